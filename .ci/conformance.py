@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run the conformance checkers and hold their results against the floors.
+
+Reads   the suite (zeek_check.py and its cases) and the floors: lines `NAME MINIMUM  # comment`, in per cent.
+Writes  a table on standard output: name, value, floor, ok or BELOW. With --raise, also the floors.
+Leaves  with exit status 0 when nothing is below its floor (or there is no suite), 1 when something is,
+        2 when a checker could not run or the floors and the checks do not agree.
+"""
+import argparse
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+
+# One run of the checker: its cases, logs and ignored columns, and the checks that are read from the verdicts.
+# A check is (name, log, what is counted). No row of dns or http has a `service`: ignoring it there changes nothing.
+RUNS = [
+    ("zeek", "conn", "service", [("zeek.conn.ignore-service", "conn", "cases")]),
+    ("zeek", "conn,dns,http,tunnel,weird", "", [
+        ("zeek.conn", "conn", "cases"),
+        ("zeek.dns", "dns", "cases"),
+        ("zeek.http", "http", "cases"),
+        ("zeek.tunnel", "tunnel", "cases"),
+        ("zeek.weird", "weird", "cases"),
+    ]),
+    ("live", "conn,dns,http", "service", [
+        ("live.conn.ignore-service", "conn", "rows"),
+        ("live.dns", "dns", "rows"),
+        ("live.http", "http", "rows"),
+    ]),
+]
+# Seconds for one run of the checker; it gives each replay a minute itself.
+RUN_SECONDS_MAX = 900
+
+
+def fail(sentence):
+    print(f"conformance: error: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
+def read_floors(path):
+    """-> {name: least per cent}"""
+    floors = {}
+    try:
+        with open(path, encoding="utf8") as file:
+            lines = file.readlines()
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+    for number, line in enumerate(lines, 1):
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        try:
+            name, minimum = words
+            minimum = float(minimum)
+        except ValueError:
+            fail(f"{path}:{number}: expected `NAME MINIMUM`")
+        if name in floors or not 0 <= minimum <= 100:
+            fail(f"{path}:{number}: {name} stands twice, or its floor is not from 0 to 100")
+        floors[name] = minimum
+    wanted = {check[0] for run in RUNS for check in run[3]}
+    if wanted != set(floors):
+        fail(f"{path}: the floors do not match the checks: {', '.join(sorted(wanted ^ set(floors)))}")
+    return floors
+
+
+def run_checker(weir, suite, cases, logs, ignore):
+    """-> the checker's verdicts and the command that gave them"""
+    with tempfile.TemporaryDirectory(prefix="weir-ci-") as folder:
+        verdicts = os.path.join(folder, "verdicts.json")
+        command = [sys.executable, os.path.join(suite, "zeek_check.py"), "--weir", weir,
+                   "--cases", os.path.join(suite, cases), "--only", logs]
+        if ignore:
+            command += ["--ignore", ignore]
+        try:
+            done = subprocess.run(command + ["--json", verdicts], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True, errors="replace", timeout=RUN_SECONDS_MAX, check=False)
+        except subprocess.TimeoutExpired:
+            fail(f"no end in {RUN_SECONDS_MAX} s: {' '.join(command)}")
+        if done.returncode != 0 or not os.path.exists(verdicts):
+            last = (done.stdout.strip().splitlines() or ["no output"])[-1]
+            fail(f"exit {done.returncode}: {' '.join(command)}: {last}")
+        with open(verdicts, encoding="utf8") as file:
+            return json.load(file), command
+
+
+def share(verdicts, log, counted):
+    """-> per cent of the cases, or of the rows, of one log; None when it has none"""
+    of_log = [verdict for verdict in verdicts if verdict["log"] == log]
+    if counted == "cases":
+        right, total = sum(verdict["ok"] for verdict in of_log), len(of_log)
+    else:
+        right, total = (sum(verdict["rows"][i] for verdict in of_log) for i in (0, 1))
+    return 100 * right / total if total else None
+
+
+def rounded_down(value):
+    """One decimal, never upwards: a floor must not be above what was reached."""
+    return math.floor(value * 10 + 1e-9) / 10
+
+
+def raise_floors(path, values, floors):
+    with open(path, encoding="utf8") as file:
+        lines = file.read().splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        match = re.match(r"(\S+)(\s+)([0-9.]+)", line)
+        if match and values.get(match[1]) is not None:
+            floor = max(floors[match[1]], rounded_down(values[match[1]]))
+            text = f"{floor:.1f}"
+            gap = " " * max(1, len(match[2]) + len(match[3]) - len(text))
+            lines[number] = match[1] + gap + text + line[match.end():]
+    with open(path, "w", encoding="utf8") as file:
+        file.writelines(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weir", default=os.path.join(ROOT, ".build/release/weir"))
+    parser.add_argument("--suite", default=os.path.join(ROOT, "../shared/conformance"))
+    parser.add_argument("--floors", default=os.path.join(HERE, "floors"))
+    parser.add_argument("--raise", dest="lift", action="store_true", help="lift the floors to what is reached")
+    args = parser.parse_args()
+    floors = read_floors(args.floors)
+    suite = os.path.abspath(args.suite)
+    if not os.path.exists(os.path.join(suite, "zeek_check.py")):
+        print(f"conformance: skipped, there is no {suite}/zeek_check.py")
+        return 0
+    if not os.access(args.weir, os.X_OK):
+        fail(f"{args.weir} cannot be run; build it first: swift build -c release --product weir")
+    values, commands = {}, {}
+    for cases, logs, ignore, checks in RUNS:
+        verdicts, command = run_checker(os.path.abspath(args.weir), suite, cases, logs, ignore)
+        for name, log, counted in checks:
+            values[name] = share(verdicts, log, counted)
+            commands[name] = command
+    below = []
+    print(f"{'check':<26}{'value':>7}{'floor':>7}")
+    for name, value in values.items():
+        floor, note = floors[name], "ok"
+        if value is None:
+            note = "no cases"
+        elif value < floor:
+            note = "BELOW"
+            below.append(name)
+        elif rounded_down(value) > floor:
+            note = f"ok, raise to {rounded_down(value):.1f}"
+        print(f"{name:<26}{'-' if value is None else f'{value:.2f}':>7}{floor:>7.1f}  {note}")
+    for name in below:
+        print(f"{name} is below its floor; to see why: {' '.join(commands[name])} --show 3")
+    if args.lift:
+        raise_floors(args.floors, values, floors)
+    return 1 if below else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+/// One list for every target: strict, and unsafe code is an error unless it is marked.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSetting] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings + more)
+}
+
+func system(_ name: String, pkgConfig: String, package: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "weir",
+    products: [.executable(name: "weir", targets: ["weir"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        system("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
+        system("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
+        system("CLZ4", pkgConfig: "liblz4", package: "liblz4-dev"),
+        // Lifetimes is experimental, so it stays in the one small module that needs it.
+        library("Wire", [], [.enableExperimentalFeature("Lifetimes")]),
+        library("Records", []),
+        library("Flows", ["Wire", "Records"]),
+        library("Files", ["Wire", "Records", "CZlib"]),
+        library("Protocols", ["Wire", "Records", "Files"]),
+        library("Capture", ["Wire", "CPcap", "CZlib"]),
+        library("Logs", ["Records"]),
+        library("Store", ["Records", "CLZ4", grdb, sqlite]),
+        library("Sensor", ["Wire", "Records", "Flows", "Files", "Protocols", "Capture", "Logs", "Store", yams]),
+        .executableTarget(
+            name: "weir",
+            dependencies: ["Records", "Protocols", "Capture", "Logs", "Store", "Sensor", arguments],
+            swiftSettings: settings),
+        tests("WireTests", ["Wire"]),
+        tests("RecordsTests", ["Records"]),
+        tests("FlowsTests", ["Flows", "Wire", "Records"]),
+        tests("ProtocolsTests", ["Protocols", "Wire", "Records", "Files"]),
+        tests("CaptureTests", ["Capture"]),
+        tests("LogsTests", ["Logs", "Records"]),
+        tests("StoreTests", ["Store", "Records"]),
+        tests("TidyTests", []),
+    ]
+)

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What can be chosen about connections: time-outs, limits, ports, networks.
+//
+// Reads   nothing: the configuration fills it in.
+// Writes  nothing.
+// Leaves  the text forms of prefixes and durations to the configuration.
+
+package import Records
+
+/// Time-outs, limits and knowledge of the place. Durations are nanoseconds of packet time;
+/// the defaults are Zeek's (scripts/base/init-bare.zeek).
+package struct FlowSettings: Sendable {
+    /// An originator's SYN without any answer ends after this.
+    package var attemptDelay = 5 * second
+    /// Silence after which a connection with one closed end is over.
+    package var linger = 5 * second
+    /// How often a TCP connection is looked at for that.
+    package var sessionInterval = 6 * second
+    /// A closed connection is kept for this, for stray segments.
+    package var closeDelay = 5 * second
+    /// Silence that ends a TCP connection whose handshake was seen or missed.
+    package var tcpInactivity = 300 * second
+    /// Silence that ends a TCP connection still shaking hands, and all other flows.
+    package var shortInactivity = 60 * second
+    /// Silence that ends connections to `patientPorts`, where people sit and think.
+    package var patientInactivity = 3600 * second
+    /// Responder ports of FTP, SSH, Telnet and rlogin.
+    package var patientPorts: [UInt16] = [21, 22, 23, 513]
+    /// How often a connection that goes on gets a `conn_open` row; 0 for never.
+    package var openInterval = 3600 * second
+
+    /// Connections at once in one table. At the limit the one whose timer is next ends early.
+    package var connectionsMax = 1_000_000
+    /// Octets held out of order in all, in one table.
+    package var reassemblyBytesMax = 256 << 20
+    /// Stretches held out of order for one direction. Looking for the place of a new one walks
+    /// over those after it, so this also bounds work.
+    package var heldBlocksMax = 2048
+    /// Octets beyond a hole when none of the direction was ever acknowledged
+    /// (`tcp_max_above_hole_without_any_acks`): the other direction is not seen.
+    package var unacknowledgedMax: UInt64 = 16_384
+    /// Octets held or delivered and not acknowledged (`tcp_excessive_data_without_further_acks`).
+    package var pendingMax: UInt64 = 10 << 20
+    /// Changes of the tunnel around one connection that are recorded
+    /// (`Tunnel::max_changes_per_connection`).
+    package var tunnelChangesMax = 5
+
+    /// Ports that more likely belong to a responder, for flows whose start was not seen.
+    package var likelyTCPPorts = PortSet()
+    package var likelyUDPPorts = PortSet([4789, 6081, 5072, 3544, 2152, 2123, 4754])
+    /// What `local_orig` and `local_resp` call local.
+    package var localNetworks: [AddressPrefix] = AddressPrefix.special
+    /// Takes every transport checksum for good.
+    package var ignoringChecksums = false
+    /// Part of every identity.
+    package var sensorName = "weir"
+
+    package init() {}
+}
+
+/// A set of ports: one bit each.
+package struct PortSet: Sendable {
+    private var words = [UInt64](repeating: 0, count: 1024)
+
+    package init(_ ports: [UInt16] = []) {
+        for port in ports { insert(port) }
+    }
+
+    package mutating func insert(_ port: UInt16) { words[Int(port >> 6)] |= 1 << UInt64(port & 63) }
+    package func contains(_ port: UInt16) -> Bool { words[Int(port >> 6)] & (1 << UInt64(port & 63)) != 0 }
+}
+
+/// A network: an address and how many of its first bits count.
+package struct AddressPrefix: Sendable, Equatable {
+    private let high: UInt64
+    private let low: UInt64
+    private let highMask: UInt64
+    private let lowMask: UInt64
+
+    /// `bits` counts from the start of the 128-bit form: 96 more than of an IPv4 prefix.
+    package init(_ address: Address, bits: Int) {
+        highMask = bits <= 0 ? 0 : bits >= 64 ? .max : ~(UInt64.max >> UInt64(bits))
+        lowMask = bits <= 64 ? 0 : bits >= 128 ? .max : ~(UInt64.max >> UInt64(bits &- 64))
+        high = address.high & highMask
+        low = address.low & lowMask
+    }
+
+    /// An IPv4 network: 10.0.0.0/8 is `(0x0A00_0000, 8)`.
+    package init(v4 value: UInt32, _ bits: Int) { self.init(Address(v4: value), bits: 96 + bits) }
+
+    /// A network as people write it, `10.0.0.0/8`; a lone address is a network of one.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count <= 2, let address = Address(String(parts[0])) else { return nil }
+        let most = address.isV4 ? 32 : 128
+        guard parts.count == 2 else {
+            self.init(address, bits: 128)
+            return
+        }
+        guard let bits = Int(parts[1]), (0...most).contains(bits) else { return nil }
+        self.init(address, bits: 128 - most + bits)
+    }
+
+    package func contains(_ address: Address) -> Bool {
+        address.high & highMask == high && address.low & lowMask == low
+    }
+
+    /// Blocks that are not routed on the Internet: the special-purpose registries of IANA
+    /// (RFC 6890), administratively scoped multicast (RFC 2365), and the 6to4 images
+    /// (RFC 3056) of the IPv4 ones.
+    package static let special: [AddressPrefix] = {
+        let v4: [(UInt32, Int)] = [
+            (0x0000_0000, 8), (0x0A00_0000, 8), (0x6440_0000, 10), (0x7F00_0000, 8), (0xA9FE_0000, 16),
+            (0xAC10_0000, 12), (0xC000_0000, 24), (0xC000_0200, 24), (0xC0A8_0000, 16), (0xC612_0000, 15),
+            (0xC633_6400, 24), (0xCB00_7100, 24), (0xE000_0000, 24), (0xEF00_0000, 8), (0xF000_0000, 4),
+            (0xFFFF_FFFF, 32),
+        ]
+        let v6: [(UInt64, UInt64, Int)] = [
+            (0, 0, 128), (0, 1, 128), (0x0064_FF9B_0001_0000, 0, 48), (0x0100_0000_0000_0000, 0, 64),
+            (0x2001_0000_0000_0000, 0, 23), (0x2001_0002_0000_0000, 0, 48), (0x2001_0DB8_0000_0000, 0, 32),
+            (0xFC00_0000_0000_0000, 0, 7), (0xFE80_0000_0000_0000, 0, 10), (0xFEC0_0000_0000_0000, 0, 10),
+        ]
+        let images = v4.map { (0x2002_0000_0000_0000 | UInt64($0.0) << 16, UInt64(0), 16 + $0.1) }
+        return v4.map { AddressPrefix(v4: $0.0, $0.1) }
+            + (images + v6).map { AddressPrefix(Address(high: $0.0, low: $0.1), bits: $0.2) }
+    }()
+}

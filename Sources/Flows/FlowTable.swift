@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The connections of one worker: the face of this module.
+//
+// Reads   layers of packets, with their bytes; the time.
+// Writes  events (FlowEvent.swift) and connection records (ConnRecord.swift).
+// Leaves  fragments (Defragmenter.swift), analyzers, and where rows go.
+
+package import Records
+package import Wire
+
+/// What a packet's way through a connection shares: everything of the table but the
+/// connections themselves.
+struct FlowWork {
+    var events: [FlowEvent] = []
+    var counters = FlowCounters()
+    var held = HeldPool()
+    let settings: FlowSettings
+    /// The connection at work has an earlier deadline than before, perhaps.
+    var timersChanged = false
+
+    init(settings: FlowSettings) {
+        self.settings = settings
+        events.reserveCapacity(64)
+    }
+
+    func direction(_ side: Int) -> Direction { side == 0 ? .originator : .responder }
+}
+
+/// Connections, their timers and reassembly.
+///
+/// The Sensor's part, for each packet: `advance(to:)`, then `process` for each layer that makes
+/// a connection; after each, carry out the events, then `clearEvents()`. A slot whose `.ended`
+/// was carried out is given back by `release`.
+package struct FlowTable: ~Copyable {
+    private var slab = ConnectionSlab()
+    private var index = FlowIndex()
+    private var timers = TimerHeap()
+    private var work: FlowWork
+    /// The connection of the datagram at work; nil where it made none.
+    package private(set) var current: UInt32?
+    /// The newest packet time.
+    private var clock = Timestamp(nanoseconds: .min)
+    /// The key of the table's hash: random, and nothing that can be seen depends on it.
+    private let seeds: (UInt64, UInt64)
+    private let uidPrefix: SipHash
+
+    package init(settings: FlowSettings) {
+        work = FlowWork(settings: settings)
+        seeds = (UInt64.random(in: 0 ... .max), UInt64.random(in: 0 ... .max))
+        uidPrefix = UID.prefix(sensor: settings.sensorName)
+    }
+
+    /// What happened since the events were cleared, in order. A copy: on the packet path read
+    /// `event(_:)`, since an array that is held elsewhere cannot be reused.
+    package var events: [FlowEvent] { work.events }
+    package var eventCount: Int { work.events.count }
+    package func event(_ number: Int) -> FlowEvent { work.events[number] }
+    package var counters: FlowCounters { work.counters }
+    /// Connections in the table.
+    package var liveCount: Int { index.count }
+    /// Whether an address belongs to a local network of the settings.
+    package func isLocal(_ address: Address) -> Bool {
+        for network in work.settings.localNetworks where network.contains(address) { return true }
+        return false
+    }
+
+    /// Octets held out of order.
+    package var heldByteCount: Int { work.held.byteCount }
+
+    /// The connection in a slot, from its `.started` until its `release`.
+    package subscript(slot: UInt32) -> Connection {
+        _read { yield slab[slot] }
+        _modify { yield &slab[slot] }
+    }
+
+    /// The Sensor's own word of a connection, 0 for none.
+    package func analysis(_ slot: UInt32) -> UInt32 { slab[slot].analysis }
+    package mutating func setAnalysis(_ analysis: UInt32, _ slot: UInt32) { slab[slot].analysis = analysis }
+
+    /// The octets of a held block, valid until the events are cleared.
+    package func held(_ block: UInt32) -> [UInt8] { work.held.blocks[Int(block)].bytes }
+
+    /// Forgets the events, and the held blocks that they named.
+    package mutating func clearEvents() {
+        work.events.removeAll(keepingCapacity: true)
+        work.held.releaseLeaving()
+    }
+
+    /// Moves the clock on and fires what is due. Costs one comparison where nothing is.
+    package mutating func advance(to time: Timestamp) {
+        if clock < time { clock = time }
+        if timers.next <= clock.nanoseconds { fireTimers() }
+    }
+
+    /// Takes one datagram with a connection of its own. `ordinal` numbers the layer in the
+    /// capture; `outer` names the innermost tunnel around it (see `TunnelName`), 0 for none.
+    package mutating func process(
+        _ layer: Layer, bytes: RawSpan, now: Timestamp, ordinal: UInt64, outer: UInt64 = 0
+    ) {
+        if clock < now { clock = now }
+        current = nil
+        let packet = Arrival(now: now, ordinal: ordinal, outer: outer)
+        switch layer.protocolNumber {
+        case 6: processTCP(layer, bytes, packet)
+        case 17: processUDP(layer, bytes, packet)
+        case 1, 58: processICMP(layer, bytes, packet)
+        default: processOther(layer, packet)
+        }
+    }
+
+    /// Carries out what an analyzer asked for.
+    package mutating func apply(_ request: FlowRequest, to slot: UInt32) {
+        guard !slab[slot].isEnded else { return }
+        switch request {
+        case .flip: slab[slot].flip()
+        case .inactivity(let timeout):
+            slab[slot].setInactivity(timeout, &work)
+            rearm(slot)
+        case .limitReached: markLimited(slot)
+        case .stop: slab[slot].flags.insert(.isStopped)
+        }
+    }
+
+    /// Gives an ended connection's slot back.
+    package mutating func release(_ slot: UInt32) {
+        precondition(slab[slot].isEnded, "only an ended connection is released, and once")
+        slab[slot].dropHeld(0, &work)
+        slab[slot].dropHeld(1, &work)
+        slab[slot].flags = []
+        slab.free(slot)
+    }
+
+    /// The input is over: `.ended` for each connection, in the order in which they began.
+    package mutating func endAll() {
+        var live: [(ordinal: UInt64, slot: UInt32)] = []
+        live.reserveCapacity(index.count)
+        for slot in 0..<slab.slotCount where slab[slot].flags.contains(.isLive) {
+            live.append((slab[slot].ordinal, slot))
+        }
+        live.sort { $0.ordinal < $1.ordinal }
+        for entry in live { end(entry.slot, .endOfInput) }
+    }
+}
+
+/// What is known about a packet besides its bytes.
+private struct Arrival {
+    let now: Timestamp
+    let ordinal: UInt64
+    let outer: UInt64
+}
+
+extension FlowTable {
+    private mutating func processTCP(_ layer: Layer, _ bytes: RawSpan, _ packet: Arrival) {
+        let header: TCPHeader
+        do { header = try TCPHeader(bytes, layer) } catch { return refuse(error) }
+        let segment = Segment(header, bytes)
+        var isLow = false
+        let key = FlowKey(
+            layer, sourcePort: header.sourcePort, targetPort: header.targetPort, isOneWay: false, sourceIsLow: &isLow)
+        let hash = key.hash(seeds)
+        var tie: UInt32 = 0
+        var found = find(key, hash)
+        if let old = found, segment.isSYN, header.headerLength >= 20,
+            slab[old].isReuse(segment, now: packet.now, slot: old, &work)
+        {
+            tie = slab[old].start == packet.now ? slab[old].tie &+ 1 : 0
+            end(old, .reuse)
+            found = nil
+        }
+        let slot: UInt32
+        if let found {
+            slot = found
+            checkTunnel(slot, packet)
+        } else {
+            slot = create(key, hash, layer, packet, isLow: isLow, tie: tie)
+            slab[slot].expireDue = clock.adding(work.settings.linger).nanoseconds
+            if !segment.isSYN || segment.isACK, looksReversed(header, segment), !isBroadcast(layer) {
+                slab[slot].flip()
+            }
+        }
+        let side = slab[slot].side(isLow)
+        if header.headerLength < 20 {
+            slab[slot].weird(.bad_TCP_header_len, slot, &work)
+        } else if !header.hasValidLength {
+            slab[slot].weird(.truncated_header, slot, &work)
+        } else if work.settings.ignoringChecksums || transportChecksumIsGood(bytes, layer) {
+            slab[slot].take(segment, side: side, bytes: bytes, now: packet.now, slot: slot, &work)
+            // The segment may have shown that the ends are the other way round.
+            let sender = slab[slot].side(isLow)
+            slab[slot].count(layer, side: sender)
+        } else {
+            slab[slot].weird(.bad_TCP_checksum, slot, &work)
+            slab[slot].noteScaled(.checksum, side: side, &work)
+        }
+        if work.timersChanged { rearm(slot) }
+    }
+
+    private mutating func processUDP(_ layer: Layer, _ bytes: RawSpan, _ packet: Arrival) {
+        let header: UDPHeader
+        do { header = try UDPHeader(bytes, layer) } catch { return refuse(error) }
+        var isLow = false
+        let key = FlowKey(
+            layer, sourcePort: header.sourcePort, targetPort: header.targetPort, isOneWay: false, sourceIsLow: &isLow)
+        let hash = key.hash(seeds)
+        let slot: UInt32
+        if let found = find(key, hash) {
+            slot = found
+            checkTunnel(slot, packet)
+        } else {
+            slot = create(key, hash, layer, packet, isLow: isLow, tie: 0)
+            if work.settings.likelyUDPPorts.contains(header.sourcePort),
+                !work.settings.likelyUDPPorts.contains(header.targetPort), !isBroadcast(layer)
+            {
+                slab[slot].flip()
+            }
+        }
+        let isGood = work.settings.ignoringChecksums || transportChecksumIsGood(bytes, layer)
+        let side = slab[slot].side(isLow)
+        slab[slot].take(header, layer, isGood: isGood, side: side, now: packet.now, slot: slot, &work)
+        if work.timersChanged { rearm(slot) }
+    }
+
+    private mutating func processICMP(_ layer: Layer, _ bytes: RawSpan, _ packet: Arrival) {
+        let header: ICMPHeader
+        do { header = try ICMPHeader(bytes, layer) } catch { return refuse(error) }
+        let pair = ICMPPair.counterpart(of: header.type, protocolNumber: layer.protocolNumber)
+        var isLow = false
+        let key = FlowKey(
+            layer, sourcePort: UInt16(header.type), targetPort: UInt16(pair ?? header.code), isOneWay: pair == nil,
+            sourceIsLow: &isLow)
+        let slot = findOrCreate(key, layer, packet, isLow: isLow)
+        let isGood = work.settings.ignoringChecksums || transportChecksumIsGood(bytes, layer)
+        let side = slab[slot].side(isLow)
+        slab[slot].take(header, layer, bytes, isGood: isGood, side: side, now: packet.now, slot: slot, &work)
+        if work.timersChanged { rearm(slot) }
+    }
+
+    /// A transport of which only the addresses are understood.
+    private mutating func processOther(_ layer: Layer, _ packet: Arrival) {
+        guard layer.makesConnection else { return }
+        var isLow = false
+        let key = FlowKey(layer, sourcePort: 0, targetPort: 0, isOneWay: false, sourceIsLow: &isLow)
+        let slot = findOrCreate(key, layer, packet, isLow: isLow)
+        slab[slot].last = packet.now
+        let side = slab[slot].side(isLow)
+        slab[slot].count(layer, side: side)
+        if work.timersChanged { rearm(slot) }
+    }
+
+    /// A header that is not all there: no connection.
+    private mutating func refuse(_ anomaly: Anomaly) {
+        work.events.append(
+            .packetWeird(anomaly == .truncated_header ? .truncated_header : .internally_truncated_header))
+    }
+
+    /// Whether the sender of a first segment that is no SYN is more likely the responder. A SYN
+    /// with ACK between two ports of servers is left alone: it may be a stealth scan.
+    private func looksReversed(_ header: TCPHeader, _ segment: Segment) -> Bool {
+        guard work.settings.likelyTCPPorts.contains(header.sourcePort) else { return false }
+        guard work.settings.likelyTCPPorts.contains(header.targetPort) else { return true }
+        return !segment.isSYN && header.sourcePort < header.targetPort
+    }
+
+    private func isBroadcast(_ layer: Layer) -> Bool {
+        Address(high: layer.targetHigh, low: layer.targetLow).isBroadcast
+    }
+}
+
+extension FlowTable {
+    private func find(_ key: FlowKey, _ hash: UInt32) -> UInt32? {
+        var place = index.start(hash)
+        while true {
+            let word = index.word(place)
+            if word == 0 { return nil }
+            if UInt32(truncatingIfNeeded: word >> 32) == hash {
+                let slot = UInt32(truncatingIfNeeded: word) &- 1
+                if slab[slot].key == key { return slot }
+            }
+            place = index.after(place)
+        }
+    }
+
+    private mutating func findOrCreate(
+        _ key: FlowKey, _ layer: Layer, _ packet: Arrival, isLow: Bool
+    ) -> UInt32 {
+        let hash = key.hash(seeds)
+        if let slot = find(key, hash) {
+            checkTunnel(slot, packet)
+            current = slot
+            return slot
+        }
+        return create(key, hash, layer, packet, isLow: isLow, tie: 0)
+    }
+
+    private mutating func create(
+        _ key: FlowKey, _ hash: UInt32, _ layer: Layer, _ packet: Arrival, isLow: Bool, tie: UInt32
+    ) -> UInt32 {
+        if index.count >= work.settings.connectionsMax { evict() }
+        let uid = UID.make(
+            prefix: uidPrefix, key: (key.lowHigh, key.lowLow, key.highHigh, key.highLow, key.rest),
+            start: packet.now, ordinal: tie)
+        var connection = Connection(
+            key: key, start: packet.now, uid: uid, ordinal: packet.ordinal, tie: tie, vlan: layer.vlan,
+            innerVLAN: layer.innerVLAN)
+        connection.flags = isLow ? [.isLive, .originatorIsLow] : [.isLive]
+        connection.outer = packet.outer
+        if packet.outer != 0 {
+            connection.tunnels[0] = packet.outer
+            connection.tunnelCount = 1
+        }
+        if work.settings.openInterval > 0 {
+            connection.openDue = packet.now.adding(work.settings.openInterval).nanoseconds
+        }
+        let slot = slab.insert(connection)
+        current = slot
+        slab[slot].setInactivity(work.settings.shortInactivity, &work)
+        index.insert(hash, slot: slot)
+        work.counters.started &+= 1
+        work.events.append(.started(slot))
+        return slot
+    }
+
+    private mutating func checkTunnel(_ slot: UInt32, _ packet: Arrival) {
+        guard TunnelName.differ(slab[slot].outer, packet.outer) else { return }
+        work.events.append(.tunnelChanged(slot))
+        if !slab[slot].changeTunnel(packet.outer, changesMax: work.settings.tunnelChangesMax) {
+            work.counters.tunnelChangesCut &+= 1
+            if !slab[slot].flags.contains(.isLimited) {
+                slab[slot].weird(.tunnel_max_changes_per_connection_exceeded, slot, &work)
+                markLimited(slot)
+            }
+        }
+    }
+
+    private mutating func markLimited(_ slot: UInt32) {
+        guard !slab[slot].flags.contains(.isLimited) else { return }
+        slab[slot].flags.insert(.isLimited)
+        slab[slot].addHistory(HistoryLetter.limited, side: 0, &work)
+    }
+
+    /// Takes a connection out of the table; its slot waits for `release`.
+    private mutating func end(_ slot: UInt32, _ reason: EndReason) {
+        index.remove(slab[slot].key.hash(seeds), slot: slot)
+        slab[slot].flags.remove(.isLive)
+        slab[slot].flags.insert(.isEnded)
+        slab[slot].armed = .max
+        work.events.append(.ended(slot, reason))
+    }
+
+    /// Sees to it that the timer heap wakes the connection by its earliest deadline.
+    private mutating func rearm(_ slot: UInt32) {
+        work.timersChanged = false
+        let deadline = slab[slot].deadline
+        guard deadline < slab[slot].armed else { return }
+        slab[slot].armed = deadline
+        timers.push(TimerEntry(deadline: deadline, slot: slot, generation: slab[slot].generation))
+    }
+
+    private mutating func fireTimers() {
+        while let entry = timers.pop(dueAt: clock.nanoseconds) {
+            guard isCurrent(entry) else { continue }
+            slab[entry.slot].armed = .max
+            if let reason = slab[entry.slot].fire(at: clock, slot: entry.slot, &work) {
+                end(entry.slot, reason)
+            } else {
+                rearm(entry.slot)
+            }
+        }
+    }
+
+    /// Whether an entry is its connection's live one.
+    private func isCurrent(_ entry: TimerEntry) -> Bool {
+        slab[entry.slot].flags.contains(.isLive) && slab[entry.slot].generation == entry.generation
+            && slab[entry.slot].armed == entry.deadline
+    }
+
+    /// Makes room: the connection whose timer is next ends early.
+    private mutating func evict() {
+        while let entry = timers.pop(dueAt: .max) {
+            guard isCurrent(entry) else { continue }
+            work.counters.evicted &+= 1
+            return end(entry.slot, .evicted)
+        }
+    }
+}
+
+extension Connection {
+    /// 0 for a packet of the originator, 1 for one of the responder.
+    func side(_ sourceIsLow: Bool) -> Int { sourceIsLow == flags.contains(.originatorIsLow) ? 0 : 1 }
+}
+
+extension Segment {
+    init(_ header: TCPHeader, _ bytes: RawSpan) {
+        sequence = header.sequence
+        acknowledgment = header.acknowledgement
+        flags = header.flags
+        window = header.window
+        length = Int(header.payloadLength)
+        captured = Int(header.capturedLength)
+        offset = Int(header.payloadOffset)
+        guard header.syn, header.hasValidLength else { return }
+        let scale = TCPOptions(bytes, header).windowScale
+        windowScale = scale == 0xFF ? -1 : Int16(scale)
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Lines under construction: digits, times and identities.
+//
+// Reads   numbers and octets.
+// Writes  ASCII into octets that were reserved beforehand.
+// Leaves  quoting and escaping (JSONForm, TSVForm), and whether there is room: a
+//         form asks for `cellBytesMax` octets before each cell, then nothing here is checked
+//         but by the span itself.
+
+import Records
+
+/// More than any cell but text takes: a sign, 20 digits, a point and six more; an address; quotes.
+let cellBytesMax = 64
+
+/// A way to write rows, one line each.
+protocol RowForm {
+    /// Writes the row's line at `at`, which moves on; false where there was no room, and
+    /// then nothing of it counts.
+    func append(
+        _ row: Int, of batch: borrowing RowBatch, to line: inout MutableSpan<UInt8>, _ at: inout Int,
+        scratch: inout [UInt8]
+    ) -> Bool
+}
+
+extension MutableSpan<UInt8> {
+    @inline(__always) mutating func put(_ octet: UInt8, _ at: inout Int) {
+        self[at] = octet
+        at &+= 1
+    }
+
+    @inline(__always) mutating func put(octets: borrowing Span<UInt8>, _ start: Int, _ end: Int, _ at: inout Int) {
+        // A local place: one in memory would be stored and loaded again for each octet.
+        var place = at
+        for index in start..<end {
+            self[place] = octets[index]
+            place &+= 1
+        }
+        at = place
+    }
+
+    @inline(__always) mutating func put(octets: [UInt8], _ at: inout Int) {
+        put(octets: octets.span, 0, octets.count, &at)
+    }
+
+    @inline(__always) mutating func put(decimal value: UInt64, _ at: inout Int) {
+        if value < 10 { return put(0x30 &+ UInt8(truncatingIfNeeded: value), &at) }
+        var count = 1
+        var limit: UInt64 = 10
+        while value >= limit {
+            count &+= 1
+            if count == 20 { break }
+            limit &*= 10
+        }
+        var rest = value
+        var place = at &+ count
+        at = place
+        while count > 0 {
+            place &-= 1
+            count &-= 1
+            self[place] = 0x30 &+ UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+    }
+
+    mutating func put(signed value: Int64, _ at: inout Int) {
+        if value < 0 { put(0x2D, &at) }
+        put(decimal: value.magnitude, &at)
+    }
+
+    /// Nanoseconds as seconds, cut (not rounded) to microseconds: six decimals, or
+    /// where `trimmed` as many as are needed and at least one.
+    mutating func put(seconds nanoseconds: Int64, trimmed: Bool, _ at: inout Int) {
+        let microseconds = nanoseconds.magnitude / 1000
+        if nanoseconds < 0 && microseconds != 0 { put(0x2D, &at) }
+        put(decimal: microseconds / 1_000_000, &at)
+        put(0x2E, &at)
+        var rest = UInt32(truncatingIfNeeded: microseconds % 1_000_000)
+        for _ in 0..<6 {
+            put(0x30 &+ UInt8(truncatingIfNeeded: rest / 100_000), &at)
+            rest = rest % 100_000 &* 10
+            if trimmed && rest == 0 { break }
+        }
+    }
+
+    /// A number with the fewest digits that give it back, at most 24 octets.
+    mutating func put(real value: Double, _ at: inout Int) {
+        for octet in value.description.utf8 { put(octet, &at) }
+    }
+
+    /// The letter and 11 base-62 digits of a UID. Same text as `UID.write`, by division
+    /// with a constant.
+    mutating func put(uid value: UInt64, prefix: UInt8, _ at: inout Int) {
+        self[at] = prefix
+        var rest = value
+        var place = at &+ 12
+        at = place
+        for _ in 0..<11 {
+            place &-= 1
+            let digit = UInt8(truncatingIfNeeded: rest % 62)
+            self[place] = digit &+ (digit < 10 ? 0x30 : digit < 36 ? 0x37 : 0x3D)
+            rest /= 62
+        }
+    }
+
+    /// An address; IPv6 by way of `scratch`.
+    mutating func put(_ address: Address, _ at: inout Int, scratch: inout [UInt8]) {
+        guard address.isV4 else {
+            scratch.removeAll(keepingCapacity: true)
+            address.write(to: &scratch)
+            return put(octets: scratch, &at)
+        }
+        let value = address.v4
+        var place = at
+        for index: UInt32 in 0..<4 {
+            if index > 0 { put(0x2E, &place) }
+            let octet = UInt8(truncatingIfNeeded: value >> (24 &- index &* 8))
+            if octet >= 100 { put(0x30 &+ octet / 100, &place) }
+            if octet >= 10 { put(0x30 &+ octet / 10 % 10, &place) }
+            put(0x30 &+ octet % 10, &place)
+        }
+        at = place
+    }
+}
+
+/// A moment as Zeek's headers write it, `2011-11-04-19-44-35`, in UTC.
+func headerTime(_ time: Timestamp) -> String {
+    var (days, clock) = (time.nanoseconds / second).quotientAndRemainder(dividingBy: 86_400)
+    if clock < 0 { (days, clock) = (days &- 1, clock &+ 86_400) }
+    let date = civil(days: days)
+    let parts = [date.month, date.day, clock / 3600, clock / 60 % 60, clock % 60]
+    return parts.reduce("\(date.year)") { $0 + ($1 < 10 ? "-0\($1)" : "-\($1)") }
+}
+
+/// Year, month and day of a number of days since 1970-01-01 in the Gregorian calendar.
+///
+/// Counts in eras of 400 years (146097 days) that begin on the first of March, so
+/// that the leap day is an era's, a century's and a year's last.
+private func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    let shifted = days &+ 719_468  // days from 0000-03-01 to 1970-01-01
+    let era = (shifted >= 0 ? shifted : shifted &- 146_096) / 146_097
+    let dayOfEra = shifted &- era &* 146_097
+    let yearOfEra = (dayOfEra &- dayOfEra / 1460 &+ dayOfEra / 36_524 &- dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra &- (365 &* yearOfEra &+ yearOfEra / 4 &- yearOfEra / 100)
+    let marchMonth = (5 &* dayOfYear &+ 2) / 153
+    let day = dayOfYear &- (153 &* marchMonth &+ 2) / 5 &+ 1
+    let month = marchMonth < 10 ? marchMonth &+ 3 : marchMonth &- 9
+    return (yearOfEra &+ era &* 400 &+ (month <= 2 ? 1 : 0), month, day)
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// All analyzers of one connection: which run, what they are fed, what they say.
+//
+// Reads   in-order stream bytes, gaps, datagrams of one connection.
+// Writes  nothing itself; `services` for conn.log.
+// Leaves  the protocols (their files), the ports (Registry.swift).
+
+package import Records
+import Wire
+
+/// The analyzers of one connection, chosen by port at the first octets and by
+/// probes on the first 1024 of both directions (Zeek's `dpd_buffer_size`).
+///
+/// An instance is reused for another connection after `reset`; a stream inside a
+/// stream (HTTP CONNECT) is a nested instance, whose probes ignore ports.
+package final class Analysis {
+    /// Octets of both directions after which probing ends.
+    static let probeBytesMax = 1024
+    /// Deliveries after which probing ends (`dpd_max_packets`).
+    static let probeDeliveriesMax = 100
+
+    private var analyzers: [Analyzer] = []
+    /// Names for `service`, in order of confirmation.
+    package private(set) var services: [AnalyzerKind] = []
+    private var hasBegun = false
+    private let isNested: Bool
+
+    // Probing: what is not yet decided, and what was delivered so far. Octets
+    // are kept only while a probe is undecided.
+    private var undecided: [2 of UInt64] = [0, 0]
+    private var probedBytes = 0
+    private var probedDeliveries = 0
+    private var deliveries: [Delivery] = []
+    private var deliveredBytes: [UInt8] = []
+    private var prefixes: [[UInt8]] = [[], []]
+
+    /// What a starting analyzer is fed afterwards: a stretch of `deliveredBytes`, or a gap.
+    private struct Delivery {
+        var direction: Direction
+        var isGap: Bool
+        var count: Int
+    }
+
+    package init() { isNested = false }
+
+    /// A stream inside the stream of an analyzer: probes run again, ports are ignored.
+    init(nested: Void) { isNested = true }
+
+    /// Whether octets still matter to anybody here.
+    package var wantsBytes: Bool { !hasBegun || isProbing || !analyzers.isEmpty }
+
+    private var isProbing: Bool { undecided[0] | undecided[1] != 0 }
+
+    // MARK: what arrives
+
+    package func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        if !hasBegun { begin(&context) }
+        for index in analyzers.indices where !analyzers[index].isDetached {
+            analyzers[index].stream(bytes, from: direction, &context)
+        }
+        if isProbing { probeStream(bytes, from: direction, &context) }
+        settle(&context)
+    }
+
+    /// `wireLength` is what the datagram had on the wire; fewer octets may be there.
+    package func datagram(
+        _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        if !hasBegun { begin(&context) }
+        for index in analyzers.indices where !analyzers[index].isDetached {
+            analyzers[index].datagram(bytes, wireLength: wireLength, from: direction, &context)
+        }
+        if isProbing { probeDatagram(bytes, wireLength: wireLength, from: direction, &context) }
+        settle(&context)
+    }
+
+    package func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
+        if !hasBegun { begin(&context) }
+        for index in analyzers.indices where !analyzers[index].isDetached {
+            analyzers[index].gap(count, from: direction, &context)
+        }
+        if isProbing {
+            deliveries.append(Delivery(direction: direction, isGap: true, count: count))
+            spendProbeBudget(0)
+        }
+        settle(&context)
+    }
+
+    package func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
+        for index in analyzers.indices where !analyzers[index].isDetached {
+            analyzers[index].endOfStream(from: direction, &context)
+        }
+        settle(&context)
+    }
+
+    /// The connection is over: what is half done is written.
+    package func finish(_ context: inout AnalyzerContext) {
+        for index in analyzers.indices where !analyzers[index].isDetached {
+            analyzers[index].finish(&context)
+        }
+        settle(&context)
+    }
+
+    /// Back to the state of a new instance. Analyzers go back to the pool; memory is kept.
+    package func reset(_ context: inout AnalyzerContext) {
+        for analyzer in analyzers { context.giveBack(analyzer) }
+        analyzers.removeAll(keepingCapacity: true)
+        services.removeAll(keepingCapacity: true)
+        hasBegun = false
+        endProbing()
+    }
+
+    /// A tunnel was recognised on its outer connection, or turned out to be none.
+    package func tunnel(_ kind: AnalyzerKind) {
+        if !services.contains(kind) { services.append(kind) }
+    }
+
+    /// The `service` column: names in order of confirmation, joined by commas.
+    package func writeServices(to text: inout TextBuffer) -> Text {
+        guard !services.isEmpty else { return .absent }
+        let start = text.begin()
+        for (index, kind) in services.enumerated() {
+            if index > 0 { text.append(",") }
+            text.append(kind.serviceName)
+        }
+        return text.end(start)
+    }
+
+    // MARK: choice
+
+    /// Attaches what the responder port asks for and sets the probes.
+    private func begin(_ context: inout AnalyzerContext) {
+        hasBegun = true
+        let id = context.id
+        if !isNested {
+            for kind in context.selection.kinds(id.transport, port: id.responderPort) { attach(kind, &context) }
+        }
+        undecided[0] = context.selection.probes(id.transport, .originator)
+        undecided[1] = context.selection.probes(id.transport, .responder)
+    }
+
+    @discardableResult
+    private func attach(_ kind: AnalyzerKind, _ context: inout AnalyzerContext) -> Analyzer? {
+        guard !analyzers.contains(where: { $0.kind == kind && !$0.isDetached }),
+            let analyzer = context.take(kind)
+        else { return nil }
+        analyzers.append(analyzer)
+        return analyzer
+    }
+
+    private func probeStream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        let side = Int(direction.rawValue)
+        var started: [Analyzer] = []
+        if prefixes[side].isEmpty {
+            test(bytes, direction, isStream: true, &started, &context)
+            if isProbing { bytes.append(to: &prefixes[side]) }
+        } else {
+            bytes.append(to: &prefixes[side])
+            let joined = prefixes[side]
+            test(joined.octets, direction, isStream: true, &started, &context)
+        }
+        for analyzer in started {
+            replay(to: analyzer, isStream: true, &context)
+            analyzer.stream(bytes, from: direction, &context)
+        }
+        keep(bytes, from: direction)
+    }
+
+    private func probeDatagram(
+        _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        var started: [Analyzer] = []
+        test(bytes, direction, isStream: false, &started, &context)
+        for analyzer in started {
+            replay(to: analyzer, isStream: false, &context)
+            analyzer.datagram(bytes, wireLength: wireLength, from: direction, &context)
+        }
+        keep(bytes, from: direction)
+    }
+
+    /// Runs the undecided probes of a direction on its octets so far.
+    private func test(
+        _ bytes: RawSpan, _ direction: Direction, isStream: Bool, _ started: inout [Analyzer],
+        _ context: inout AnalyzerContext
+    ) {
+        let side = Int(direction.rawValue)
+        var rest = undecided[side]
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            rest &= rest &- 1
+            let probe = Registry.probes[index]
+            switch probe.test(bytes) {
+            case .needsMore: continue
+            case .never: if isStream { undecided[side] &= ~(1 << UInt64(index)) }
+            case .matches:
+                // Once a connection. Others of the same analyzer go on: it may have to be started again.
+                undecided[0] &= ~(1 << UInt64(index))
+                undecided[1] &= ~(1 << UInt64(index))
+                if let analyzer = attach(probe.kind, &context) { started.append(analyzer) }
+            }
+        }
+    }
+
+    /// Feeds a starting analyzer what came before it, all of it: a violation takes
+    /// effect when the packet at work is done with.
+    private func replay(to analyzer: Analyzer, isStream: Bool, _ context: inout AnalyzerContext) {
+        var place = 0
+        let kept = deliveredBytes
+        let all = kept.octets
+        for delivery in deliveries {
+            if delivery.isGap {
+                analyzer.gap(delivery.count, from: delivery.direction, &context)
+                continue
+            }
+            let bytes = all.extracting(place ..< place &+ delivery.count)
+            place &+= delivery.count
+            if isStream {
+                analyzer.stream(bytes, from: delivery.direction, &context)
+            } else {
+                analyzer.datagram(bytes, wireLength: delivery.count, from: delivery.direction, &context)
+            }
+        }
+    }
+
+    /// Keeps a delivery for analyzers that start later, as long as one still may.
+    private func keep(_ bytes: RawSpan, from direction: Direction) {
+        guard isProbing else { return endProbing() }
+        spendProbeBudget(bytes.byteCount)
+        guard isProbing else { return }
+        deliveries.append(Delivery(direction: direction, isGap: false, count: bytes.byteCount))
+        bytes.append(to: &deliveredBytes)
+    }
+
+    private func spendProbeBudget(_ count: Int) {
+        probedBytes &+= count
+        probedDeliveries &+= 1
+        if probedBytes > Analysis.probeBytesMax || probedDeliveries > Analysis.probeDeliveriesMax { endProbing() }
+    }
+
+    private func endProbing() {
+        undecided[0] = 0
+        undecided[1] = 0
+        probedBytes = 0
+        probedDeliveries = 0
+        deliveries.removeAll(keepingCapacity: true)
+        deliveredBytes.removeAll(keepingCapacity: true)
+        prefixes[0].removeAll(keepingCapacity: true)
+        prefixes[1].removeAll(keepingCapacity: true)
+    }
+
+    // MARK: after each delivery
+
+    /// Takes over what the analyzers said of the service, and lets the detached go.
+    private func settle(_ context: inout AnalyzerContext) {
+        guard !context.serviceChanges.isEmpty else { return }
+        analyzers.removeAll { analyzer in
+            guard analyzer.isDetached else { return false }
+            analyzer.finish(&context)
+            context.giveBack(analyzer)
+            return true
+        }
+        // The outermost instance alone keeps the names.
+        guard !isNested else { return }
+        for change in context.serviceChanges {
+            switch change {
+            case .confirmed(let kind): if !services.contains(kind) { services.append(kind) }
+            case .violated(let kind, let wasConfirmed):
+                if wasConfirmed { services.removeAll { $0 == kind } }
+            }
+        }
+        context.serviceChanges.removeAll(keepingCapacity: true)
+    }
+}
+
+extension AnalyzerContext {
+    /// An idle analyzer of a protocol, or a new one; nil where there is no dissector.
+    mutating func take(_ kind: AnalyzerKind) -> Analyzer? {
+        idle[Int(kind.rawValue)].popLast() ?? Registry.make(kind)
+    }
+
+    /// Keeps an analyzer for the next connection, up to a bound.
+    mutating func giveBack(_ analyzer: Analyzer) {
+        analyzer.reset()
+        let index = Int(analyzer.kind.rawValue)
+        if idle[index].count < AnalyzerContext.idleMax { idle[index].append(analyzer) }
+    }
+
+    /// Idle analyzers of one protocol that are kept.
+    static let idleMax = 65_536
+}
+
+/// The analyses of one worker, by slot; a flow carries the slot. Slot 0 is none.
+package struct AnalysisPool: ~Copyable {
+    private var all: [Analysis] = [Analysis()]
+    private var free: [UInt32] = []
+
+    package init() {}
+
+    package mutating func take() -> UInt32 {
+        if let slot = free.popLast() { return slot }
+        all.append(Analysis())
+        return UInt32(truncatingIfNeeded: all.count - 1)
+    }
+
+    package mutating func giveBack(_ slot: UInt32, _ context: inout AnalyzerContext) {
+        all[Int(slot)].reset(&context)
+        free.append(slot)
+    }
+
+    package subscript(_ slot: UInt32) -> Analysis { all[Int(slot)] }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a dissector of an application protocol is, and what it may use.
+//
+// Reads   in-order stream bytes or datagrams of one connection, both directions.
+// Writes  records through the context; requests to its connection.
+// Leaves  which analyzer runs (Analysis.swift, Registry.swift).
+
+import Files
+package import Records
+import Wire
+
+/// One protocol on one connection. An instance is reused for another connection
+/// after `reset()`, so that a busy sensor allocates nothing.
+package class Analyzer {
+    /// Which protocol this is.
+    final let kind: AnalyzerKind
+    /// The protocol was recognised: its name stands in `service`.
+    final var isConfirmed = false
+    /// Gets no more bytes: it violated, or has seen all it wanted.
+    final var isDetached = false
+    final var violationCount: UInt32 = 0
+
+    init(kind: AnalyzerKind) { self.kind = kind }
+
+    /// In-order bytes of a TCP direction. `bytes` is borrowed for the call.
+    func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {}
+    /// One datagram; `wireLength` exceeds `bytes.byteCount` where the capture was cut.
+    func datagram(_ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext) {}
+    /// `count` octets of a direction were not seen and will not come.
+    func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {}
+    /// A direction ended in order (FIN).
+    func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {}
+    /// The connection is over: what is half done is written now.
+    func finish(_ context: inout AnalyzerContext) {}
+    /// Back to the state of a new instance; keeps memory.
+    func reset() {
+        isConfirmed = false
+        isDetached = false
+        violationCount = 0
+    }
+
+    /// The first valid message was seen: the service has a name.
+    final func confirm(_ context: inout AnalyzerContext) {
+        guard !isConfirmed, !isDetached else { return }
+        isConfirmed = true
+        context.serviceChanges.append(.confirmed(kind))
+    }
+
+    /// The bytes are not this protocol's. Detaches while the connection is young
+    /// (`DPD::ignore_violations_after`, 10 240 octets of both sides); dropped on
+    /// TCP connections that are partial or have a gap.
+    final func violation(_ context: inout AnalyzerContext) {
+        if context.id.transport == .tcp, context.isPartial || context.hasGap { return }
+        violationCount &+= 1
+        guard context.sizeSoFar <= 10_240 else { return }
+        isDetached = true
+        context.serviceChanges.append(.violated(kind, wasConfirmed: isConfirmed))
+        isConfirmed = false
+    }
+}
+
+/// A change of what `service` says, in the order in which it happened.
+enum ServiceChange: Equatable {
+    case confirmed(AnalyzerKind)
+    case violated(AnalyzerKind, wasConfirmed: Bool)
+}
+
+/// What an analyzer sees of the world: the connection at work, the time, and the
+/// places where records, anomalies and requests go. One a worker.
+package struct AnalyzerContext: ~Copyable {
+    // The packet and connection at work; set by the worker before each call.
+
+    /// Time of the packet at work (not of the newest packet).
+    package var now = Timestamp.zero
+    package var uid = UID(value: 0)
+    package var id = ConnectionID(
+        originator: Address(v4: 0), responder: Address(v4: 0), originatorPort: 0, responderPort: 0,
+        transport: .unknown, protocolNumber: 0)
+    /// TCP picked up in the middle: one side's first packet had no SYN.
+    package var isPartial = false
+    /// A content gap was met on either side.
+    package var hasGap = false
+    /// Octets of both sides so far, in sequence space.
+    package var sizeSoFar: UInt64 = 0
+
+    /// Rows go here: `context.output.emit(record)`.
+    package var output: RecordOutput
+    /// Requests to the connection; the worker empties it after each call.
+    package var requests: [FlowRequest] = []
+    var serviceChanges: [ServiceChange] = []
+    /// Anomalies of the connection, for the worker to filter and write; emptied after each call.
+    package var weirds: [PendingWeird] = []
+    /// The texts of `weirds`.
+    package var weirdText = TextBuffer()
+    /// Files seen so far on the connection at work, for file identities.
+    package var fileOrdinal: UInt32 = 0
+    package let settings: AnalyzerSettings
+    let selection: AnalyzerSelection
+    /// Analyzers that wait for a connection, by kind.
+    var idle: [[Analyzer]]
+    /// Unpackers that wait for a compressed body.
+    var inflaters: [Inflater] = []
+    /// Records of DNS that wait for a message.
+    var idleTransactions: [DNSTransaction] = []
+
+    package init(output: RecordOutput, settings: AnalyzerSettings, selection: AnalyzerSelection) {
+        self.output = output
+        self.settings = settings
+        self.selection = selection
+        idle = Array(repeating: [], count: AnalyzerKind.allCases.count)
+    }
+
+    /// Reports an anomaly of the connection at work. `source` is the analyzer in capitals.
+    mutating func weird(_ weird: Weird, source: StaticString) {
+        weirds.append(PendingWeird(weird: weird, addl: .absent, source: source))
+    }
+
+    /// The same with more to say; `addl` is copied, cut at 1024 octets.
+    mutating func weird(_ weird: Weird, addl: RawSpan, source: StaticString) {
+        weirds.append(PendingWeird(weird: weird, addl: weirdText.add(addl, limit: 1024), source: source))
+    }
+
+    mutating func weird(_ weird: Weird, addl number: UInt64, source: StaticString) {
+        let start = weirdText.begin()
+        weirdText.append(decimal: number)
+        weirds.append(PendingWeird(weird: weird, addl: weirdText.end(start), source: source))
+    }
+}
+
+/// An anomaly that an analyzer has reported and the worker has not yet filtered.
+package struct PendingWeird {
+    package var weird: Weird
+    package var addl: Text
+    package var source: StaticString
+}
+
+/// Limits and choices of the analyzers; every one is a key of the configuration.
+package struct AnalyzerSettings: Sendable {
+    /// Unanswered queries of one connection (`dns.max_pending_msgs`).
+    package var dnsPendingMax = 50
+    /// Questions of one message (`dns_max_queries`).
+    package var dnsQuestionsMax = 25
+    /// Also look for anomalies in the authority and additional sections (`dns_skip_all_auth`, `dns_skip_all_addl`).
+    package var dnsAllSections = false
+    /// Requests of one connection that wait for a response (`HTTP::max_pending_requests`).
+    package var httpPendingMax = 100
+    /// Octets of one header line that are kept.
+    package var httpLineBytesMax = 65_536
+    /// The sensor's name, part of every identity.
+    package var sensorName = "weir"
+
+    package init() {}
+}

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Bodies: chunks, lengths, codings, parts, and the files that they are.
+//
+// Reads   lines and stretches of octets of a message.
+// Writes  lengths, identities, names and types of files into the row.
+// Leaves  the contents: only the first 4096 octets of a file are kept, for its type.
+
+import Files
+import Records
+import Wire
+
+/// A message, or a part of a multipart one.
+final class HTTPEntity {
+    enum Expectation {
+        /// A response to HEAD, 1xx, 204, 304.
+        case never
+        /// A request: only where a header says so.
+        case perhaps
+        /// A response: to the end of the stream, where no header says otherwise.
+        case always
+    }
+    enum Kind { case leaf, multipart, message }
+    enum Chunk { case none, before, size, data, dataEnd, trailer, over }
+    enum Transfer { case identity, quoted, base64 }
+    enum File { case none, own, range }
+
+    var expectation = Expectation.perhaps
+    var inHeader = true
+    var isOver = false
+    var kind = Kind.leaf
+    /// The delimiter of parts, without its two dashes.
+    var boundary: [UInt8] = []
+    var transfer = Transfer.identity
+    var base64 = Base64()
+    /// Line end of a part that belongs to the delimiter if one follows.
+    var hasPendingLineEnd = false
+
+    var chunk = Chunk.none
+    var isCompressed = false
+    var inflater: Inflater?
+    /// -1 for none, as the other lengths.
+    var contentLength: Int64 = -1
+    var rangeLength: Int64 = -1
+    var totalLength: Int64 = -1
+    var lengthLeft: Int64 = 0
+    var bodyBytes: Int64 = 0
+    var expectsContinue = false
+
+    var isPartial = false
+    var file = File.none
+    /// Where in the file the next octets belong.
+    var fileOffset: UInt64 = 0
+    var fileName = Text.absent
+    /// The row in whose texts the name stands.
+    var fileNameKey = 0
+
+    func reset() {
+        expectation = .perhaps
+        (inHeader, isOver) = (true, false)
+        kind = .leaf
+        boundary.removeAll(keepingCapacity: true)
+        transfer = .identity
+        base64 = Base64()
+        hasPendingLineEnd = false
+        chunk = .none
+        isCompressed = false
+        inflater = nil
+        (contentLength, rangeLength, totalLength, lengthLeft, bodyBytes) = (-1, -1, -1, 0, 0)
+        (expectsContinue, isPartial) = (false, false)
+        file = .none
+        fileOffset = 0
+        fileName = .absent
+        fileNameKey = 0
+    }
+}
+
+/// A file that comes in ranges: it is one file for the whole connection.
+struct HTTPRangeFile {
+    /// Hash of host and target.
+    var url: UInt64
+    /// Number of the file among those of the responder.
+    var ordinal: UInt32
+}
+
+/// Base64, one digit after the other; what is no digit is stepped over.
+struct Base64 {
+    private var bits: UInt32 = 0
+    private var count = 0
+
+    mutating func take(_ digit: UInt8) -> UInt8? {
+        guard let value = HTTPOctets.base64(digit) else { return nil }
+        bits = bits << 6 | UInt32(value)
+        count &+= 6
+        guard count >= 8 else { return nil }
+        count &-= 8
+        return UInt8(truncatingIfNeeded: bits >> UInt32(count))
+    }
+}
+
+extension HTTP {
+    /// Depth of parts in parts (Zeek's `MIME::max_depth`).
+    static let depthMax = 100
+    /// Range files of one connection that are known at a time.
+    static let rangeFilesMax = 64
+    /// A body up to the end of the connection.
+    static let endless: Int64 = 0x7FFF_FFFF
+    private static let lineEndOctets: [UInt8] = [0x0D, 0x0A]
+
+    // MARK: entities
+
+    /// Opens an entity below the deepest one.
+    func open(_ side: HTTPSide, expecting: HTTPEntity.Expectation, _ context: inout AnalyzerContext) {
+        if side.entities.count == side.level { side.entities.append(HTTPEntity()) }
+        let entity = side.entities[side.level]
+        entity.reset()
+        entity.expectation = expecting
+        if side.level > 0 { entity.transfer = side.entities[side.level &- 1].transfer }
+        side.level &+= 1
+        // The row is there from the first entity on, whatever comes of it.
+        _ = transaction(of: side, &context)
+    }
+
+    private func openPart(_ side: HTTPSide, _ level: Int, _ context: inout AnalyzerContext) {
+        guard level < HTTP.depthMax else {
+            return context.weird(.exceeded_mime_max_depth, addl: UInt64(level), source: "HTTP")
+        }
+        side.headerLineCount = 0
+        side.header.removeAll(keepingCapacity: true)
+        open(side, expecting: .always, &context)
+    }
+
+    /// Closes an entity and what is open below it.
+    func close(_ side: HTTPSide, _ level: Int, _ context: inout AnalyzerContext) {
+        guard level < side.level else { return }
+        let entity = side.entities[level]
+        guard !entity.isOver else { return }
+        if let inflater = entity.inflater {
+            context.giveBack(inflater)
+            entity.inflater = nil
+            entity.isCompressed = false
+        }
+        entity.isOver = true
+        if entity.inHeader {
+            finishHeader(side, level, &context)
+            entity.inHeader = false
+            headersOver(side, level, &context)
+        } else if level &+ 1 < side.level {
+            close(side, level &+ 1, &context)
+            side.level = level &+ 1
+        }
+        if level == 0 {
+            side.bodyBytes = entity.bodyBytes
+            done(side, &context)
+            return
+        }
+        if side.entities[level &- 1].kind == .multipart { side.endsAtEither = true }
+        if side.isOriginator || replyCode != 206 { endFile(side, entity, &context) }
+    }
+
+    /// The headers are over: how long is the body?
+    func headersOver(_ side: HTTPSide, _ level: Int, _ context: inout AnalyzerContext) {
+        let entity = side.entities[level]
+        if level > 0, side.entities[level &- 1].kind == .multipart { side.endsAtEither = false }
+        if entity.contentLength > 0 { side.deliveryLeft = entity.contentLength }
+        if entity.chunk == .trailer {
+            entity.chunk = .over
+            return close(side, level, &context)
+        }
+        if entity.expectation == .never { return close(side, level, &context) }
+        if entity.kind != .leaf {
+            if entity.chunk != .none {
+                context.weird(.HTTP_chunked_transfer_for_multipart_message, source: "HTTP")
+            }
+            guard level == 0, entity.contentLength >= 0 else { return }
+            entity.lengthLeft = entity.contentLength
+            if entity.contentLength == 0 { close(side, level, &context) }
+        } else if entity.chunk != .none {
+            entity.chunk = .size
+        } else if entity.contentLength > 0 {
+            entity.lengthLeft = entity.contentLength
+            side.plainLeft = entity.contentLength
+        } else if entity.contentLength == 0 {
+            close(side, level, &context)
+        } else if closesAfterResponse || entity.isCompressed {
+            entity.lengthLeft = HTTP.endless
+            side.plainLeft = .max
+        } else if entity.expectation != .always {
+            close(side, level, &context)
+        }
+    }
+
+    func beginBody(_ side: HTTPSide, _ level: Int, _ context: inout AnalyzerContext) {
+        if side.entities[level].kind == .message { openPart(side, level, &context) }
+    }
+
+    // MARK: octets
+
+    /// Octets for an entity: a whole line (`endsLine`), or some that are not lines.
+    func deliver(
+        _ bytes: RawSpan, _ level: Int, endsLine: Bool, _ side: HTTPSide, _ context: inout AnalyzerContext
+    ) {
+        guard level < side.level else { return }
+        let entity = side.entities[level]
+        guard !entity.isOver else { return }
+        if entity.inHeader {
+            if !endsLine { context.weird(.http_no_crlf_in_header_list, source: "HTTP") }
+            return headerLine(bytes, level, side, &context)
+        }
+        if entity.kind != .leaf {
+            unpack(bytes, level, endsLine: endsLine, side, &context)
+            guard level == 0, entity.contentLength > 0 else { return }
+            entity.lengthLeft &-= Int64(bytes.byteCount &+ (endsLine ? 2 : 0))
+            if entity.lengthLeft <= 0 {
+                side.plainLeft = 0
+                close(side, 0, &context)
+            }
+        } else if entity.chunk != .none {
+            chunk(bytes, level, endsLine: endsLine, side, &context)
+        } else if entity.contentLength >= 0 {
+            unpack(bytes, level, endsLine: false, side, &context)
+            entity.lengthLeft &-= Int64(bytes.byteCount)
+            if entity.lengthLeft <= 0 {
+                side.plainLeft = 0
+                side.deliveryLeft = -1
+                close(side, level, &context)
+            }
+        } else {
+            unpack(bytes, level, endsLine: endsLine, side, &context)
+        }
+    }
+
+    /// A chunk's size, data, or the line end behind it (RFC 9112 section 7.1).
+    private func chunk(
+        _ bytes: RawSpan, _ level: Int, endsLine: Bool, _ side: HTTPSide, _ context: inout AnalyzerContext
+    ) {
+        let entity = side.entities[level]
+        switch entity.chunk {
+        case .size:
+            entity.lengthLeft = number(bytes, radix: 16) ?? 0
+            if entity.lengthLeft == 0, bytes.byteCount > 0, number(bytes, radix: 16) == nil {
+                context.weird(.HTTP_bad_chunk_size, addl: bytes, source: "HTTP")
+            }
+            if entity.lengthLeft > 0 {
+                entity.chunk = .data
+                side.plainLeft = entity.lengthLeft
+            } else {
+                // The last chunk: headers may follow.
+                entity.inHeader = true
+                entity.chunk = .trailer
+            }
+        case .data:
+            entity.lengthLeft &-= Int64(bytes.byteCount)
+            if entity.lengthLeft <= 0 {
+                side.plainLeft = 0
+                entity.chunk = .dataEnd
+            }
+            unpack(bytes, level, endsLine: false, side, &context)
+        case .dataEnd: entity.chunk = .size
+        case .none, .before, .trailer, .over: break
+        }
+    }
+
+    /// Whether octets that were not seen lie inside a body of known length; counts them.
+    func bridge(_ count: Int64, _ side: HTTPSide, _ context: inout AnalyzerContext) -> Bool {
+        let entity = side.entity
+        guard entity.bodyBytes > 0, !entity.isOver else { return false }
+        gapInFile(count, side, entity, &context)
+        if entity.chunk != .none {
+            guard entity.chunk == .data, entity.lengthLeft >= count else { return false }
+        } else {
+            guard entity.contentLength >= 0, entity.lengthLeft >= count else { return false }
+        }
+        entity.bodyBytes &+= count
+        entity.lengthLeft &-= count
+        side.plainLeft = entity.lengthLeft
+        if entity.lengthLeft == 0 {
+            if entity.chunk == .data {
+                entity.chunk = .dataEnd
+            } else {
+                close(side, max(side.level, 1) &- 1, &context)
+            }
+        }
+        return true
+    }
+
+    // MARK: content coding
+
+    private func unpack(
+        _ bytes: RawSpan, _ level: Int, endsLine: Bool, _ side: HTTPSide, _ context: inout AnalyzerContext
+    ) {
+        let entity = side.entities[level]
+        guard entity.isCompressed else {
+            return content(bytes, level, endsLine: endsLine, side, &context)
+        }
+        let inflater = entity.inflater ?? context.takeInflater()
+        entity.inflater = inflater
+        guard !inflater.isOver else { return }
+        var offset = 0
+        var isMore = true
+        while isMore {
+            isMore = inflater.step(bytes, &offset)
+            guard inflater.count > 0 else { continue }
+            let plain = inflater.output
+            content(plain.octets.extracting(0..<inflater.count), level, endsLine: false, side, &context)
+        }
+        if inflater.hasFailed { context.weird(.inflate_failed, source: "ZIP") }
+    }
+
+    /// Octets of an entity as its sender meant them.
+    private func content(
+        _ bytes: RawSpan, _ level: Int, endsLine: Bool, _ side: HTTPSide, _ context: inout AnalyzerContext
+    ) {
+        let entity = side.entities[level]
+        entity.bodyBytes &+= Int64(bytes.byteCount &+ (endsLine ? 2 : 0))
+        switch entity.kind {
+        case .leaf: decode(bytes, level, endsLine: endsLine, side, &context)
+        case .message: deliver(bytes, level &+ 1, endsLine: endsLine, side, &context)
+        case .multipart:
+            switch side.isMidLine ? .none : delimiter(bytes, entity.boundary) {
+            case .none: deliver(bytes, level &+ 1, endsLine: endsLine, side, &context)
+            case .between:
+                closeParts(side, level, &context)
+                openPart(side, level, &context)
+            case .last:
+                closeParts(side, level, &context)
+                close(side, level, &context)
+            }
+        }
+    }
+
+    private func closeParts(_ side: HTTPSide, _ level: Int, _ context: inout AnalyzerContext) {
+        guard level &+ 1 < side.level else { return }
+        close(side, level &+ 1, &context)
+        side.level = level &+ 1
+    }
+
+    private enum Delimiter { case none, between, last }
+
+    private func delimiter(_ line: RawSpan, _ boundary: [UInt8]) -> Delimiter {
+        guard line.byteCount >= 2 &+ boundary.count, line.octet(0) == 0x2D, line.octet(1) == 0x2D else { return .none }
+        for index in boundary.indices where line.octet(2 &+ index) != boundary[index] { return .none }
+        let behind = 2 &+ boundary.count
+        let isLast = line.byteCount >= behind &+ 2 && line.octet(behind) == 0x2D && line.octet(behind &+ 1) == 0x2D
+        return isLast ? .last : .between
+    }
+
+    // MARK: transfer encoding of parts
+
+    private func decode(
+        _ bytes: RawSpan, _ level: Int, endsLine: Bool, _ side: HTTPSide, _ context: inout AnalyzerContext
+    ) {
+        let entity = side.entities[level]
+        guard entity.transfer != .identity else {
+            if entity.hasPendingLineEnd {
+                entity.hasPendingLineEnd = false
+                lineEnd(side, entity, &context)
+            }
+            addToFile(bytes, side, entity, &context)
+            guard endsLine else { return }
+            // The last line end of a part belongs to the delimiter.
+            if level > 0, side.entities[level &- 1].kind == .multipart {
+                entity.hasPendingLineEnd = true
+            } else {
+                lineEnd(side, entity, &context)
+            }
+            return
+        }
+        var plain: [UInt8] = []
+        swap(&plain, &side.scratch)
+        if entity.transfer == .base64 {
+            for index in 0..<bytes.byteCount {
+                if let octet = entity.base64.take(bytes.octet(index)) { plain.append(octet) }
+            }
+        } else {
+            decodeQuoted(bytes, endsLine: endsLine, into: &plain)
+        }
+        addToFile(plain.octets, side, entity, &context)
+        plain.removeAll(keepingCapacity: true)
+        swap(&plain, &side.scratch)
+    }
+
+    private func lineEnd(_ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext) {
+        addToFile(HTTP.lineEndOctets.octets, side, entity, &context)
+    }
+
+    /// Quoted-printable (RFC 2045 section 6.7): a line.
+    private func decodeQuoted(_ bytes: RawSpan, endsLine: Bool, into plain: inout [UInt8]) {
+        var count = bytes.byteCount
+        while count > 0, HTTPOctets.isBlank(bytes.octet(count &- 1)) { count &-= 1 }
+        var at = 0
+        while at < count {
+            let octet = bytes.octet(at)
+            at &+= 1
+            guard octet == 0x3D else {
+                plain.append(octet)
+                continue
+            }
+            // A last `=`: the line goes on.
+            if at == count { return }
+            if count &- at >= 2, let high = HTTPOctets.hexadecimal(bytes.octet(at)),
+                let low = HTTPOctets.hexadecimal(bytes.octet(at &+ 1))
+            {
+                plain.append(high << 4 | low)
+                at &+= 2
+            } else {
+                plain.append(octet)
+            }
+        }
+        if endsLine {
+            plain.append(0x0D)
+            plain.append(0x0A)
+        }
+    }
+
+    // MARK: files
+
+    private func addToFile(
+        _ bytes: RawSpan, _ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext
+    ) {
+        guard bytes.byteCount > 0 else { return }
+        if entity.file == .none { beginFile(side, entity, &context) }
+        defer { entity.fileOffset &+= UInt64(bytes.byteCount) }
+        // Ranges are joined where they follow each other; others are not looked at.
+        if entity.isPartial, entity.fileOffset != side.head.offset { return }
+        if side.head.append(bytes) { decide(side, &context) }
+        // A file whose length is known ends by itself.
+        let total = entity.isPartial ? entity.totalLength : entity.contentLength
+        if total > 0, !entity.isCompressed, side.head.offset >= UInt64(total) { endFile(side, entity, &context) }
+    }
+
+    private func beginFile(_ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext) {
+        let row = transaction(of: side, &context)
+        entity.file = .own
+        if row.asksForRange, !side.isOriginator {
+            entity.file = .range
+            let url = hash(row)
+            if let known = rangeFiles.first(where: { $0.url == url }) {
+                // Only the file seen last can be continued.
+                if known.ordinal &+ 1 != side.fileCount { side.head.begin() }
+                return
+            }
+            if rangeFiles.count >= HTTP.rangeFilesMax { rangeFiles.removeFirst() }
+            rangeFiles.append(HTTPRangeFile(url: url, ordinal: side.fileCount))
+        }
+        let identity = UID.make(fileOf: context.uid, direction: side.direction, ordinal: side.fileCount)
+        side.fileCount &+= 1
+        side.head.begin()
+        side.fileKey = row.key
+        let name = entity.fileNameKey == row.key ? entity.fileName : .absent
+        if side.isOriginator {
+            if !row.record.files.0.isFull { row.record.files.0.add(identity, name: name) }
+        } else if !row.record.files.1.isFull {
+            row.record.files.1.add(identity, name: name)
+        }
+    }
+
+    /// FNV-1a over host and target.
+    private func hash(_ row: HTTPTransaction) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for text in [row.record.host, row.record.uri] {
+            for octet in row.record.text[text] { hash = (hash ^ UInt64(octet)) &* 0x100_0000_01B3 }
+        }
+        return hash
+    }
+
+    func endFile(_ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext) {
+        guard entity.file != .none else { return }
+        decide(side, &context)
+        if entity.file == .range { rangeFiles.removeAll { $0.ordinal &+ 1 == side.fileCount } }
+    }
+
+    private func gapInFile(
+        _ count: Int64, _ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext
+    ) {
+        guard entity.file != .none else { return }
+        decide(side, &context)
+        side.head.gap(UInt64(count))
+        entity.fileOffset &+= UInt64(count)
+    }
+
+    /// Asks for the type, once a file, and puts it into the row where the file is listed.
+    private func decide(_ side: HTTPSide, _ context: inout AnalyzerContext) {
+        guard let type = side.head.decide(),
+            let row = transactions.first(where: { $0.key == side.fileKey })
+        else { return }
+        if side.isOriginator {
+            if !row.record.files.0.isFullOfTypes { row.record.files.0.add(type: type.write(to: &row.record.text)) }
+        } else if !row.record.files.1.isFullOfTypes {
+            row.record.files.1.add(type: type.write(to: &row.record.text))
+        }
+    }
+}
+
+extension AnalyzerContext {
+    /// Unpackers that wait for a body; a few serve a whole worker.
+    static let inflatersMax = 64
+
+    mutating func takeInflater() -> Inflater {
+        let inflater = inflaters.popLast() ?? Inflater()
+        inflater.begin()
+        return inflater
+    }
+
+    mutating func giveBack(_ inflater: Inflater) {
+        if inflaters.count < AnalyzerContext.inflatersMax { inflaters.append(inflater) }
+    }
+}

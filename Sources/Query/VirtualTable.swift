@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The store's tables as SQLite's virtual tables: connecting, and choosing what is pruned by.
+//
+// Reads   what SQLite asks (sqlite.org/vtab.html).
+// Writes  a plan for each way in which a table is asked.
+// Leaves  scanning (VirtualTable+Cursor).
+
+import GRDBSQLite
+import Records
+import Store
+
+/// A table that SQLite knows. SQLite holds it as long as the connection lives.
+final class ServedTable {
+    let table: QueryTable
+    let snapshot: Snapshot
+    /// The plans that `xBestIndex` made; `idxNum` is an index.
+    var plans: [[PlanStep]] = []
+    /// The error that made a callback fail; SQLite's own text would say less.
+    var failures: FailureBox
+
+    init(_ table: QueryTable, _ snapshot: Snapshot, _ failures: FailureBox) {
+        self.table = table
+        self.snapshot = snapshot
+        self.failures = failures
+    }
+}
+
+/// Where a callback leaves the error that SQLite cannot carry.
+final class FailureBox {
+    var error: QueryError?
+}
+
+/// One constraint of a plan: its value is the next argument of `xFilter`.
+struct PlanStep {
+    let column: Int
+    let op: ConstraintOperator
+    let isList: Bool
+}
+
+/// SQLite's head of a table, then ours: SQLite sees a pointer to `base`, which stands first.
+struct TableBox {
+    var base: sqlite3_vtab
+    var table: Unmanaged<ServedTable>
+}
+
+/// The functions that SQLite calls. There is no `xCreate`: a table is there without being created.
+enum TableModule {
+    // Safe: made once, never changed afterwards, never freed: it outlives every connection.
+    nonisolated(unsafe) static let module: UnsafeMutablePointer<sqlite3_module> = {
+        let module = unsafe UnsafeMutablePointer<sqlite3_module>.allocate(capacity: 1)
+        // Safe: all of the struct is zero before the functions are put in.
+        unsafe module.initialize(to: sqlite3_module())
+        unsafe module.pointee.iVersion = 1
+        unsafe module.pointee.xConnect = { unsafe connect($0, $1, $4) }
+        unsafe module.pointee.xBestIndex = { unsafe bestIndex($0, $1) }
+        unsafe module.pointee.xDisconnect = { unsafe disconnect($0) }
+        unsafe module.pointee.xOpen = { unsafe TableCursor.open($0, $1) }
+        unsafe module.pointee.xClose = { unsafe TableCursor.close($0) }
+        unsafe module.pointee.xFilter = { unsafe TableCursor.filter($0, $1, $3, $4) }
+        unsafe module.pointee.xNext = { unsafe TableCursor.next($0) }
+        unsafe module.pointee.xEof = { unsafe TableCursor.isAtEnd($0) }
+        unsafe module.pointee.xColumn = { unsafe TableCursor.column($0, $1, $2) }
+        unsafe module.pointee.xRowid = { unsafe TableCursor.rowID($0, $1) }
+        return unsafe module
+    }()
+
+    private static func connect(
+        _ database: OpaquePointer?, _ context: UnsafeMutableRawPointer?,
+        _ result: UnsafeMutablePointer<UnsafeMutablePointer<sqlite3_vtab>?>?
+    ) -> Int32 {
+        guard let context = unsafe context, let result = unsafe result else { return SQLITE_ERROR }
+        // Safe: `context` is the ServedTable that was registered, which the connection keeps.
+        let table = unsafe Unmanaged<ServedTable>.fromOpaque(context).takeUnretainedValue()
+        let status = unsafe sqlite3_declare_vtab(database, table.table.declaration)
+        guard status == SQLITE_OK else { return status }
+        // Safe: allocated and filled before SQLite gets it; freed in `disconnect` and nowhere else.
+        let box = unsafe UnsafeMutablePointer<TableBox>.allocate(capacity: 1)
+        unsafe box.initialize(to: TableBox(base: sqlite3_vtab(), table: .passRetained(table)))
+        // Safe: `base` is the first field of the box.
+        unsafe result.pointee = UnsafeMutableRawPointer(box).assumingMemoryBound(to: sqlite3_vtab.self)
+        return SQLITE_OK
+    }
+
+    private static func disconnect(_ table: UnsafeMutablePointer<sqlite3_vtab>?) -> Int32 {
+        guard let table = unsafe table else { return SQLITE_OK }
+        // Safe: every vtab that SQLite has is a TableBox of `connect`; it is not used after this call.
+        let box = unsafe UnsafeMutableRawPointer(table).assumingMemoryBound(to: TableBox.self)
+        unsafe box.pointee.table.release()
+        unsafe box.deinitialize(count: 1)
+        unsafe box.deallocate()
+        return SQLITE_OK
+    }
+
+    /// The table behind SQLite's pointer.
+    static func served(_ table: UnsafeMutablePointer<sqlite3_vtab>) -> ServedTable {
+        // Safe: every vtab that SQLite has is a TableBox of `connect`, alive until `disconnect`.
+        unsafe UnsafeMutableRawPointer(table).assumingMemoryBound(to: TableBox.self).pointee.table
+            .takeUnretainedValue()
+    }
+
+    // MARK: planning
+
+    private static func bestIndex(
+        _ table: UnsafeMutablePointer<sqlite3_vtab>?, _ info: UnsafeMutablePointer<sqlite3_index_info>?
+    ) -> Int32 {
+        guard let table = unsafe table, let info = unsafe info else { return SQLITE_ERROR }
+        let served = unsafe served(table)
+        var plan: [PlanStep] = []
+        var share = 1.0
+        // Safe: SQLite gives `nConstraint` constraints, and as many places for what we use of them.
+        let constraints = unsafe UnsafeBufferPointer(start: info.pointee.aConstraint, count: Int(info.pointee.nConstraint))
+        for index in unsafe constraints.indices {
+            let constraint = unsafe constraints[index]
+            let column = Int(constraint.iColumn)
+            guard constraint.usable != 0, served.table.columns.indices.contains(column),
+                let op = ConstraintOperator(sqlite: Int32(constraint.op)),
+                op.isUseful(for: served.table.columns[column])
+            else { continue }
+            // Safe: `index` is below `nConstraint`; the name lives as long as the call.
+            let collation = unsafe String(cString: sqlite3_vtab_collation(info, Int32(index)))
+            let own = served.table.columns[column].valueKind == .time ? QueryTable.timeCollation : "BINARY"
+            guard collation.lowercased() == own.lowercased() else { continue }
+            // Safe: as above; asks for all values of an IN at once.
+            let isList = unsafe sqlite3_vtab_in(info, Int32(index), 1) != 0
+            plan.append(PlanStep(column: column, op: op, isList: isList))
+            // Safe: as above. SQLite tests every row again, since `omit` stays 0.
+            unsafe info.pointee.aConstraintUsage[index].argvIndex = Int32(plan.count)
+            share *= op.share(of: served.table.columns[column], isList: isList)
+        }
+        let rows = (try? served.snapshot.segments(served.table.log).reduce(0) { $0 + $1.rowCount }) ?? 1000
+        // Rows handed over cost one; rows looked at a twentieth; each start of a scan as much as 200 rows.
+        // Safe: plain fields of the struct that SQLite passed.
+        unsafe info.pointee.estimatedRows = Int64(max(1, Double(rows) * share))
+        unsafe info.pointee.estimatedCost = 200 + Double(rows) * (share + share.squareRoot() / 20)
+        unsafe info.pointee.idxNum = Int32(served.plans.count)
+        served.plans.append(plan)
+        return SQLITE_OK
+    }
+}
+
+extension ConstraintOperator {
+    init?(sqlite op: Int32) {
+        switch op {
+        case SQLITE_INDEX_CONSTRAINT_EQ: self = .equal
+        case SQLITE_INDEX_CONSTRAINT_LT: self = .less
+        case SQLITE_INDEX_CONSTRAINT_LE: self = .lessOrEqual
+        case SQLITE_INDEX_CONSTRAINT_GT: self = .greater
+        case SQLITE_INDEX_CONSTRAINT_GE: self = .greaterOrEqual
+        case SQLITE_INDEX_CONSTRAINT_LIKE: self = .like
+        case SQLITE_INDEX_CONSTRAINT_GLOB: self = .glob
+        case SQLITE_INDEX_CONSTRAINT_ISNOTNULL: self = .isSet
+        default: return nil
+        }
+    }
+
+    /// Whether the store can use the comparison. A list as JSON text has no bounds.
+    func isUseful(for column: QueryColumn) -> Bool {
+        if column.kind.isList && !column.isElement { return false }
+        switch self {
+        case .like, .glob: return column.valueKind.isStoredAsText
+        // Elements that are not there have no row.
+        case .isSet: return !column.isElement
+        default: return true
+        }
+    }
+
+    /// A guess at the share of rows that match, for SQLite's choice between plans.
+    func share(of column: QueryColumn, isList: Bool) -> Double {
+        switch self {
+        case .equal where isList: 0.05
+        case .equal:
+            switch column.valueKind {
+            case .uid, .fuid: 0.00001
+            case .text, .address: 0.001
+            case .time: 0.0001
+            default: 0.05
+            }
+        case .less, .lessOrEqual, .greater, .greaterOrEqual: 0.25
+        case .like, .glob: 0.1
+        case .isSet: 0.9
+        }
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The Community ID, version 1: one name of a flow for every tool that sees it.
+//
+// Reads   the identity of a connection, either way round.
+// Writes  `1:` and the Base64 of a SHA-1 (RFC 3174).
+// Leaves  other versions. The hash is our own: this module imports nothing, the
+//         message always fits one block, and SHA-1 protects nothing here.
+
+/// Requests and answers among ICMP's messages.
+package enum ICMPPair {
+    /// The type that answers `type` (or is answered by it), or nil where a message stands
+    /// alone. `protocolNumber` is 1 or 58 (RFC 792, 950, 1256; RFC 4443, 4861, 2710, 4620, 6275).
+    package static func counterpart(of type: UInt8, protocolNumber: UInt8) -> UInt8? {
+        if protocolNumber == 1 {
+            switch type {
+            case 8: return 0
+            case 0: return 8
+            case 13: return 14
+            case 14: return 13
+            case 15: return 16
+            case 16: return 15
+            case 10: return 9
+            case 9: return 10
+            case 17: return 18
+            case 18: return 17
+            default: return nil
+            }
+        }
+        switch type {
+        case 128, 130, 133, 135, 139, 144: return type + 1
+        case 129, 131, 134, 136, 140, 145: return type - 1
+        default: return nil
+        }
+    }
+}
+
+package enum CommunityID {
+    /// Appends the Community ID of a connection, 30 octets of ASCII.
+    ///
+    /// For ICMP the ports are the type, and the answering type or the code, as the
+    /// connection log has them. Protocols without ports hash none.
+    package static func write(id: ConnectionID, seed: UInt16 = 0, to bytes: inout [UInt8]) {
+        var message = SHA1Block()
+        message.append(seed)
+        let isOneWay =
+            id.transport == .icmp
+            && ICMPPair.counterpart(
+                of: UInt8(truncatingIfNeeded: id.originatorPort), protocolNumber: id.protocolNumber) == nil
+        let isOrdered =
+            isOneWay || id.originator < id.responder
+            || (id.originator == id.responder && id.originatorPort < id.responderPort)
+        let first = isOrdered ? id : id.flipped
+        message.append(first.originator)
+        message.append(first.responder)
+        message.append(octet: id.protocolNumber)
+        message.append(octet: 0)
+        if id.transport != .unknown {
+            message.append(first.originatorPort)
+            message.append(first.responderPort)
+        }
+        let digest = message.sha1()
+        bytes.append(0x31)
+        bytes.append(0x3A)
+        writeBase64(digest, to: &bytes)
+    }
+
+    /// 20 octets in five words become 28 characters.
+    private static func writeBase64(_ words: [5 of UInt32], to bytes: inout [UInt8]) {
+        for group in 0..<7 {
+            var value: UInt32 = 0
+            for octet in 0..<3 {
+                let index = group &* 3 &+ octet
+                let value8 = index < 20 ? words[index / 4] >> UInt32(24 &- 8 &* (index % 4)) & 0xFF : 0
+                value = value << 8 | value8
+            }
+            let padding = group == 6 ? 1 : 0
+            for digit in 0..<(4 &- padding) {
+                bytes.append(base64Digit(UInt8(truncatingIfNeeded: value >> UInt32(18 &- 6 &* digit)) & 63))
+            }
+            if padding == 1 { bytes.append(0x3D) }
+        }
+    }
+
+    private static func base64Digit(_ value: UInt8) -> UInt8 {
+        switch value {
+        case 0..<26: 0x41 &+ value
+        case 26..<52: 0x61 &+ value &- 26
+        case 52..<62: 0x30 &+ value &- 52
+        case 62: 0x2B
+        default: 0x2F
+        }
+    }
+}
+
+/// One block of SHA-1 under construction: at most 55 octets, of which a flow needs 42.
+struct SHA1Block {
+    private var words = [16 of UInt32](repeating: 0)
+    private var count = 0
+
+    mutating func append(octet: UInt8) {
+        precondition(count < 55, "the message fits one block")
+        words[count / 4] |= UInt32(octet) << UInt32(24 &- 8 &* (count % 4))
+        count &+= 1
+    }
+
+    mutating func append(_ value: UInt16) {
+        append(octet: UInt8(truncatingIfNeeded: value >> 8))
+        append(octet: UInt8(truncatingIfNeeded: value))
+    }
+
+    /// Four octets of an IPv4 address, sixteen of an IPv6 one.
+    mutating func append(_ address: Address) {
+        if !address.isV4 {
+            for shift in 0..<8 { append(octet: UInt8(truncatingIfNeeded: address.high >> UInt64(56 &- 8 &* shift))) }
+            for shift in 0..<4 { append(octet: UInt8(truncatingIfNeeded: address.low >> UInt64(56 &- 8 &* shift))) }
+        }
+        for shift in 4..<8 { append(octet: UInt8(truncatingIfNeeded: address.low >> UInt64(56 &- 8 &* shift))) }
+    }
+
+    /// The digest (RFC 3174 section 6.2, method 2: a ring of 16 words).
+    consuming func sha1() -> [5 of UInt32] {
+        let bitCount = UInt32(count &* 8)
+        append(octet: 0x80)
+        words[15] = bitCount
+        var a: UInt32 = 0x6745_2301
+        var b: UInt32 = 0xEFCD_AB89
+        var c: UInt32 = 0x98BA_DCFE
+        var d: UInt32 = 0x1032_5476
+        var e: UInt32 = 0xC3D2_E1F0
+        for step in 0..<80 {
+            if step >= 16 {
+                let mixed =
+                    words[(step &+ 13) & 15] ^ words[(step &+ 8) & 15] ^ words[(step &+ 2) & 15] ^ words[step & 15]
+                words[step & 15] = mixed << 1 | mixed >> 31
+            }
+            let chosen: UInt32
+            let constant: UInt32
+            switch step {
+            case 0..<20: (chosen, constant) = (b & c | ~b & d, 0x5A82_7999)
+            case 20..<40: (chosen, constant) = (b ^ c ^ d, 0x6ED9_EBA1)
+            case 40..<60: (chosen, constant) = (b & c | b & d | c & d, 0x8F1B_BCDC)
+            default: (chosen, constant) = (b ^ c ^ d, 0xCA62_C1D6)
+            }
+            let next = (a << 5 | a >> 27) &+ chosen &+ e &+ words[step & 15] &+ constant
+            (e, d, c, b, a) = (d, c, b << 30 | b >> 2, a, next)
+        }
+        return [
+            a &+ 0x6745_2301, b &+ 0xEFCD_AB89, c &+ 0x98BA_DCFE, d &+ 0x1032_5476, e &+ 0xC3D2_E1F0,
+        ]
+    }
+}

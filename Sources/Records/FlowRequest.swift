@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an analyzer may ask of its connection. Values, carried from the analyzer
+// to the flow table by the Sensor; no module knows the other.
+
+/// One request of an analyzer to the flow that it reads.
+@frozen @usableFromInline package enum FlowRequest: Sendable, Equatable {
+    /// Exchange originator and responder: the first message was an answer.
+    case flip
+    /// End the connection after so many nanoseconds of silence.
+    case inactivity(Int64)
+    /// An analyzer's limit was reached: history gets its X.
+    case limitReached
+    /// Nothing more is wanted of the stream: stop reassembling.
+    case stop
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where the workers' rows come together: one order, one decision for what spans
+// connections.
+//
+// Reads   the output of all workers for one block, and the ingress's notes.
+// Writes  ordered rows to the log writers and the store.
+// Leaves  formats (Logs, Store).
+
+import Protocols
+import Records
+
+/// Merges by the number of the packet that made a row, then by connection, then
+/// by emission: the same rows in the same order for any number of workers.
+struct Collector: ~Copyable {
+    private var outputs: Outputs
+    private var ledger: TunnelLedger
+    private var sampler = WeirdSampler()
+    private let logsTunnels: Bool
+    /// Rows that the collector makes itself.
+    private var own = RecordOutput(schemas: Schemas.all)
+    private var merged = RecordOutput(schemas: Schemas.all)
+    private var references: [Reference] = []
+    private var notes: [Note] = []
+    private var weird = WeirdRecord()
+    private let weirdsByName: [[UInt8]: Weird]
+    private(set) var rowCounts = [UInt64](repeating: 0, count: LogID.allCases.count)
+    private(set) var weirdCounts: [Weird: UInt64] = [:]
+
+    private struct Reference {
+        var order: UInt64
+        var ordinal: UInt64
+        var source: Int32
+        var row: Int32
+    }
+
+    init(outputs: consuming Outputs, sensorName: String, logsTunnels: Bool) {
+        self.outputs = outputs
+        self.logsTunnels = logsTunnels
+        ledger = TunnelLedger(sensorName: sensorName)
+        weirdsByName = Dictionary(
+            uniqueKeysWithValues: Weird.allCases.map { (Array("\($0)".utf8), $0) })
+    }
+
+    var suppressedWeirds: UInt64 { sampler.suppressed }
+
+    /// Takes what all workers made of one block; empties `parts`. `order` is that of
+    /// the block's last packet, `time` the network time there.
+    mutating func take(
+        _ parts: inout [WorkerOutput], ingress: borrowing [Note], order: UInt64, time: Timestamp
+    ) throws {
+        for index in parts.indices where !parts[index].notes.isEmpty {
+            notes.append(contentsOf: parts[index].notes)
+            parts[index].notes.removeAll(keepingCapacity: true)
+        }
+        for index in ingress.indices { notes.append(ingress[index]) }
+        settleNotes()
+        if logsTunnels { ledger.expire(at: time, order: order, into: &own) }
+        for schema in Schemas.all { try pass(schema, &parts) }
+        try outputs.advance(to: time)
+    }
+
+    /// A row of the sensor's own, such as stats.
+    mutating func add(_ record: StatsRecord) throws {
+        own.order = .max
+        own.emit(record)
+        var none: [WorkerOutput] = []
+        try pass(Schemas.all[Int(LogID.stats.rawValue)], &none)
+    }
+
+    /// What waits in memory becomes visible.
+    mutating func flush(at time: Timestamp) throws { try outputs.flush(at: time) }
+
+    /// Everything is written; nothing follows.
+    consuming func finish() throws -> Totals {
+        try outputs.finish()
+        return Totals(rows: rowCounts, weirds: weirdCounts, suppressed: sampler.suppressed)
+    }
+
+    struct Totals: Sendable {
+        var rows: [UInt64]
+        var weirds: [Weird: UInt64]
+        var suppressed: UInt64
+    }
+
+    private mutating func settleNotes() {
+        guard !notes.isEmpty else { return }
+        notes.sort { left, right in
+            if left.order != right.order { return left.order < right.order }
+            if left.rank != right.rank { return left.rank < right.rank }
+            return left.ordinal < right.ordinal
+        }
+        for note in notes {
+            guard case .packetWeird(let anomaly, let id, let source) = note.what else {
+                if logsTunnels { ledger.take(note, into: &own) }
+                continue
+            }
+            weirdCounts[anomaly, default: 0] &+= 1
+            guard sampler.admits(anomaly, id, at: note.time) else { continue }
+            weird.ts = note.time
+            weird.uid = nil
+            weird.id = id
+            weird.weird = anomaly
+            weird.source = source
+            own.order = note.order
+            own.ordinal = note.ordinal
+            own.emit(weird)
+        }
+        notes.removeAll(keepingCapacity: true)
+    }
+
+    /// Hands the rows of one log on, in order.
+    private mutating func pass(_ schema: LogSchema, _ parts: inout [WorkerOutput]) throws {
+        let log = Int(schema.log.rawValue)
+        if schema.log == .conn || schema.log == .connOpen {
+            for index in parts.indices { resolveTunnels(&parts[index].records.batches[log], schema) }
+        }
+        references.removeAll(keepingCapacity: true)
+        var isInOrder = true
+        for index in parts.indices {
+            gather(parts[index].records.batches[log], Int32(truncatingIfNeeded: index), &isInOrder)
+        }
+        gather(own.batches[log], -1, &isInOrder)
+        guard let last = references.last else { return }
+        let isOneSource = references[0].source == last.source && (parts.count < 2 || isInOrder)
+        if isInOrder, isOneSource, last.source >= 0, schema.log != .weird {
+            try deliver(parts[Int(last.source)].records.batches[log], schema)
+        } else {
+            try merge(schema, parts, isInOrder)
+        }
+        for index in parts.indices { parts[index].records.batches[log].clear() }
+        own.batches[log].clear()
+    }
+
+    private mutating func gather(_ batch: borrowing RowBatch, _ source: Int32, _ isInOrder: inout Bool) {
+        for row in 0..<batch.count {
+            let next = Reference(
+                order: batch.order(row), ordinal: batch.ordinal(row), source: source,
+                row: Int32(truncatingIfNeeded: row))
+            if let last = references.last, Collector.isBefore(next, last) { isInOrder = false }
+            references.append(next)
+        }
+    }
+
+    private static func isBefore(_ left: Reference, _ right: Reference) -> Bool {
+        left.order != right.order ? left.order < right.order : left.ordinal < right.ordinal
+    }
+
+    private mutating func merge(
+        _ schema: LogSchema, _ parts: borrowing [WorkerOutput], _ isInOrder: Bool
+    ) throws {
+        let log = Int(schema.log.rawValue)
+        if !isInOrder {
+            // Rows of one source and key keep their emission order: the row number decides.
+            references.sort { left, right in
+                if left.order != right.order { return left.order < right.order }
+                if left.ordinal != right.ordinal { return left.ordinal < right.ordinal }
+                return left.source != right.source ? left.source < right.source : left.row < right.row
+            }
+        }
+        for reference in references {
+            let row = Int(reference.row)
+            if reference.source < 0 {
+                merged.batches[log].append(row: row, of: own.batches[log], schema: schema)
+            } else {
+                let source = parts[Int(reference.source)].records.batches[log]
+                if schema.log == .weird, !admits(source, row, schema) { continue }
+                merged.batches[log].append(row: row, of: source, schema: schema)
+            }
+        }
+        try deliver(merged.batches[log], schema)
+        merged.batches[log].clear()
+    }
+
+    private mutating func deliver(_ batch: borrowing RowBatch, _ schema: LogSchema) throws {
+        guard !batch.isEmpty else { return }
+        if schema.log == .tunnel, !logsTunnels { return }
+        rowCounts[Int(schema.log.rawValue)] &+= UInt64(batch.count)
+        try outputs.append(batch, schema)
+    }
+
+    /// Whether a row of the anomaly log is to be written.
+    private mutating func admits(_ batch: borrowing RowBatch, _ row: Int, _ schema: LogSchema) -> Bool {
+        guard let name = schema.index(of: "name") else { return true }
+        let octets = Array(batch.bytes[batch.textRange(row, schema.columns[name])])
+        guard let anomaly = weirdsByName[octets] else { return true }
+        weirdCounts[anomaly, default: 0] &+= 1
+        var id: ConnectionID?
+        if batch.isSet(row, 2) {
+            id = ConnectionID(
+                originator: batch.address(row, schema.columns[2]), responder: batch.address(row, schema.columns[4]),
+                originatorPort: UInt16(truncatingIfNeeded: batch.word(row, schema.columns[3])),
+                responderPort: UInt16(truncatingIfNeeded: batch.word(row, schema.columns[5])),
+                transport: .unknown, protocolNumber: 0)
+        }
+        let time = Timestamp(nanoseconds: Int64(bitPattern: batch.word(row, schema.columns[0])))
+        return sampler.admits(anomaly, id, at: time)
+    }
+
+    /// Puts uids in place of the references that workers wrote into `tunnel_parents`.
+    private mutating func resolveTunnels(_ batch: inout RowBatch, _ schema: LogSchema) {
+        guard !batch.isEmpty, let index = schema.index(of: "tunnel_parents") else { return }
+        let column = schema.columns[index]
+        for row in 0..<batch.count where batch.isSet(row, index) {
+            var place = batch.listStart(row, column)
+            for element in 0..<batch.listCount(row, column) {
+                let reference = batch.listWord(&place)
+                batch.setListWord(row, column, element, ledger.uid(of: reference)?.value ?? 0)
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From packets to datagrams: decoding, fragments, tunnels, placement.
+//
+// Reads   the packets of a block.
+// Writes  the block's datagrams, each with its worker; notes of damaged packets.
+// Leaves  transport headers and connections (Flows).
+
+import Capture
+import Flows
+import Records
+import Wire
+
+/// One a reader: the replay has one for all workers, a live worker its own.
+struct Ingress: ~Copyable {
+    private let decoder: Decoder
+    private var layers = Layers()
+    private var defragmenter: Defragmenter
+    private var tunnels: TunnelNumbers
+    private let workers: UInt64
+    private(set) var networkTime = Timestamp.zero
+    private(set) var packetNumber: UInt64 = 0
+    private(set) var counters = SensorCounters()
+    private let weirds: [Weird?] = Anomaly.allCases.map { anomaly in
+        Weird.allCases.first { "\($0)" == "\(anomaly)" }
+    }
+    /// Where each reassembly of the packet at work stands in the block.
+    private var reassemblies: [(start: UInt32, count: UInt32)] = []
+    private var outerIDs: [(number: UInt32, id: ConnectionID)] = []
+    /// Placement must not be guessable, but it must not change rows either: they do not depend on it.
+    private let seed = UInt64.random(in: .min ... .max)
+
+    init(settings: borrowing Settings, workers: Int, firstTunnel: UInt32 = 1) {
+        var decoder = Decoder()
+        decoder.ignoringChecksums = settings.ignoringChecksums
+        self.decoder = decoder
+        self.workers = UInt64(workers)
+        defragmenter = Defragmenter()
+        tunnels = TunnelNumbers(first: firstTunnel)
+    }
+
+    /// Decodes every packet of `block.packets`.
+    mutating func decode(_ block: WorkBlock) {
+        block.clear()
+        block.firstPacket = packetNumber &+ 1
+        for index in block.packets.packets.indices {
+            let packet = block.packets.packets[index]
+            packetNumber &+= 1
+            counters.packets &+= 1
+            counters.bytes &+= UInt64(packet.wireLength)
+            let time = Timestamp(nanoseconds: packet.timestampNanoseconds)
+            if time > networkTime { networkTime = time }
+            block.networkTimes.append(networkTime)
+            block.packets.withBytes(of: packet) { bytes in
+                decode(bytes, packet, at: index, time, into: block)
+            }
+        }
+    }
+
+    private mutating func decode(
+        _ bytes: RawSpan, _ packet: CapturePacket, at index: Int, _ time: Timestamp, into block: WorkBlock
+    ) {
+        decoder.decode(bytes, linkType: packet.linkType, wireLength: Int(packet.wireLength), into: &layers)
+        if !reassemblies.isEmpty { reassemblies.removeAll(keepingCapacity: true) }
+        while case .fragment = layers.stop, layers.count > 0 {
+            guard reassemble(bytes, time, into: block) else { break }
+        }
+        count()
+        if !layers.findings.isEmpty { report(time, into: block) }
+        place(bytes, index, into: block)
+    }
+
+    /// Gives the last layer to the defragmenter; true where that made a datagram, whose layers follow.
+    private mutating func reassemble(_ bytes: RawSpan, _ time: Timestamp, into block: WorkBlock) -> Bool {
+        let layer = layers[layers.count - 1]
+        let result: DefragmenterResult
+        if let place = reassemblies.last {
+            // A fragment inside a datagram that was itself in fragments.
+            let earlier = Array(block.reassembled[Int(place.start) ..< Int(place.start) + Int(place.count)])
+            result = defragmenter.add(earlier.octets, layer, now: networkTime, findings: &layers)
+        } else {
+            result = defragmenter.add(bytes, layer, now: networkTime, findings: &layers)
+        }
+        guard case .complete = result else { return false }
+        let datagram = defragmenter.takeDatagram()
+        reassemblies.append(
+            (UInt32(truncatingIfNeeded: block.reassembled.count), UInt32(truncatingIfNeeded: datagram.count)))
+        block.reassembled.append(contentsOf: datagram)
+        decoder.decodeIP(datagram.octets, continuing: layer, into: &layers)
+        defragmenter.recycle(datagram)
+        return true
+    }
+
+    private mutating func count() {
+        switch layers.stop {
+        case .notIP: counters.notIP &+= 1
+        case .damaged, .dropped: counters.anomalous &+= 1
+        default: break
+        }
+    }
+
+    /// Makes a datagram of each layer that belongs to a connection.
+    private mutating func place(_ bytes: RawSpan, _ packet: Int, into block: WorkBlock) {
+        var number: UInt8 = 0
+        if layers.count > 1 { outerIDs.removeAll(keepingCapacity: true) }
+        for index in 0..<layers.count {
+            let layer = layers[index]
+            if layers.count > 1 { nameTunnel(layer, bytes, block) }
+            guard layer.makesConnection else { continue }
+            var datagram = Datagram(
+                layer: layer, packet: UInt32(truncatingIfNeeded: packet), index: number,
+                worker: workers == 1 ? 0 : UInt8(truncatingIfNeeded: layer.pairHash(seed) % workers))
+            if layer.isReassembled, Int(layer.reassemblies) <= reassemblies.count {
+                (datagram.reassembledStart, datagram.reassembledCount) = reassemblies[Int(layer.reassemblies) - 1]
+            }
+            if layers.count > 1 {
+                datagram.carries = layer.tunnel == .none ? 0 : outerIDs[index].number
+                let outer = Int(layer.outer)
+                if outer < index {
+                    datagram.tunnel = outerIDs[outer].number
+                    datagram.outerID = outerIDs[outer].id
+                    datagram.outerKind = layers[outer].tunnel
+                }
+            }
+            number &+= 1
+            block.datagrams.append(datagram)
+        }
+    }
+
+    /// Finds the number of the tunnel that a layer carries.
+    private mutating func nameTunnel(_ layer: Layer, _ bytes: RawSpan, _ block: WorkBlock) {
+        let id = layer.identity
+        guard layer.tunnel != .none else { return outerIDs.append((0, id)) }
+        var ports: UInt32 = 0
+        // The ports tell the tunnels of two hosts apart; those in UDP alone have any.
+        let offset = Int(layer.payloadOffset)
+        if layer.makesConnection, layer.capturedLength >= 4 {
+            if layer.reassemblies == 0 {
+                ports = bytes.load(offset, as: UInt32.self)
+            } else if Int(layer.reassemblies) <= reassemblies.count {
+                let start = Int(reassemblies[Int(layer.reassemblies) - 1].start)
+                let whole = block.reassembled
+                ports = whole.octets.load(start + offset, as: UInt32.self)
+            }
+        }
+        outerIDs.append((tunnels.number(of: layer.tunnel, id, ports: ports), id))
+    }
+
+    /// Turns what the decoder found into notes for the anomaly log.
+    private mutating func report(_ time: Timestamp, into block: WorkBlock) {
+        for finding in layers.findings {
+            guard let weird = weirds[Int(finding.anomaly.rawValue)] else { continue }
+            var id: ConnectionID?
+            if finding.hasAddresses {
+                id = ConnectionID(
+                    originator: Address(high: finding.sourceHigh, low: finding.sourceLow),
+                    responder: Address(high: finding.targetHigh, low: finding.targetLow),
+                    originatorPort: 0, responderPort: 0, transport: .unknown, protocolNumber: 0)
+            }
+            block.notes.append(
+                Note(
+                    order: packetNumber << 1 | 1, ordinal: 0, time: time,
+                    what: .packetWeird(weird, id: id, source: finding.hasAddresses ? "IP" : nil)))
+        }
+    }
+}
+
+extension Layer {
+    /// The datagram's addresses, with the transport and no ports.
+    var identity: ConnectionID {
+        ConnectionID(
+            originator: Address(high: sourceHigh, low: sourceLow),
+            responder: Address(high: targetHigh, low: targetLow), originatorPort: 0, responderPort: 0,
+            transport: Transport(rawValue: protocolNumber) ?? .unknown, protocolNumber: protocolNumber)
+    }
+}
+
+/// Numbers of tunnels, by what identifies the outer conversation.
+struct TunnelNumbers {
+    private struct Key: Hashable {
+        var low: Address
+        var high: Address
+        var ports: UInt32
+        var kind: UInt8
+    }
+
+    /// Tunnels remembered at once; beyond, the memory starts anew with new numbers.
+    private static let tunnelsMax = 1 << 20
+
+    private var numbers: [Key: UInt32] = [:]
+    private var next: UInt32
+
+    init(first: UInt32) { next = first }
+
+    /// `ports` are those of the outer datagram in the order of the wire, 0 where it has none.
+    mutating func number(of kind: TunnelKind, _ id: ConnectionID, ports: UInt32) -> UInt32 {
+        let isOrdered = id.originator < id.responder
+        let key = Key(
+            low: isOrdered ? id.originator : id.responder, high: isOrdered ? id.responder : id.originator,
+            ports: isOrdered ? ports : ports << 16 | ports >> 16, kind: kind.rawValue)
+        if let known = numbers[key] { return known }
+        if numbers.count >= TunnelNumbers.tunnelsMax { numbers.removeAll(keepingCapacity: true) }
+        let number = next
+        next &+= 1
+        numbers[key] = number
+        return number
+    }
+}

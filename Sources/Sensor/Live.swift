@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Watching an interface: a thread a socket, each with its own ingress and
+// connections, and a collector behind them.
+//
+// Reads   `LiveInterface`s that are open already.
+// Writes  rows to the outputs until it is told to stop.
+// Leaves  opening, privileges and signals to the command.
+
+package import Capture
+import Foundation
+import Protocols
+import Records
+import Synchronization
+
+/// Tells the threads of a live run to end; safe to use from a signal's handler queue.
+package final class StopSignal: Sendable {
+    private let flag = Atomic(false)
+    package init() {}
+    package func raise() { flag.store(true, ordering: .relaxed) }
+    package var isRaised: Bool { flag.load(ordering: .relaxed) }
+}
+
+/// One run on an interface.
+package struct Live: Sendable {
+    private let settings: Settings
+    private let stop: StopSignal
+
+    package init(settings: Settings, stop: StopSignal) {
+        self.settings = settings
+        self.stop = stop
+    }
+
+    private struct Share: Sendable {
+        var worker: Int
+        var output: WorkerOutput
+        var notes: [Note]
+        var counters: SensorCounters
+        var time: Timestamp
+        var isLast: Bool
+    }
+
+    /// Reads until the signal is raised or an interface fails; then ends every
+    /// connection and writes everything.
+    package func run(_ interfaces: [LiveInterface], into outputs: Outputs) throws -> Summary {
+        let selection = AnalyzerSelection(names: settings.analyzers)
+        let shares = Channel<Share>(capacity: interfaces.count * 64)
+        let spare = Channel<WorkerOutput>(capacity: .max)
+        let runners = interfaces.enumerated().map { number, interface in
+            Runner(name: "worker \(number)") { [self] in
+                try work(number, interface, selection, shares, spare)
+            }
+        }
+        var collector = Collector(
+            outputs: outputs, sensorName: settings.sensorName, logsTunnels: selection.logsTunnels)
+        var latest = [SensorCounters](repeating: SensorCounters(), count: interfaces.count)
+        do {
+            try collect(shares, spare, interfaces.count, &collector, &latest)
+        } catch {
+            // Nothing can be written any more: the workers must not wait for the collector.
+            stop.raise()
+            shares.close()
+            throw error
+        }
+        for runner in runners { try runner.join() }
+        var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
+        counters.weirdsSampled = collector.suppressedWeirds
+        try collector.add(stats(counters))
+        let totals = try collector.finish()
+        return Summary(
+            counters: counters, rows: totals.rows, weirds: totals.weirds, warnings: [], filteredPackets: 0,
+            skippedPackets: 0)
+    }
+
+    private func stats(_ counters: SensorCounters) -> StatsRecord {
+        var record = StatsRecord()
+        record.ts = Live.wallClock
+        record.counters = counters
+        return record
+    }
+
+    private func collect(
+        _ shares: Channel<Share>, _ spare: Channel<WorkerOutput>, _ workers: Int, _ collector: inout Collector,
+        _ latest: inout [SensorCounters]
+    ) throws {
+        var running = workers
+        var nextFlush = Live.wallClock.adding(Int64(settings.flushIntervalSeconds) * second)
+        var nextStats = Live.wallClock.adding(Int64(settings.statsIntervalSeconds) * second)
+        while running > 0, let share = shares.receive() {
+            var parts = [share.output]
+            latest[share.worker] = share.counters
+            try collector.take(&parts, ingress: share.notes, order: .max, time: share.time)
+            spare.send(parts[0])
+            if share.isLast { running -= 1 }
+            let now = Live.wallClock
+            if now >= nextStats {
+                var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
+                counters.weirdsSampled = collector.suppressedWeirds
+                try collector.add(stats(counters))
+                nextStats = now.adding(Int64(settings.statsIntervalSeconds) * second)
+            }
+            if now >= nextFlush {
+                try collector.flush(at: share.time)
+                nextFlush = now.adding(Int64(settings.flushIntervalSeconds) * second)
+            }
+        }
+    }
+
+    /// One worker's thread. Hands over when there is something, and once a second in any case.
+    private func work(
+        _ number: Int, _ interface: LiveInterface, _ selection: AnalyzerSelection, _ shares: Channel<Share>,
+        _ spare: Channel<WorkerOutput>
+    ) throws {
+        var ingress = Ingress(settings: settings, workers: 1, firstTunnel: UInt32(number) << 18 + 1)
+        var worker = Worker(number: 0, settings: settings, selection: selection)
+        let block = WorkBlock()
+        var clock = Timestamp.zero
+        var nextShare = Timestamp.zero
+        var failure: (any Error)?
+        while !stop.isRaised, failure == nil {
+            do {
+                _ = try interface.nextBlock(into: block.packets)
+            } catch {
+                failure = error
+            }
+            ingress.decode(block)
+            worker.run(block)
+            let wall = Live.wallClock
+            clock = max(clock, ingress.networkTime, wall.adding(-second))
+            worker.tick(to: clock)
+            guard wall >= nextShare || worker.hasOutput || !block.notes.isEmpty else { continue }
+            nextShare = wall.adding(second)
+            shares.send(share(number, &worker, ingress, block.notes, interface, spare, clock, isLast: false))
+        }
+        worker.finish(at: clock, packet: ingress.packetNumber)
+        shares.send(share(number, &worker, ingress, [], interface, spare, clock, isLast: true))
+        if let failure { throw failure }
+    }
+
+    private func share(
+        _ number: Int, _ worker: inout Worker, _ ingress: borrowing Ingress, _ notes: [Note],
+        _ interface: LiveInterface, _ spare: Channel<WorkerOutput>, _ clock: Timestamp, isLast: Bool
+    ) -> Share {
+        var output = spare.poll() ?? WorkerOutput()
+        worker.handOver(&output)
+        var counters = ingress.counters
+        counters += output.counters
+        let kernel = interface.statistics()
+        counters.kernelReceived = kernel.received
+        counters.kernelDropped = kernel.dropped
+        counters.interfaceDropped = kernel.interfaceDropped
+        return Share(worker: number, output: output, notes: notes, counters: counters, time: clock, isLast: isLast)
+    }
+
+    /// Now, from the system's clock; the live run is the only place that looks at it.
+    private static var wallClock: Timestamp {
+        Timestamp(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
+    }
+}

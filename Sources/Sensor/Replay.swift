@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reading captures: the reader, the workers, and the collector behind them.
+//
+// Reads   a `CaptureSource`.
+// Writes  rows to the outputs, a summary.
+// Leaves  the command line (module weir), formats (Logs, Store).
+
+package import Capture
+import Protocols
+import Records
+
+
+/// One run over captures.
+package struct Replay {
+    private let settings: Settings
+    private let workerCount: Int
+    /// Called after each block, at most some times a second matters to the caller: octets
+    /// consumed, octets in all where known, packets.
+    package var progress: (@Sendable (_ consumed: Int, _ total: Int?, _ packets: UInt64) -> Void)?
+
+    package init(settings: Settings, workerCount: Int) {
+        self.settings = settings
+        self.workerCount = max(1, min(64, workerCount))
+    }
+
+    /// Reads everything and writes everything. `source` keeps its warnings.
+    package func run(_ source: inout CaptureSource, into outputs: Outputs) throws -> Summary {
+        let selection = AnalyzerSelection(names: settings.analyzers)
+        let collector = Collector(
+            outputs: outputs, sensorName: settings.sensorName, logsTunnels: selection.logsTunnels)
+        return workerCount == 1
+            ? try runAlone(&source, collector, selection)
+            : try runTogether(&source, collector, selection)
+    }
+
+    // MARK: one worker: everything on this thread
+
+    private func runAlone(
+        _ source: inout CaptureSource, _ collector: consuming Collector, _ selection: AnalyzerSelection
+    ) throws -> Summary {
+        var collector = collector
+        var ingress = Ingress(settings: settings, workers: 1)
+        var worker = Worker(number: 0, settings: settings, selection: selection)
+        let block = WorkBlock()
+        var parts = [WorkerOutput()]
+        while try source.nextBlock(into: block.packets) {
+            ingress.decode(block)
+            worker.run(block)
+            worker.handOver(&parts[0])
+            block.packets.release()
+            try collector.take(
+                &parts, ingress: block.notes, order: ingress.packetNumber << 1 | 1, time: ingress.networkTime)
+            progress?(source.bytesConsumed, source.bytesTotal, ingress.counters.packets)
+        }
+        worker.finish(at: ingress.networkTime, packet: ingress.packetNumber)
+        worker.handOver(&parts[0])
+        try collector.take(&parts, ingress: [], order: .max, time: ingress.networkTime)
+        return try conclude(collector, ingress.counters, [parts[0].counters], ingress.networkTime, source)
+    }
+
+    // MARK: several workers, a reader (this thread), a collector
+
+    private func runTogether(
+        _ source: inout CaptureSource, _ collector: consuming Collector, _ selection: AnalyzerSelection
+    ) throws -> Summary {
+        let team = WorkerTeam(workerCount, settings: settings, selection: selection, collector: collector)
+        var ingress = Ingress(settings: settings, workers: workerCount)
+        var failure: (any Error)?
+        do {
+            while let block = team.freeBlock(), try source.nextBlock(into: block.packets) {
+                ingress.decode(block)
+                team.feed(block)
+                progress?(source.bytesConsumed, source.bytesTotal, ingress.counters.packets)
+            }
+        } catch {
+            failure = error
+        }
+        let done = try team.finish(at: ingress.networkTime, packet: ingress.packetNumber)
+        if let failure { throw failure }
+        return try conclude(done.collector, ingress.counters, done.counters, ingress.networkTime, source)
+    }
+
+    private func conclude(
+        _ collector: consuming Collector, _ read: SensorCounters, _ workers: [SensorCounters], _ time: Timestamp,
+        _ source: borrowing CaptureSource
+    ) throws -> Summary {
+        var collector = collector
+        var counters = read
+        for worker in workers { counters += worker }
+        counters.weirdsSampled = collector.suppressedWeirds
+        var stats = StatsRecord()
+        stats.ts = time
+        stats.counters = counters
+        try collector.add(stats)
+        let totals = try collector.finish()
+        return Summary(
+            counters: counters, rows: totals.rows, weirds: totals.weirds, warnings: source.warnings,
+            filteredPackets: UInt64(source.filteredPackets), skippedPackets: UInt64(source.skippedPackets))
+    }
+}

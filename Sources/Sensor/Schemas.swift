@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every log that the sensor writes, in the order of `LogID`.
+
+import Flows
+import Protocols
+package import Records
+
+package enum Schemas {
+    /// One schema a log; the index is the raw value of its `LogID`.
+    package static let all: [LogSchema] = {
+        let made: [LogID: LogSchema] = Dictionary(
+            uniqueKeysWithValues: [
+                ConnRecord.makeSchema(), ConnOpenRecord.makeSchema(), DNSRecord.makeSchema(),
+                HTTPRecord.makeSchema(), WeirdRecord.makeSchema(), TunnelRecord.makeSchema(),
+                StatsRecord.makeSchema(),
+            ].map { ($0.log, $0) })
+        return LogID.allCases.map { log in
+            guard let schema = made[log] else { preconditionFailure("the log \(log.path) has no schema") }
+            return schema
+        }
+    }()
+}

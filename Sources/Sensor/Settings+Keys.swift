@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The keys of the configuration, each with a sentence and its setter.
+
+import Flows
+import Protocols
+import Records
+
+extension Settings {
+    /// Every key, in the order of Config/weir.yaml.
+    package static let keys: [SettingKey] = general + capture + flow + protocolKeys + output
+
+    private static let general: [SettingKey] = [
+        SettingKey(name: "sensor.name", doc: "Name of this sensor; part of every identity and segment.") {
+            (settings, value) throws(SettingsError) in
+            let name = try value.string("sensor.name")
+            let isPlain = name.utf8.allSatisfy { octet in
+                octet == 0x2D || octet == 0x2E || octet == 0x5F || (0x30...0x39).contains(octet)
+                    || (0x41...0x5A).contains(octet) || (0x61...0x7A).contains(octet)
+            }
+            guard isPlain, !name.isEmpty, name.utf8.count <= 64, name.first != "." else {
+                throw SettingsError("sensor.name: “\(name)” may have letters, digits, dot, dash and underscore only")
+            }
+            settings.sensorName = name
+            settings.protocols.sensorName = name
+            settings.flows.sensorName = name
+        },
+        SettingKey(name: "workers", doc: "Worker threads; one a core when left out.") {
+            (settings, value) throws(SettingsError) in
+            settings.workers = try value.integer("workers", 1...64)
+        },
+        SettingKey(name: "analyzers", doc: "Analyzers that are on: a list, `all` or `none`.") {
+            (settings, value) throws(SettingsError) in
+            settings.analyzers = try Settings.analyzerNames(value.strings())
+        },
+        SettingKey(name: "ignore_checksums", doc: "Take packets with wrong checksums (offloading hosts).") {
+            (settings, value) throws(SettingsError) in
+            settings.ignoringChecksums = try value.boolean("ignore_checksums")
+        },
+    ]
+
+    private static let capture: [SettingKey] = [
+        SettingKey(name: "capture.filter", doc: "A pcap-filter expression; other packets are not looked at.") {
+            (settings, value) throws(SettingsError) in
+            settings.filter = try value.string("capture.filter")
+        },
+        SettingKey(name: "capture.snaplen", doc: "Octets of a packet that are captured, live.") {
+            (settings, value) throws(SettingsError) in
+            settings.snapLength = try value.integer("capture.snaplen", 64...262_144)
+        },
+        SettingKey(name: "capture.buffer_mb", doc: "Megabytes of kernel buffer of each worker, live.") {
+            (settings, value) throws(SettingsError) in
+            settings.bufferMegabytes = try value.integer("capture.buffer_mb", 1...2047)
+        },
+        SettingKey(name: "capture.promiscuous", doc: "Take packets for other hosts too, live.") {
+            (settings, value) throws(SettingsError) in
+            settings.isPromiscuous = try value.boolean("capture.promiscuous")
+        },
+    ]
+
+    private static let flow: [SettingKey] = [
+        SettingKey(name: "flows.max", doc: "Connections at once, each worker.") {
+            (settings, value) throws(SettingsError) in
+            settings.flows.connectionsMax = try value.integer("flows.max", 16...100_000_000)
+        },
+        SettingKey(name: "flows.tcp_inactivity", doc: "Silence that ends a TCP connection.") {
+            (settings, value) throws(SettingsError) in
+            settings.flows.tcpInactivity = try value.duration("flows.tcp_inactivity")
+        },
+        SettingKey(name: "flows.short_inactivity", doc: "Silence that ends UDP, ICMP, and TCP in its handshake.") {
+            (settings, value) throws(SettingsError) in
+            settings.flows.shortInactivity = try value.duration("flows.short_inactivity")
+        },
+        SettingKey(name: "flows.patient_inactivity", doc: "Silence that ends FTP, SSH, Telnet and rlogin.") {
+            (settings, value) throws(SettingsError) in
+            settings.flows.patientInactivity = try value.duration("flows.patient_inactivity")
+        },
+        SettingKey(name: "flows.open_interval", doc: "How often an open connection is logged to conn_open.") {
+            (settings, value) throws(SettingsError) in
+            settings.flows.openInterval = try value.duration("flows.open_interval")
+        },
+        SettingKey(name: "flows.reassembly_mb", doc: "Megabytes held out of order, each worker.") {
+            (settings, value) throws(SettingsError) in
+            settings.flows.reassemblyBytesMax = try value.integer("flows.reassembly_mb", 1...65_536) << 20
+        },
+        SettingKey(name: "flows.local_networks", doc: "Networks that are local beside the private ones.") {
+            (settings, value) throws(SettingsError) in
+            for text in value.strings() {
+                guard let prefix = AddressPrefix(text) else {
+                    throw SettingsError("flows.local_networks: “\(text)” is not a network such as 203.0.113.0/24")
+                }
+                settings.flows.localNetworks.append(prefix)
+            }
+        },
+    ]
+
+    private static let protocolKeys: [SettingKey] = [
+        SettingKey(name: "dns.pending_max", doc: "Unanswered queries of one connection that are kept.") {
+            (settings, value) throws(SettingsError) in
+            settings.protocols.dnsPendingMax = try value.integer("dns.pending_max", 1...100_000)
+        },
+        SettingKey(name: "dns.questions_max", doc: "Questions of one message; more end the message.") {
+            (settings, value) throws(SettingsError) in
+            settings.protocols.dnsQuestionsMax = try value.integer("dns.questions_max", 1...65_535)
+        },
+        SettingKey(name: "http.pending_max", doc: "Requests of one connection that wait for a response.") {
+            (settings, value) throws(SettingsError) in
+            settings.protocols.httpPendingMax = try value.integer("http.pending_max", 1...100_000)
+        },
+        SettingKey(name: "http.line_bytes_max", doc: "Octets of one header line that are kept.") {
+            (settings, value) throws(SettingsError) in
+            settings.protocols.httpLineBytesMax = try value.integer("http.line_bytes_max", 256...16_777_216)
+        },
+    ]
+
+    private static let output: [SettingKey] = [
+        SettingKey(name: "logs.community_id", doc: "Add community_id to each log line of a connection.") {
+            (settings, value) throws(SettingsError) in
+            settings.logsCommunityID = try value.boolean("logs.community_id")
+        },
+        SettingKey(name: "stats.interval", doc: "Seconds between rows of the stats log, live.") {
+            (settings, value) throws(SettingsError) in
+            settings.statsIntervalSeconds = try value.integer("stats.interval", 1...86_400)
+        },
+        SettingKey(name: "store.flush_interval", doc: "Seconds between segments of the store, live.") {
+            (settings, value) throws(SettingsError) in
+            settings.flushIntervalSeconds = try value.integer("store.flush_interval", 1...3600)
+        },
+    ]
+
+    /// Variables that rules know without being told (Suricata 8's defaults).
+    package static let knownVariables = [
+        "HOME_NET", "EXTERNAL_NET", "HTTP_SERVERS", "SMTP_SERVERS", "SQL_SERVERS", "DNS_SERVERS", "TELNET_SERVERS",
+        "AIM_SERVERS", "DC_SERVERS", "DNP3_SERVER", "DNP3_CLIENT", "MODBUS_CLIENT", "MODBUS_SERVER", "ENIP_CLIENT",
+        "ENIP_SERVER", "HTTP_PORTS", "SHELLCODE_PORTS", "ORACLE_PORTS", "SSH_PORTS", "DNP3_PORTS", "MODBUS_PORTS",
+        "FILE_DATA_PORTS", "FTP_PORTS", "GENEVE_PORTS", "VXLAN_PORTS", "TEREDO_PORTS", "SIP_PORTS",
+    ]
+
+    /// Sets one variable of signatures, `NAME=VALUE`.
+    package mutating func setVariable(_ assignment: String) throws(SettingsError) {
+        guard let equals = assignment.firstIndex(of: "=") else {
+            throw SettingsError("--var \(assignment): write NAME=VALUE, such as --var HOME_NET=10.0.0.0/8")
+        }
+        let name = String(assignment[..<equals]).trimmed
+        try set("vars." + name, .text(String(assignment[assignment.index(after: equals)...]).trimmed), where: "--var")
+    }
+
+    /// `all` is nil, `none` is empty; unknown names are refused with the known ones.
+    package static func analyzerNames(_ names: [String]) throws(SettingsError) -> Set<String>? {
+        if names == ["all"] { return nil }
+        if names == ["none"] || names.isEmpty { return [] }
+        let known = Set(AnalyzerSelection.knownNames)
+        for name in names where !known.contains(name) || name == "none" {
+            let list = AnalyzerSelection.knownNames.joined(separator: ", ")
+            throw SettingsError("there is no analyzer “\(name)”; the analyzers are \(list), all")
+        }
+        return Set(names)
+    }
+}

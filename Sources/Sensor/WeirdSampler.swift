@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How often an anomaly is logged, over all connections.
+//
+// Reads   rows of the anomaly log in order.
+// Writes  a yes or no for each.
+// Leaves  what an anomaly is.
+
+import Records
+
+/// Repeats and floods: one row a name and connection in ten minutes; one a
+/// connection or originator where the name says so; and of one name 25 in ten
+/// minutes, then one of a thousand (Zeek's base/frameworks/notice/weird.zeek and
+/// `Weird::sampling_threshold`, `sampling_rate`, `sampling_duration`).
+struct WeirdSampler {
+    private static let window: Int64 = 600 * second
+    private static let threshold: UInt64 = 25
+    private static let rate: UInt64 = 1000
+    /// Identities remembered at once; beyond, the memory starts anew.
+    private static let identitiesMax = 100_000
+
+    private struct Identity: Hashable {
+        var weird: Weird
+        var originator: Address
+        var responder: Address
+        var ports: UInt32
+    }
+
+    private var seen: [Identity: Timestamp] = [:]
+    private var sampled: [Weird: (since: Timestamp, count: UInt64)] = [:]
+    /// Rows left out by sampling.
+    private(set) var suppressed: UInt64 = 0
+
+    mutating func admits(_ weird: Weird, _ id: ConnectionID?, at time: Timestamp) -> Bool {
+        guard weird.action != .never else { return false }
+        guard isNew(weird, id, time) else { return false }
+        guard isSampled(weird, time) else {
+            suppressed &+= 1
+            return false
+        }
+        return true
+    }
+
+    private mutating func isNew(_ weird: Weird, _ id: ConnectionID?, _ time: Timestamp) -> Bool {
+        guard let id else { return true }
+        var identity = Identity(
+            weird: weird, originator: id.originator, responder: id.responder,
+            ports: UInt32(id.originatorPort) << 16 | UInt32(id.responderPort))
+        if weird.action == .perOriginator {
+            identity.responder = Address(v4: 0)
+            identity.ports = 0
+        }
+        if let last = seen[identity], time.since(last) < WeirdSampler.window { return false }
+        if seen.count >= WeirdSampler.identitiesMax { seen.removeAll(keepingCapacity: true) }
+        seen[identity] = time
+        return true
+    }
+
+    private mutating func isSampled(_ weird: Weird, _ time: Timestamp) -> Bool {
+        var state = sampled[weird] ?? (time, 0)
+        if time.since(state.since) >= WeirdSampler.window { state = (time, 0) }
+        state.count &+= 1
+        sampled[weird] = state
+        return state.count <= WeirdSampler.threshold || (state.count - WeirdSampler.threshold) % WeirdSampler.rate == 0
+    }
+}

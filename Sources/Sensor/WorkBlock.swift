@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A block of packets on its way: the packets, and what the ingress made of them.
+//
+// Reads   nothing.
+// Writes  nothing: the ingress fills it, the workers read it.
+
+import Capture
+import Records
+import Wire
+
+/// One IP datagram that belongs to a connection, for the worker of its addresses.
+struct Datagram {
+    var layer: Layer
+    /// Index of its packet in the block.
+    var packet: UInt32
+    /// Place of the datagram among those of the packet.
+    var index: UInt8
+    /// Which worker it belongs to.
+    var worker: UInt8
+    /// Where reassembled bytes stand in `WorkBlock.reassembled`; count 0 for the packet's own bytes.
+    var reassembledStart: UInt32 = 0
+    var reassembledCount: UInt32 = 0
+    /// Number of the tunnel right around the datagram; 0 for none.
+    var tunnel: UInt32 = 0
+    /// Number of the tunnel that the datagram carries; 0 for none.
+    var carries: UInt32 = 0
+    /// A note to the collector is due when this datagram begins a connection or changes its tunnel.
+    var outerID: ConnectionID?
+    /// The kind of the tunnel right around the datagram.
+    var outerKind = TunnelKind.none
+}
+
+/// Packets and datagrams of one block. Filled by the reader, then read by all
+/// workers at once, then filled again; a lock or a queue lies between.
+// Safe: only the reader writes, and only while no worker holds the block (Replay.swift counts them).
+@safe final class WorkBlock: @unchecked Sendable {
+    let packets = PacketBlock()
+    var datagrams: [Datagram] = []
+    /// The newest packet time when each packet is looked at: it never goes back.
+    var networkTimes: [Timestamp] = []
+    /// Bytes of datagrams that were put together from fragments.
+    var reassembled: [UInt8] = []
+    /// What the ingress itself has to tell the collector.
+    var notes: [Note] = []
+    /// Number of the first packet, from 1.
+    var firstPacket: UInt64 = 1
+    /// Ordinal of the block.
+    var number = 0
+
+    func clear() {
+        datagrams.removeAll(keepingCapacity: true)
+        networkTimes.removeAll(keepingCapacity: true)
+        reassembled.removeAll(keepingCapacity: true)
+        notes.removeAll(keepingCapacity: true)
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Parquet's RLE / bit-packing hybrid (Encodings.md, "RLE"): levels, and
+// indices into a dictionary.
+//
+// Leaves  the length in front of levels and the width in front of indices (the pages).
+
+/// Writes small numbers as runs of equal ones and as packed groups of eight.
+struct HybridEncoder {
+    private var packer = BitPacker()
+
+    /// Appends `values[range]`, each of at most `width` bits.
+    mutating func encode(_ values: [UInt32], _ range: Range<Int>, width: Int, to bytes: inout [UInt8]) {
+        var packedStart = range.lowerBound
+        var index = range.lowerBound
+        while index < range.upperBound {
+            let value = values[index]
+            var runEnd = index &+ 1
+            while runEnd < range.upperBound && values[runEnd] == value { runEnd &+= 1 }
+            // Packed groups are of eight: the run gives what the open group lacks.
+            let lacking = (packedStart &- index) & 7
+            if runEnd &- index &- lacking >= 8 {
+                pack(values, packedStart ..< index &+ lacking, width: width, to: &bytes)
+                run(value, count: runEnd &- index &- lacking, width: width, to: &bytes)
+                packedStart = runEnd
+            }
+            index = runEnd
+        }
+        pack(values, packedStart..<range.upperBound, width: width, to: &bytes)
+    }
+
+    /// A whole range of one value.
+    func run(_ value: UInt32, count: Int, width: Int, to bytes: inout [UInt8]) {
+        guard count > 0 else { return }
+        bytes.append(varint: UInt64(count) << 1)
+        var rest = value
+        for _ in 0 ..< (width &+ 7) / 8 {
+            bytes.append(UInt8(truncatingIfNeeded: rest))
+            rest >>= 8
+        }
+    }
+
+    private mutating func pack(_ values: [UInt32], _ range: Range<Int>, width: Int, to bytes: inout [UInt8]) {
+        guard !range.isEmpty else { return }
+        let groups = (range.count &+ 7) / 8
+        bytes.append(varint: UInt64(groups) << 1 | 1)
+        for index in range { packer.append(UInt64(values[index]), width: width) }
+        for _ in 0 ..< groups &* 8 &- range.count { packer.append(0, width: width) }
+        packer.finish(to: &bytes)
+    }
+}
+
+/// Reads the hybrid.
+enum HybridDecoder {
+    /// Appends `count` values of `width` bits (at most 32). False where the octets are too few or lie.
+    static func decode(
+        _ source: inout ByteSource, count: Int, width: Int, into values: inout [UInt64]
+    ) -> Bool {
+        guard width >= 0, width <= 32 else { return false }
+        let goal = values.count &+ count
+        while values.count < goal {
+            guard let header = source.varint(), header >> 1 > 0 else { return false }
+            if header & 1 == 0 {
+                var value: UInt64 = 0
+                for place in 0 ..< UInt64((width &+ 7) / 8) {
+                    guard let octet = source.octet() else { return false }
+                    value |= UInt64(octet) << (place &* 8)
+                }
+                let length = header >> 1
+                guard length <= UInt64(goal &- values.count) else { return false }
+                values.append(contentsOf: repeatElement(value, count: Int(length)))
+            } else {
+                // The last group may be filled up beyond the count.
+                let groups = header >> 1
+                guard groups <= UInt64((goal &- values.count &+ 7) / 8) else { return false }
+                let wanted = min(Int(groups) &* 8, goal &- values.count)
+                let start = source.position
+                guard source.unpack(wanted, width: width, into: &values) else { return false }
+                guard source.skip(Int(groups) &* width &- (source.position &- start)) else { return false }
+            }
+        }
+        return true
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weir capture: an interface in, records out, until told to stop.
+
+import ArgumentParser
+import Capture
+import Dispatch
+import Glibc
+import Logs
+import Records
+import Sensor
+import Store
+
+struct CaptureCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "capture",
+        abstract: "Watch a network interface and write records to a store, to log files, or both.",
+        discussion: """
+            Runs until SIGINT or SIGTERM; then every connection is ended and everything written.
+
+            Examples:
+              weir capture -i eth1 --store /var/lib/weir --user weir
+              weir capture -i eth1 --logs logs --bpf "not port 22" --workers 4
+            """)
+
+    @Option(name: [.customShort("i"), .customLong("interface")], help: "The interface to watch.")
+    var interface: String
+
+    @OptionGroup var options: RunOptions
+
+    @Option(help: ArgumentHelp("Octets of a packet that are captured.", valueName: "octets"))
+    var snaplen: Int?
+
+    @Option(help: ArgumentHelp("Megabytes of kernel buffer for each worker.", valueName: "mb"))
+    var buffer: Int?
+
+    @Flag(help: "Do not take packets for other hosts.")
+    var noPromiscuous = false
+
+    @Option(help: ArgumentHelp("Become this user once the interface is open.", valueName: "name"))
+    var user: String?
+
+    func run() throws {
+        do {
+            try capture()
+        } catch let error as CaptureError {
+            throw Console.fail(error.description)
+        } catch let error as StoreError {
+            throw Console.fail(error.description)
+        } catch let error as LogError {
+            throw Console.fail(error.description)
+        } catch let error as SettingsError {
+            throw Console.fail(error.description)
+        }
+    }
+
+    private func liveOptions(_ settings: Settings) -> LiveOptions {
+        var live = LiveOptions(interface: interface)
+        live.snapLength = settings.snapLength
+        live.bufferByteCount = settings.bufferMegabytes << 20
+        live.isPromiscuous = settings.isPromiscuous
+        live.filter = settings.filter
+        live.workers = options.workerCount(settings)
+        return live
+    }
+
+    private func capture() throws {
+        var settings = try options.settings()
+        if let snaplen { try settings.set("capture.snaplen=\(snaplen)") }
+        if let buffer { try settings.set("capture.buffer_mb=\(buffer)") }
+        if noPromiscuous { settings.isPromiscuous = false }
+        options.warnOfWhatComesLater()
+        let stop = StopSignal()
+        let sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { stop.raise() }
+            source.resume()
+            return source
+        }
+        let interfaces = try LiveInterface.open(liveOptions(settings))
+        for warning in interfaces.flatMap(\.warnings) { Console.warn(warning) }
+        let logs = try options.logWriter(settings, appending: true)
+        var store: StoreWriter?
+        if let folder = options.storeFolder {
+            store = try options.storeWriter(folder, settings)
+        }
+        if let user {
+            try Ownership.give([options.logFolder, options.storeFolder].compactMap { $0 }, to: user)
+            try Privileges.drop(toUser: user)
+        }
+        Console.say(
+            "watching \(interface) with \(interfaces.count) worker\(interfaces.count == 1 ? "" : "s"); Ctrl-C ends")
+        let start = ContinuousClock.now
+        let summary = try Live(settings: settings, stop: stop).run(
+            interfaces, into: Outputs(logs: logs, store: store, isReplay: false))
+        for source in sources { source.cancel() }
+        for line in summary.lines(seconds: (ContinuousClock.now - start) / .seconds(1)) { Console.say(line) }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weir replay: captures in, records out.
+
+import ArgumentParser
+import Capture
+import Foundation
+import Logs
+import Records
+import Sensor
+import Store
+
+struct ReplayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Read captures and write their records to a store, to log files, or both.",
+        discussion: """
+            PATH is a capture (pcap or pcapng, plain or gzip), a folder of captures, or - for standard
+            input. Several are read as one: in the order of their first packets, connections go on from
+            one to the next. Without --store and --logs only the summary is shown.
+
+            Examples:
+              weir replay pcaps/office.pcap --store demo
+              weir replay day1.pcap.gz day2.pcap.gz --logs logs --log-format zeek-tsv
+              tcpdump -w - -c 1000 | weir replay - --logs logs
+            """)
+
+    @Argument(help: ArgumentHelp("Captures, folders of captures, or -.", valueName: "path"))
+    var paths: [String]
+
+    @OptionGroup var options: RunOptions
+
+    @Flag(help: "Read what can be read of damaged captures and end with status 0.")
+    var lenient = false
+
+    @Flag(help: "Read captures that the store has already, and replace their records.")
+    var again = false
+
+    @Flag(help: "Show no progress and no summary.")
+    var quiet = false
+
+    func run() throws {
+        do {
+            try replay()
+        } catch let error as CaptureError {
+            throw Console.fail(error.description)
+        } catch let error as StoreError {
+            throw Console.fail(error.description)
+        } catch let error as LogError {
+            throw Console.fail(error.description)
+        } catch let error as SettingsError {
+            throw Console.fail(error.description)
+        }
+    }
+
+    private func replay() throws {
+        let settings = try options.settings()
+        options.warnOfWhatComesLater()
+        var source = try CaptureSource(
+            paths: paths, options: CaptureOptions(isLenient: lenient, filter: settings.filter))
+        let logs = try options.logWriter(settings, appending: false)
+        var store: StoreWriter?
+        if let folder = options.storeFolder {
+            let writer = try options.storeWriter(folder, settings)
+            let identity = try ReplayIdentity.make(source, settings: settings)
+            guard try writer.beginSource(identity: identity, again: again) == .fresh else {
+                Console.say("\(folder): these captures are in the store already; --again reads them anew")
+                return
+            }
+            store = writer
+        }
+        var replay = Replay(settings: settings, workerCount: options.workerCount(settings))
+        let progress = quiet ? nil : ProgressBar()
+        if let progress {
+            replay.progress = { progress.update(consumed: $0, total: $1, packets: $2) }
+        }
+        let start = ContinuousClock.now
+        let summary = try replay.run(&source, into: Outputs(logs: logs, store: store, isReplay: store != nil))
+        progress?.clear()
+        try report(summary, seconds: (ContinuousClock.now - start) / .seconds(1))
+    }
+
+    private func report(_ summary: Summary, seconds: Double) throws {
+        for warning in summary.warnings { Console.warn(warning.description) }
+        if !quiet {
+            for line in summary.lines(seconds: seconds) { Console.say(line) }
+            if let folder = options.storeFolder {
+                Console.say("stored in \(folder); ask it: weir query --store \(folder) \"SELECT * FROM conn LIMIT 10\"")
+            }
+        }
+        if !summary.warnings.isEmpty, !lenient { throw ExitStatus.damaged }
+    }
+}

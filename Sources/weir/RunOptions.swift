@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Options that replay and capture share, and what becomes of them: settings, outputs.
+
+import ArgumentParser
+import Foundation
+import Logs
+import Records
+import Sensor
+import Store
+
+/// Where records go and which choices hold.
+struct RunOptions: ParsableArguments {
+    @Option(name: .customLong("logs"), help: ArgumentHelp("Write log files into this folder.", valueName: "dir"))
+    var logFolder: String?
+
+    @Option(help: ArgumentHelp("Form of the log files: zeek-json, zeek-tsv or eve.", valueName: "form"))
+    var logFormat = "zeek-json"
+
+    @Option(name: .customLong("store"), help: ArgumentHelp("Write records into this store.", valueName: "dir"))
+    var storeFolder: String?
+
+    @Option(help: ArgumentHelp("Worker threads; one a core when left out.", valueName: "n"))
+    var workers: Int?
+
+    @Flag(help: "Take packets with wrong checksums, as hosts with offloading send them.")
+    var ignoreChecksums = false
+
+    @Option(help: ArgumentHelp("Only these analyzers: names with commas, or none.", valueName: "list"))
+    var analyzers: String?
+
+    @Option(help: ArgumentHelp("Only packets that this pcap filter takes.", valueName: "filter"))
+    var bpf: String?
+
+    @Option(help: ArgumentHelp("Read settings from this YAML file.", valueName: "file"))
+    var config: String?
+
+    @Option(name: .customLong("set"), help: ArgumentHelp("Set one key of the configuration.", valueName: "key=value"))
+    var assignments: [String] = []
+
+    @Option(name: .customLong("rules"), help: ArgumentHelp("Signature rules.", valueName: "file"))
+    var ruleFiles: [String] = []
+
+    @Option(name: .customLong("var"), help: ArgumentHelp("Set a variable of the rules.", valueName: "name=value"))
+    var variables: [String] = []
+
+    /// The settings: the file first, then single keys, then options.
+    func settings() throws -> Settings {
+        do {
+            var settings = Settings()
+            if let config {
+                guard let data = FileManager.default.contents(atPath: config) else {
+                    throw SettingsError("\(config): the file cannot be read; check the path and its permissions")
+                }
+                guard let text = String(data: data, encoding: .utf8) else {
+                    throw SettingsError("\(config): the file is not UTF-8 text")
+                }
+                try settings.read(yaml: text, path: config)
+            }
+            for assignment in assignments { try settings.set(assignment) }
+            for variable in variables { try settings.setVariable(variable) }
+            if let workers {
+                guard (1...64).contains(workers) else {
+                    throw SettingsError("--workers \(workers): choose from 1 to 64")
+                }
+                settings.workers = workers
+            }
+            if ignoreChecksums { settings.ignoringChecksums = true }
+            if let analyzers {
+                settings.analyzers = try Settings.analyzerNames(
+                    analyzers.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
+            }
+            if let bpf { settings.filter = bpf }
+            return settings
+        } catch let error as SettingsError {
+            throw Console.fail(error.description)
+        }
+    }
+
+    /// Options that are taken now and work later, each with one warning.
+    func warnOfWhatComesLater() {
+        if !ruleFiles.isEmpty { Console.warn("--rules: signatures are not evaluated by this version") }
+        if !variables.isEmpty, ruleFiles.isEmpty { Console.warn("--var: variables matter to signatures only") }
+        if logFolder != nil, logFormat == LogFormat.eve.rawValue {
+            Console.warn("--log-format eve: not written by this version; nothing is logged to \(logFolder ?? "")")
+        }
+    }
+
+    /// The log writers, where they are asked for.
+    func logWriter(_ settings: Settings, appending: Bool) throws -> LogWriter? {
+        guard let format = LogFormat(rawValue: logFormat) else {
+            let known = LogFormat.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Console.fail("--log-format \(logFormat): there is no such form; choose one of \(known)")
+        }
+        guard let logFolder, format != .eve else { return nil }
+        return try LogWriter(
+            directory: logFolder, format: format, schemas: Schemas.all, communityID: settings.logsCommunityID,
+            appending: appending)
+    }
+
+    func storeWriter(_ folder: String, _ settings: Settings) throws -> StoreWriter {
+        var choices = StoreWriter.Settings()
+        choices.sensorName = settings.sensorName
+        choices.version = WeirVersion.text
+        return try StoreWriter(folder: folder, settings: choices)
+    }
+
+    /// Threads to use.
+    func workerCount(_ settings: Settings) -> Int {
+        settings.workers ?? min(64, max(1, ProcessInfo.processInfo.activeProcessorCount))
+    }
+}

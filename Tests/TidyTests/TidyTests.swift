@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads the sources and fails where they break the rules of Docs/ARCHITECTURE.md:
+// imports, unsafe code, lengths, headers, words.
+
+import Foundation
+import Testing
+
+/// The tree under test.
+private let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
+private struct SourceFile: CustomStringConvertible, Sendable {
+    var path: String
+    var lines: [String]
+    /// The target: first folder below Sources or Tests.
+    var target: String { String(path.split(separator: "/")[1]) }
+    var isTest: Bool { path.hasPrefix("Tests/") }
+    var description: String { path }
+
+    static let all: [SourceFile] = {
+        var files: [SourceFile] = []
+        for folder in ["Sources", "Tests"] {
+            let base = root.appending(path: folder)
+            let names = FileManager.default.enumerator(atPath: base.path)?.compactMap { $0 as? String } ?? []
+            for name in names.sorted() where name.hasSuffix(".swift") {
+                guard let text = try? String(contentsOf: base.appending(path: name), encoding: .utf8) else { continue }
+                files.append(SourceFile(path: "\(folder)/\(name)", lines: text.components(separatedBy: "\n")))
+            }
+        }
+        return files
+    }()
+}
+
+/// Who may import whom; the table of Docs/ARCHITECTURE.md.
+private let allowedImports: [String: Set<String>] = [
+    "Wire": ["Glibc"],
+    "Records": ["Glibc"],
+    "Flows": ["Wire", "Records", "Glibc"],
+    "Files": ["Wire", "Records", "CZlib", "Glibc"],
+    "Protocols": ["Wire", "Records", "Files", "Glibc"],
+    "Capture": ["Wire", "CPcap", "CZlib", "Glibc", "Foundation", "Synchronization"],
+    "Logs": ["Records", "Glibc", "Foundation"],
+    "Store": ["Records", "CLZ4", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials"],
+    "Query": ["Records", "Store", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials"],
+    "Sensor": [
+        "Wire", "Records", "Flows", "Files", "Protocols", "Capture", "Logs", "Store", "Yams", "Glibc", "Foundation",
+        "FoundationEssentials", "Synchronization",
+    ],
+    "weir": [
+        "Records", "Flows", "Protocols", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser", "Glibc",
+        "Foundation", "FoundationEssentials",
+    ],
+]
+
+/// The files in which `unsafe` may stand, each small and read with care.
+private let unsafeFiles: Set<String> = [
+    "Sources/Wire/Cursor.swift",
+    "Sources/Wire/Header.swift",
+    "Sources/Wire/Checksum.swift",
+    "Sources/Records/TextBuffer.swift",
+    "Sources/Records/RowBatch.swift",
+    "Sources/Flows/FlowTable+Slab.swift",
+    "Sources/Files/Inflate.swift",
+    "Sources/Capture/CaptureBytes.swift",
+    "Sources/Capture/MappedFile.swift",
+    "Sources/Capture/Inflate.swift",
+    "Sources/Capture/Filter.swift",
+    "Sources/Capture/LiveInterface.swift",
+    "Sources/Store/LZ4.swift",
+    "Sources/Store/MappedSegment.swift",
+    "Sources/Store/ByteSink.swift",
+    "Sources/Query/VirtualTable.swift",
+    "Sources/Query/VirtualTable+Cursor.swift",
+    "Sources/Query/SQLiteConnection.swift",
+]
+
+/// Files over 600 lines, each with its reason.
+private let longFiles: [String: String] = [
+    "Sources/Records/Weird+Tables.swift": "a table"
+]
+
+@Suite("Tidy") struct TidyTests {
+    @Test func `there are sources to read`() {
+        #expect(SourceFile.all.count > 50)
+    }
+
+    @Test func `a module imports only what the design allows`() {
+        for file in SourceFile.all where !file.isTest {
+            guard let allowed = allowedImports[file.target] else {
+                Issue.record("\(file): the module \(file.target) is not in the table of imports")
+                continue
+            }
+            for (number, line) in file.lines.enumerated() {
+                let words = line.split(separator: " ").filter { !["public", "package", "internal"].contains($0) }
+                guard words.first == "import" || words.dropFirst().first == "import", words.count >= 2,
+                    let module = words.last?.split(separator: ".").first
+                else { continue }
+                #expect(allowed.contains(String(module)), "\(file):\(number + 1): \(file.target) imports \(module)")
+            }
+        }
+    }
+
+    @Test func `unsafe stands only in the named files, under a reason`() {
+        for file in SourceFile.all where !file.isTest {
+            for (number, line) in file.lines.enumerated() where isUnsafe(line) {
+                guard unsafeFiles.contains(file.path) else {
+                    Issue.record("\(file):\(number + 1): unsafe outside of the named files: \(line)")
+                    continue
+                }
+                let above = file.lines[max(0, number - 12)...number]
+                #expect(above.contains { $0.contains("// Safe:") }, "\(file):\(number + 1): no “// Safe:” above")
+            }
+        }
+    }
+
+    @Test func `named unsafe files exist and need it`() {
+        for path in unsafeFiles {
+            let file = SourceFile.all.first { $0.path == path }
+            #expect(file?.lines.contains(where: isUnsafe) == true, "\(path) is listed without need")
+        }
+    }
+
+    @Test func `lines, functions and files are short`() {
+        for file in SourceFile.all {
+            for (number, line) in file.lines.enumerated() {
+                #expect(line.count <= 120, "\(file):\(number + 1): \(line.count) columns")
+            }
+            if longFiles[file.path] == nil, !file.path.contains("+Tables") {
+                #expect(file.lines.count <= 601, "\(file): \(file.lines.count) lines")
+            }
+            for (start, length) in functions(of: file) {
+                #expect(length <= 70, "\(file):\(start): a function of \(length) lines")
+            }
+        }
+    }
+
+    @Test func `every file says its licence and what it is for`() {
+        for file in SourceFile.all {
+            #expect(file.lines.first == "// SPDX-License-Identifier: Apache-2.0", "\(file)")
+            #expect(file.lines.prefix(4).dropFirst().contains { $0.hasPrefix("// ") }, "\(file): no word on its purpose")
+        }
+    }
+
+    @Test func `nothing unfinished is left behind`() {
+        let marks = ["TO" + "DO", "FIX" + "ME", "XX" + "X:", "try" + "!", "fatal" + "Error("]
+        for file in SourceFile.all {
+            for (number, line) in file.lines.enumerated() {
+                for mark in marks where line.contains(mark) {
+                    Issue.record("\(file):\(number + 1): \(mark)")
+                }
+            }
+        }
+    }
+
+    private func isUnsafe(_ line: String) -> Bool {
+        let code = line.split(separator: "//", omittingEmptySubsequences: false).first ?? ""
+        return code.split(whereSeparator: { !$0.isLetter }).contains("unsafe")
+    }
+
+    /// Where functions begin and how many lines each has, by indentation.
+    private func functions(of file: SourceFile) -> [(start: Int, length: Int)] {
+        var found: [(Int, Int)] = []
+        var open: [(line: Int, indent: Int)] = []
+        for (number, line) in file.lines.enumerated() {
+            let indent = line.prefix { $0 == " " }.count
+            let text = line.dropFirst(indent)
+            if let last = open.last, indent == last.indent, text.hasPrefix("}") {
+                found.append((last.line + 1, number - last.line + 1))
+                open.removeLast()
+            }
+            let isFunction = text.contains("func ") || text.hasPrefix("init(") || text.contains(" init(")
+            if isFunction, !text.hasPrefix("//"), !text.contains("}") { open.append((number, indent)) }
+            while let last = open.last, indent < last.indent, !text.isEmpty { open.removeLast() }
+        }
+        return found
+    }
+}
