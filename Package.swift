@@ -49,18 +49,22 @@ let package = Package(
         library("Capture", ["Wire", "CPcap", "CZlib"]),
         library("Logs", ["Records"]),
         library("Store", ["Records", "CLZ4", grdb, sqlite]),
+        library("Query", ["Records", "Store", grdb, sqlite]),
         library("Sensor", ["Wire", "Records", "Flows", "Files", "Protocols", "Capture", "Logs", "Store", yams]),
         .executableTarget(
             name: "weir",
-            dependencies: ["Records", "Protocols", "Capture", "Logs", "Store", "Sensor", arguments],
+            dependencies: ["Records", "Protocols", "Capture", "Logs", "Store", "Query", "Sensor", arguments],
             swiftSettings: settings),
         tests("WireTests", ["Wire"]),
         tests("RecordsTests", ["Records"]),
         tests("FlowsTests", ["Flows", "Wire", "Records"]),
+        tests("FilesTests", ["Files", "Wire", "Records"]),
         tests("ProtocolsTests", ["Protocols", "Wire", "Records", "Files"]),
         tests("CaptureTests", ["Capture"]),
         tests("LogsTests", ["Logs", "Records"]),
         tests("StoreTests", ["Store", "Records"]),
+        tests("QueryTests", ["Query", "Store", "Records"]),
+        tests("SensorTests", ["Sensor", "Capture", "Records", "Protocols", "Store", "Query", "Logs"]),
         tests("TidyTests", []),
     ]
 )

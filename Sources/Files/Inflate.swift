@@ -8,6 +8,7 @@
 // Leaves  other codings. Bounded: one buffer, zlib's window, and `bytesMax` octets of output.
 
 import CZlib
+import Wire
 
 /// One unpacking at a time; an instance is used again after `begin`.
 @safe package final class Inflater {
@@ -27,6 +28,8 @@ import CZlib
     private let state = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     private var isReady = false
     private var total = 0
+    /// The first octet, where it came alone: what it begins shows only with the second.
+    private var first: [UInt8] = []
 
     package init() {
         // Safe: `state` has room for one, and zlib's fields may all be zero before it starts.
@@ -46,6 +49,7 @@ import CZlib
         hasFailed = false
         count = 0
         total = 0
+        first.removeAll(keepingCapacity: true)
         // 32 added to the window bits: gzip or zlib, as the data says.
         start(windowBits: 15 + 32)
     }
@@ -80,8 +84,14 @@ import CZlib
             start(windowBits: -15)
             guard !isOver else { return false }
             offset = 0
+            if !first.isEmpty {
+                let first = first
+                _ = inflate(first.octets, &offset)
+                offset = 0
+            }
             status = inflate(input, &offset)
         }
+        if first.isEmpty, total == 0, begin == 0, input.byteCount == 1 { first.append(input.octet(0)) }
         total &+= count
         switch status {
         case Z_OK: if total > Inflater.bytesMax { fail() }

@@ -60,7 +60,9 @@ package struct ConnRecord: LogRecord {
         row.uidSet(
             "tunnel_parents", tunnelParents.isEmpty ? nil : tunnelParents, "Connections of the tunnels around it.")
         row.count("ip_proto", UInt64(protocolNumber), "The protocol number of the IP header.")
-        row.text("community_id", communityID, in: text, "The flow's name in every tool: Community ID, version 1.", isKey: true)
+        row.text(
+            "community_id", communityID, in: text, "The flow's name in every tool: Community ID, version 1.",
+            isKey: true)
         row.count("vlan", vlan.map { UInt64($0) }, "The outer VLAN tag.")
         row.count("inner_vlan", innerVLAN.map { UInt64($0) }, "The inner VLAN tag.")
     }
@@ -104,7 +106,9 @@ extension FlowTable {
         record.history = .absent
         if connection.history.count > 0 {
             let start = record.text.begin()
-            for place in 0..<Int(connection.history.count) { record.text.bytes.append(connection.history.letters[place]) }
+            for place in 0..<Int(connection.history.count) {
+                record.text.bytes.append(connection.history.letters[place])
+            }
             record.history = record.text.end(start)
         }
         record.originatorPackets = connection.ends[0].packets
@@ -112,7 +116,7 @@ extension FlowTable {
         record.responderPackets = connection.ends[1].packets
         record.responderIPBytes = connection.ends[1].ipBytes
         record.tunnelParents.removeAll(keepingCapacity: true)
-        for place in 0..<Int(connection.tunnelCount) { record.tunnelParents.append(connection.tunnels[place]) }
+        writeTunnels(slot, to: &record.tunnelParents)
         record.protocolNumber = connection.key.protocolNumber
         let start = record.text.begin()
         CommunityID.write(id: id, to: &record.text.bytes)

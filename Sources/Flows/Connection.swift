@@ -122,23 +122,24 @@ struct Endpoint: BitwiseCopyable, Sendable {
     }
 }
 
-/// A connection, its counters and its timers. About 500 octets; an in-order segment touches
-/// the first 300.
+/// A connection, its counters and its timers: 512 octets, of which an in-order segment touches
+/// half.
 package struct Connection: BitwiseCopyable, Sendable {
+    // The first 64 octets, a cache line: what finding it and its timers need.
     var key: FlowKey
+    /// When the one live entry of the timer heap fires.
+    var armed = Int64.max
+    /// Which of a slot's connections this is; entries of the timer heap name it.
+    var generation: UInt32 = 0
+    /// The Sensor's own: its place for analyzers, 0 for none.
+    package var analysis: UInt32 = 0
+    /// Which letters of the history stand already: responder's bits 16 higher.
+    var historySeen: UInt32 = 0
+    var flags: Flags = []
     /// Time of the newest packet that counts for the duration.
     package var last: Timestamp
     /// The innermost tunnel around the newest packet, 0 for none.
     var outer: UInt64 = 0
-    /// When the one live entry of the timer heap fires.
-    var armed = Int64.max
-    /// Which of a slot's connections this is; entries of the timer heap name it.
-    var generation: UInt32
-    /// The Sensor's own: its place for analyzers, 0 for none.
-    package var analysis: UInt32 = 0
-    var flags: Flags = []
-    /// Which letters of the history stand already: responder's bits 16 higher.
-    var historySeen: UInt32 = 0
     /// Originator, responder.
     var ends = [2 of Endpoint](repeating: Endpoint())
 
@@ -160,10 +161,8 @@ package struct Connection: BitwiseCopyable, Sendable {
     var extraDue = Int64.max
     var openDue = Int64.max
     var history = History()
-    /// The innermost tunnels around its packets: the first, and those changed to.
-    var tunnels = [6 of UInt64](repeating: 0)
-    var tunnelCount: UInt8 = 0
-    var tunnelChanges: UInt8 = 0
+    /// Where the tunnels around its packets stand, 0 for nowhere (see `TunnelPool`).
+    var tunnelSet: UInt32 = 0
 
     struct Flags: OptionSet, BitwiseCopyable, Sendable {
         let rawValue: UInt16
@@ -190,6 +189,8 @@ package struct Connection: BitwiseCopyable, Sendable {
         /// Out of the table; waits for release.
         static let isEnded = Flags(rawValue: 1024)
         static let isLive = Flags(rawValue: 2048)
+        /// Octets were held out of order at some time.
+        static let hasHeld = Flags(rawValue: 4096)
     }
 
     init(key: FlowKey, start: Timestamp, uid: UID, ordinal: UInt64, tie: UInt32, vlan: UInt16, innerVLAN: UInt16) {
@@ -201,7 +202,6 @@ package struct Connection: BitwiseCopyable, Sendable {
         self.tie = tie
         self.vlan = vlan
         self.innerVLAN = innerVLAN
-        generation = 0
     }
 
     package var transport: Transport {
@@ -261,18 +261,5 @@ package struct Connection: BitwiseCopyable, Sendable {
         // With one end talking to itself there is nothing to exchange in the name.
         if !key.endsAreEqual { flags.formSymmetricDifference(.originatorIsLow) }
         history.append(History.flip)
-    }
-
-    /// Notes another tunnel around a packet than before: the Sensor's identity of the
-    /// innermost one. Answers false where the change is one too many to record.
-    mutating func changeTunnel(_ tunnel: UInt64, changesMax: Int) -> Bool {
-        outer = tunnel
-        guard tunnel != 0 else { return true }
-        guard Int(tunnelChanges) < min(changesMax, tunnels.count &- 1) else { return false }
-        tunnelChanges &+= 1
-        for index in 0..<Int(tunnelCount) where !TunnelName.differ(tunnels[index], tunnel) { return true }
-        tunnels[Int(tunnelCount)] = tunnel
-        tunnelCount &+= 1
-        return true
     }
 }

@@ -15,7 +15,8 @@ package struct FlowSettings: Sendable {
     package var attemptDelay = 5 * second
     /// Silence after which a connection with one closed end is over.
     package var linger = 5 * second
-    /// How often a TCP connection is looked at for that.
+    /// When a TCP connection is first looked at for that (`tcp_SYN_timeout`), and how often then.
+    package var sessionDelay = 5 * second
     package var sessionInterval = 6 * second
     /// A closed connection is kept for this, for stray segments.
     package var closeDelay = 5 * second

@@ -25,7 +25,7 @@
 
     deinit {
         // Safe: each pointer came from `allocate` and is given back once; connections are trivial.
-        for unsafe chunk in unsafe chunks { unsafe chunk.deallocate() }
+        for unsafe chunk in unsafe chunks { unsafe UnsafeMutableRawPointer(chunk).deallocate() }
     }
 
     subscript(slot: UInt32) -> Connection {
@@ -53,8 +53,10 @@
         let slot = slotCount
         let place = Int(slot & UInt32(Self.chunkCount &- 1))
         if place == 0 {
-            // Safe: memory for `chunkCount` connections, each initialized before its first use.
-            unsafe chunks.append(UnsafeMutablePointer<Connection>.allocate(capacity: Self.chunkCount))
+            let byteCount = Self.chunkCount &* MemoryLayout<Connection>.stride
+            let memory = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+            // Safe: raw memory for `chunkCount` connections, each initialized before its first use.
+            unsafe chunks.append(memory.bindMemory(to: Connection.self, capacity: Self.chunkCount))
         }
         // Safe: `place` is below `chunkCount`, and the newest chunk is the slot's own.
         unsafe (chunks[Int(slot >> Self.chunkShift)] + place).initialize(to: connection)

@@ -15,6 +15,7 @@ struct FlowWork {
     var events: [FlowEvent] = []
     var counters = FlowCounters()
     var held = HeldPool()
+    var tunnels = TunnelPool()
     let settings: FlowSettings
     /// The connection at work has an earlier deadline than before, perhaps.
     var timersChanged = false
@@ -63,6 +64,11 @@ package struct FlowTable: ~Copyable {
     package func isLocal(_ address: Address) -> Bool {
         for network in work.settings.localNetworks where network.contains(address) { return true }
         return false
+    }
+
+    /// Appends the tunnels that were around a connection: what `process` was given as `outer`.
+    package func writeTunnels(_ slot: UInt32, to names: inout [UInt64]) {
+        work.tunnels.write(slab[slot].tunnelSet, to: &names)
     }
 
     /// Octets held out of order.
@@ -118,6 +124,7 @@ package struct FlowTable: ~Copyable {
             slab[slot].setInactivity(timeout, &work)
             rearm(slot)
         case .limitReached: markLimited(slot)
+        case .tunnel: break
         case .stop: slab[slot].flags.insert(.isStopped)
         }
     }
@@ -125,8 +132,11 @@ package struct FlowTable: ~Copyable {
     /// Gives an ended connection's slot back.
     package mutating func release(_ slot: UInt32) {
         precondition(slab[slot].isEnded, "only an ended connection is released, and once")
-        slab[slot].dropHeld(0, &work)
-        slab[slot].dropHeld(1, &work)
+        if slab[slot].flags.contains(.hasHeld) {
+            slab[slot].dropHeld(0, &work)
+            slab[slot].dropHeld(1, &work)
+        }
+        work.tunnels.release(slab[slot].tunnelSet)
         slab[slot].flags = []
         slab.free(slot)
     }
@@ -174,7 +184,7 @@ extension FlowTable {
             checkTunnel(slot, packet)
         } else {
             slot = create(key, hash, layer, packet, isLow: isLow, tie: tie)
-            slab[slot].expireDue = clock.adding(work.settings.linger).nanoseconds
+            slab[slot].expireDue = clock.adding(work.settings.sessionDelay).nanoseconds
             if !segment.isSYN || segment.isACK, looksReversed(header, segment), !isBroadcast(layer) {
                 slab[slot].flip()
             }
@@ -304,10 +314,9 @@ extension FlowTable {
             key: key, start: packet.now, uid: uid, ordinal: packet.ordinal, tie: tie, vlan: layer.vlan,
             innerVLAN: layer.innerVLAN)
         connection.flags = isLow ? [.isLive, .originatorIsLow] : [.isLive]
-        connection.outer = packet.outer
         if packet.outer != 0 {
-            connection.tunnels[0] = packet.outer
-            connection.tunnelCount = 1
+            connection.outer = packet.outer
+            connection.tunnelSet = work.tunnels.make(packet.outer)
         }
         if work.settings.openInterval > 0 {
             connection.openDue = packet.now.adding(work.settings.openInterval).nanoseconds
@@ -323,8 +332,12 @@ extension FlowTable {
 
     private mutating func checkTunnel(_ slot: UInt32, _ packet: Arrival) {
         guard TunnelName.differ(slab[slot].outer, packet.outer) else { return }
+        slab[slot].outer = packet.outer
+        guard packet.outer != 0 else { return }
         work.events.append(.tunnelChanged(slot))
-        if !slab[slot].changeTunnel(packet.outer, changesMax: work.settings.tunnelChangesMax) {
+        if slab[slot].tunnelSet == 0 { slab[slot].tunnelSet = work.tunnels.make(0) }
+        let set = slab[slot].tunnelSet
+        if !work.tunnels.change(set, to: packet.outer, changesMax: work.settings.tunnelChangesMax) {
             work.counters.tunnelChangesCut &+= 1
             if !slab[slot].flags.contains(.isLimited) {
                 slab[slot].weird(.tunnel_max_changes_per_connection_exceeded, slot, &work)
@@ -399,8 +412,27 @@ extension Segment {
         length = Int(header.payloadLength)
         captured = Int(header.capturedLength)
         offset = Int(header.payloadOffset)
-        guard header.syn, header.hasValidLength else { return }
-        let scale = TCPOptions(bytes, header).windowScale
-        windowScale = scale == 0xFF ? -1 : Int16(scale)
+        if header.syn, header.hasValidLength { windowScale = Segment.windowScale(bytes, header) }
+    }
+
+    /// The shift of the window scale option as it stands, 0 to 255, or -1 where there is none.
+    private static func windowScale(_ bytes: RawSpan, _ header: TCPHeader) -> Int16 {
+        let end = Int(header.payloadOffset)
+        var place = end &- Int(header.headerLength) &+ 20
+        var scale: Int16 = -1
+        while place < end {
+            let kind = bytes.octet(place)
+            if kind == 0 { break }
+            if kind == 1 {
+                place &+= 1
+                continue
+            }
+            guard end &- place >= 2 else { break }
+            let length = Int(bytes.octet(place &+ 1))
+            guard length > 0, length <= end &- place else { break }
+            if kind == 3, length >= 3 { scale = Int16(bytes.octet(place &+ 2)) }
+            place &+= length
+        }
+        return scale
     }
 }

@@ -266,6 +266,7 @@ extension Connection {
         _ segment: Place, _ bytes: RawSpan, _ side: Int, _ slot: UInt32, _ work: inout FlowWork
     ) {
         var place = segment
+        flags.insert(.hasHeld)
         // From the end: segments above a hole mostly come in their order.
         var before = ends[side].heldTail
         while before != HeldBlock.none, work.held.blocks[Int(before)].sequence > place.sequence {

@@ -26,19 +26,16 @@ struct JSONForm: RowForm {
         let keys = layout.keys.span
         let base = row &* layout.schema.stride
         let present = words[base &+ 2]
-        var isFirst = true
+        let start = at
         for place in layout.places where present & place.bit != 0 {
-            let keyCount = place.keyEnd &- place.keyStart
-            guard line.count &- at >= keyCount &+ cellBytesMax else { return false }
-            if isFirst { line.put(0x7B, &at) }
-            line.put(octets: keys, place.keyStart &+ (isFirst ? 1 : 0), place.keyEnd, &at)
-            isFirst = false
+            guard line.count &- at >= place.keyCount &+ cellBytesMax else { return false }
+            line.put(words: keys, place.key, count: place.keyCount, &at)
             let word = words[base &+ place.word]
             switch place.kind {
             case .text, .enumeration:
-                let start = Int(word >> 32)
-                let end = start &+ Int(word & 0xFFFF_FFFF)
-                guard appendText(start, end, of: batch, to: &line, &at, scratch: &scratch) else { return false }
+                let from = Int(word >> 32)
+                let end = from &+ Int(word & 0xFFFF_FFFF)
+                guard appendText(from, end, of: batch, to: &line, &at, scratch: &scratch) else { return false }
             case .address:
                 line.put(0x22, &at)
                 line.put(Address(high: word, low: words[base &+ place.word &+ 1]), &at, scratch: &scratch)
@@ -57,7 +54,8 @@ struct JSONForm: RowForm {
             line.put(octets: scratch, &at)
             line.put(0x22, &at)
         }
-        if isFirst { line.put(0x7B, &at) }
+        if at == start { at &+= 1 }
+        line[start] = 0x7B  // the first comma becomes the brace
         line.put(0x7D, &at)
         line.put(0x0A, &at)
         return true

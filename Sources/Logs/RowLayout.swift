@@ -12,17 +12,17 @@ struct ColumnPlace {
     let word: Int
     /// The column's bit of the row's presence word.
     let bit: UInt64
-    /// Where `,"name":` stands in the layout's `keys`.
-    let keyStart: Int
-    let keyEnd: Int
+    /// Where `,"name":` stands in the layout's `keys`, and its octets.
+    let key: Range<Int>
+    let keyCount: Int
 }
 
 /// One log's columns, prepared for writing.
 struct RowLayout {
     let schema: LogSchema
     let places: [ColumnPlace]
-    /// The JSON keys of all columns, one behind the other.
-    let keys: [UInt8]
+    /// The JSON keys of all columns, eight octets a word, each filled up to whole words.
+    let keys: [UInt64]
     /// Whether rows get a last column `community_id`, which the log itself does not declare.
     let addsCommunityID: Bool
     /// Index of the column that gives a row its time; the first of that kind.
@@ -36,14 +36,18 @@ struct RowLayout {
     init(_ schema: LogSchema, communityID: Bool) {
         self.schema = schema
         var places: [ColumnPlace] = []
-        var keys: [UInt8] = []
+        var keys: [UInt64] = []
         for (index, column) in schema.columns.enumerated() {
             let start = keys.count
-            keys.append(contentsOf: ",\"\(column.name)\":".utf8)
+            let key = Array(",\"\(column.name)\":".utf8)
+            for first in stride(from: 0, to: key.count, by: 8) {
+                let part = key[first ..< min(first + 8, key.count)]
+                keys.append(part.reversed().reduce(0) { $0 << 8 | UInt64($1) })
+            }
             places.append(
                 ColumnPlace(
-                    kind: column.kind, word: column.wordOffset, bit: 1 << UInt64(index), keyStart: start,
-                    keyEnd: keys.count))
+                    kind: column.kind, word: column.wordOffset, bit: 1 << UInt64(index),
+                    key: start..<keys.count, keyCount: key.count))
         }
         self.places = places
         self.keys = keys
@@ -66,8 +70,8 @@ struct RowLayout {
         let base = row &* schema.stride
         let from = Address(high: batch.words[base &+ originator], low: batch.words[base &+ originator &+ 1])
         let to = Address(high: batch.words[base &+ responder], low: batch.words[base &+ responder &+ 1])
-        // Unset cells are zero; even `::` stands there only where the row names a connection.
-        if number == 0 && from == Address(high: 0, low: 0) && to == from { return nil }
+        // No transport: unset, or the addresses of a damaged packet without a connection.
+        if number == 0 { return nil }
         let transport: Transport =
             switch number {
             case 6: .tcp

@@ -62,6 +62,12 @@ enum DNSTables {
         case 51: "NSEC3PARAM"
         case 52: "TLSA"
         case 53: "SMIMEA"
+        default: laterTypeName(type)
+        }
+    }
+
+    private static func laterTypeName(_ type: UInt16) -> StaticString? {
+        switch type {
         case 55: "HIP"
         case 56: "NINFO"
         case 57: "RKEY"

@@ -129,15 +129,23 @@ package struct DNSRecord: LogRecord {
         row.text(column, unnamed, in: text, doc)
     }
 
-    /// Names the connection and the message that come first.
+    /// Takes over the first message, and the connection with it.
     fileprivate mutating func begin(
-        _ transactionID: UInt16, _ id: ConnectionID, _ isNetBIOS: Bool, _ context: borrowing AnalyzerContext
-    ) {
+        _ bytes: RawSpan, _ header: DNSHeader, _ id: ConnectionID, _ context: inout AnalyzerContext
+    ) -> DNSOutcome {
         ts = context.now
         uid = context.uid
         self.id = id
-        self.transactionID = transactionID
-        self.isNetBIOS = isNetBIOS
+        transactionID = header.id
+        isNetBIOS = id.responderPort == DNS.netBIOSPort || id.originatorPort == DNS.netBIOSPort
+        return read(bytes, header, id, &context)
+    }
+
+    fileprivate mutating func read(
+        _ bytes: RawSpan, _ header: DNSHeader, _ id: ConnectionID, _ context: inout AnalyzerContext
+    ) -> DNSOutcome {
+        var reader = DNSReader(header, id, at: context.now)
+        return reader.read(bytes, &self, &context)
     }
 
     /// Writes the row; then the record is blank again, with its memory. False
@@ -191,12 +199,9 @@ final class DNS: Analyzer {
     /// Octets of text that one record holds; answers beyond it are not kept, and
     /// history gets its X. 64 kB of message can name 2 MB by compression.
     static let recordBytesMax = 1 << 20
+    static let source: StaticString = "DNS"
 
-    private var isFirstMessage = true
-    /// The ends were found exchanged in this very call; the context follows after it.
-    private var hasFlipped = false
-    private var queries = DNSPending()
-    private var replies = DNSPending()
+    private var conversation = DNSConversation()
     /// TCP: one for each direction, empty on UDP.
     private var framings: [DNSFraming] = []
 
@@ -205,16 +210,15 @@ final class DNS: Analyzer {
     override func datagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
-        hasFlipped = false
-        message(bytes, from: direction, &context)
+        message(bytes, from: direction, isFirstOfCall: true, &context)
     }
 
     override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
-        hasFlipped = false
         if framings.isEmpty { framings.append(contentsOf: repeatElement(DNSFraming(), count: 2)) }
         let side = Int(direction.rawValue)
         guard !framings[side].isLost else { return }
         var position = 0
+        var isFirst = true
         while position < bytes.byteCount, !isDetached {
             // A message that lies whole in the segment is read where it lies.
             if framings[side].isAtStart, bytes.byteCount &- position >= 2 {
@@ -222,17 +226,18 @@ final class DNS: Analyzer {
                 if bytes.byteCount &- position &- 2 >= length {
                     let start = position &+ 2
                     position = start &+ length
-                    message(bytes.extracting(start..<position), from: direction, &context)
+                    message(bytes.extracting(start..<position), from: direction, isFirstOfCall: isFirst, &context)
+                    isFirst = false
                     continue
                 }
             }
-            let rest = bytes.extracting(position..<bytes.byteCount)
-            position &+= framings[side].take(rest)
+            position &+= framings[side].take(bytes.extracting(position..<bytes.byteCount))
             guard framings[side].isComplete else { continue }
-            // Taken out for the call: the message may not change what is being read.
+            // Taken out for the call, so that no copy is made.
             var octets: [UInt8] = []
             swap(&octets, &framings[side].octets)
-            message(octets.octets, from: direction, &context)
+            message(octets.octets, from: direction, isFirstOfCall: isFirst, &context)
+            isFirst = false
             swap(&octets, &framings[side].octets)
             framings[side].restart()
         }
@@ -244,22 +249,52 @@ final class DNS: Analyzer {
         framings[Int(direction.rawValue)].skip(count)
     }
 
-    override func finish(_ context: inout AnalyzerContext) { writeUnmatched(&context) }
+    override func finish(_ context: inout AnalyzerContext) { conversation.writeUnmatched(&context) }
 
     override func reset() {
         super.reset()
+        conversation.reset()
+        if !framings.isEmpty { framings = [] }
+    }
+
+    private func message(
+        _ bytes: RawSpan, from direction: Direction, isFirstOfCall: Bool, _ context: inout AnalyzerContext
+    ) {
+        switch conversation.message(bytes, from: direction, isFirstOfCall: isFirstOfCall, &context) {
+        case .sound: if !isConfirmed { confirm(&context) }
+        case .unsound: break
+        case .violation:
+            violation(&context)
+            // A detached analyzer is not asked to finish.
+            if isDetached { conversation.writeUnmatched(&context) }
+        }
+    }
+}
+
+/// Which messages of a connection share a row. A struct, so that one message
+/// costs one exclusivity check and not one for each field.
+struct DNSConversation {
+    private var isFirstMessage = true
+    /// The ends were found exchanged in this very call; the context follows after it.
+    private var hasFlipped = false
+    private var queries = DNSPending()
+    private var replies = DNSPending()
+
+    mutating func reset() {
         isFirstMessage = true
         hasFlipped = false
         queries.clear()
         replies.clear()
-        framings.removeAll(keepingCapacity: false)
     }
 
-    // MARK: messages and their rows
-
-    private func message(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+    /// Reads one message; a row is written when it completes a pair.
+    mutating func message(
+        _ bytes: RawSpan, from direction: Direction, isFirstOfCall: Bool, _ context: inout AnalyzerContext
+    ) -> DNSOutcome {
+        if isFirstOfCall { hasFlipped = false }
         guard let header = DNSHeader(bytes) else {
-            return context.weird(.DNS_truncated_len_lt_hdr_len, source: DNS.source)
+            context.weird(.DNS_truncated_len_lt_hdr_len, source: DNS.source)
+            return .unsound
         }
         if isFirstMessage {
             isFirstMessage = false
@@ -275,63 +310,36 @@ final class DNS: Analyzer {
         else {
             context.weird(.DNS_unknown_opcode, addl: UInt64(header.opcode), source: DNS.source)
             context.requests.append(.limitReached)
-            return
+            return .unsound
         }
 
-        let isPaired: Bool
-        let transaction: DNSTransaction
-        if id.responder.isMulticast {
-            isPaired = true
-            transaction = begin(header, id, isNetBIOS, &context)
-        } else if let waiting = header.isResponse ? queries.take(header.id) : replies.take(header.id) {
-            isPaired = true
-            transaction = waiting
-        } else {
-            isPaired = false
-            transaction = begin(header, id, isNetBIOS, &context)
+        if !id.responder.isMulticast {
+            if let waiting = header.isResponse ? queries.take(header.id) : replies.take(header.id) {
+                let outcome = waiting.record.read(bytes, header, id, &context)
+                Self.write(waiting, &context)
+                return outcome
+            }
+            let transaction = context.idleTransactions.popLast() ?? DNSTransaction()
+            let outcome = transaction.record.begin(bytes, header, id, &context)
+            if header.isResponse {
+                Self.makeRoom(&replies, header.id, &context)
+                replies.append(header.id, transaction)
+            } else {
+                Self.makeRoom(&queries, header.id, &context)
+                queries.append(header.id, transaction)
+            }
+            return outcome
         }
-
-        var reader = DNSReader(header, id, at: context.now)
-        switch reader.read(bytes, &transaction.record, &context) {
-        case .sound: confirm(&context)
-        case .unsound: break
-        case .violation: violation(&context)
-        }
-
-        if isPaired {
-            write(transaction, &context)
-        } else {
-            wait(transaction, isReply: header.isResponse, &context)
-        }
-        // A detached analyzer is not asked to finish.
-        if isDetached { writeUnmatched(&context) }
-    }
-
-    private func begin(
-        _ header: DNSHeader, _ id: ConnectionID, _ isNetBIOS: Bool, _ context: inout AnalyzerContext
-    ) -> DNSTransaction {
         let transaction = context.idleTransactions.popLast() ?? DNSTransaction()
-        transaction.record.begin(header.id, id, isNetBIOS, context)
-        return transaction
+        let outcome = transaction.record.begin(bytes, header, id, &context)
+        Self.write(transaction, &context)
+        return outcome
     }
 
-    /// Keeps what has no partner yet. Where too many wait, they never will be
-    /// matched, and are written as they stand.
-    private func wait(_ transaction: DNSTransaction, isReply: Bool, _ context: inout AnalyzerContext) {
+    /// Where too many wait they never will be matched, and are written as they stand.
+    private static func makeRoom(_ pending: inout DNSPending, _ id: UInt16, _ context: inout AnalyzerContext) {
+        guard !pending.entries.isEmpty else { return }
         let limit = context.settings.dnsPendingMax
-        let id = transaction.record.transactionID
-        if isReply {
-            makeRoom(&replies, id, limit, &context)
-            replies.append(id, transaction)
-        } else {
-            makeRoom(&queries, id, limit, &context)
-            queries.append(id, transaction)
-        }
-    }
-
-    private func makeRoom(
-        _ pending: inout DNSPending, _ id: UInt16, _ limit: Int, _ context: inout AnalyzerContext
-    ) {
         let same = pending.count(of: id)
         if same > limit {
             while let old = pending.take(id) { write(old, &context) }
@@ -340,24 +348,23 @@ final class DNS: Analyzer {
         }
     }
 
-    private func writeUnmatched(_ context: inout AnalyzerContext) {
-        writeAll(&queries, &context)
-        writeAll(&replies, &context)
+    mutating func writeUnmatched(_ context: inout AnalyzerContext) {
+        Self.writeAll(&queries, &context)
+        Self.writeAll(&replies, &context)
     }
 
-    private func writeAll(_ pending: inout DNSPending, _ context: inout AnalyzerContext) {
+    private static func writeAll(_ pending: inout DNSPending, _ context: inout AnalyzerContext) {
+        guard !pending.entries.isEmpty else { return }
         for index in pending.entries.indices { write(pending.entries[index].transaction, &context) }
         pending.clear()
     }
 
     /// Writes a row and gives the transaction back.
-    private func write(_ transaction: DNSTransaction, _ context: inout AnalyzerContext) {
+    private static func write(_ transaction: DNSTransaction, _ context: inout AnalyzerContext) {
         guard transaction.record.write(to: &context.output), context.idleTransactions.count < DNSTransaction.idleMax
         else { return }
         context.idleTransactions.append(transaction)
     }
-
-    static let source: StaticString = "DNS"
 }
 
 /// Messages that wait for their partner, oldest first. Bounded by its user:
@@ -387,6 +394,7 @@ struct DNSPending {
     }
 
     mutating func clear() {
+        guard !entries.isEmpty else { return }
         entries.removeAll(keepingCapacity: entries.capacity <= 64)
         openIDs = 0
     }

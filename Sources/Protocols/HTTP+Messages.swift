@@ -282,7 +282,13 @@ extension HTTP {
         context.output.emit(transaction.record)
         transaction.isWritten = true
         transactions.removeAll { $0 === transaction }
-        if idleTransactions.count < 4 { idleTransactions.append(transaction) }
+        keep(transaction)
+    }
+
+    /// Keeps a few rows for the requests to come, if they are not too large.
+    func keep(_ transaction: HTTPTransaction) {
+        guard idleTransactions.count < 4, transaction.record.text.bytes.capacity <= HTTP.keptBytesMax else { return }
+        idleTransactions.append(transaction)
     }
 
     /// Writes what is there, in the order of the requests.

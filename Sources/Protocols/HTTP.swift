@@ -66,10 +66,10 @@ package struct HTTPRecord: LogRecord {
         row.text("username", username, in: text, "User of basic authentication.", isKey: true)
         row.text("password", .absent, in: text, "Never kept.")
         row.textSet("proxied", proxied.isEmpty ? nil : proxied, in: text, "Headers that tell of a proxy.")
-        row.fuidVector("orig_fuids", files.0.identities, "Files that the originator sent.")
+        row.fuidVector("orig_fuids", files.0.identities, "Identities of the files that the originator sent.")
         row.textVector("orig_filenames", files.0.names, in: text, "Names of these files, where given.")
         row.textVector("orig_mime_types", files.0.types, in: text, "Types of these files, by content.")
-        row.fuidVector("resp_fuids", files.1.identities, "Files that the responder sent.")
+        row.fuidVector("resp_fuids", files.1.identities, "Identities of the files that the responder sent.")
         row.textVector("resp_filenames", files.1.names, in: text, "Names of these files, where given.")
         row.textVector("resp_mime_types", files.1.types, in: text, "Types of these files, by content.")
     }
@@ -197,6 +197,10 @@ final class HTTPSide {
         bodyBytes = 0
         level = 0
         for entity in entities { entity.reset() }
+        if entities.count > 8 { entities.removeLast(entities.count &- 8) }
+        if carry.capacity > HTTP.keptBytesMax { carry = [] }
+        if header.capacity > HTTP.keptBytesMax { header = [] }
+        if scratch.capacity > HTTP.keptBytesMax { scratch = [] }
         header.removeAll(keepingCapacity: true)
         headerLineCount = 0
         head.begin()
@@ -218,6 +222,10 @@ struct HTTPVersion: Equatable {
 final class HTTP: Analyzer {
     /// Requests of one connection whose response is awaited; older ones are forgotten.
     static let unansweredMax = 4096
+    /// Tunnels inside tunnels.
+    static let nestingMax = 4
+    /// Octets of a buffer that is kept for the next connection.
+    static let keptBytesMax = 8192
 
     let originator = HTTPSide(.originator)
     let responder = HTTPSide(.responder)
@@ -256,12 +264,15 @@ final class HTTP: Analyzer {
 
     override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         guard !context.isPartial, bytes.byteCount > 0 else { return }
-        if isTunnel { inner?.stream(bytes, from: direction, &context) }
-        if isTunnel || isUpgraded { return }
+        if isTunnel { return tunnel(bytes, from: direction, &context) }
         let side = direction == .originator ? originator : responder
-        guard !side.isSkipping else { return }
+        guard !isUpgraded, !side.isSkipping else { return }
         if side.state == .raw { return rawResponse(bytes, &context) }
-        if side.deliveryLeft > 0 { side.deliveryLeft &-= Int64(bytes.byteCount) }
+        if side.deliveryLeft > 0 {
+            // A line feed that belongs to the last line of the header is no body.
+            let isLate = side.endedAtReturn && bytes.octet(0) == 0x0A
+            side.deliveryLeft &-= Int64(bytes.byteCount &- (isLate ? 1 : 0))
+        }
         cut(bytes, side, &context)
         if side.deliveryLeft == 0, !isTunnel, !isUpgraded {
             if !side.carry.isEmpty {
@@ -309,7 +320,7 @@ final class HTTP: Analyzer {
         super.reset()
         originator.reset()
         responder.reset()
-        for transaction in transactions { idleTransactions.append(transaction) }
+        for transaction in transactions { keep(transaction) }
         transactions.removeAll(keepingCapacity: true)
         (requestKey, responseKey, depth, requestCount, replyCode) = (0, 0, 0, 0, 0)
         unanswered.removeAll(keepingCapacity: true)
@@ -324,10 +335,22 @@ final class HTTP: Analyzer {
     /// blank line has come. What follows on both sides is a new stream.
     func startTunnel(_ context: inout AnalyzerContext) {
         isTunnel = true
-        if inner == nil { inner = Analysis(nested: ()) }
+        context.requests.append(.tunnel(.http))
+        // Tunnels in tunnels: each costs a call inside a call.
+        if context.nesting < HTTP.nestingMax {
+            inner = Analysis(nested: ())
+        } else {
+            context.weird(.exceeded_tunnel_max_depth, source: "HTTP")
+        }
         if spanLeft > 0 {
             context.weird(.protocol_data_with_HTTP_CONNECT_reply, addl: UInt64(spanLeft), source: "HTTP")
         }
+    }
+
+    private func tunnel(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        context.nesting &+= 1
+        inner?.stream(bytes, from: direction, &context)
+        context.nesting &-= 1
     }
 
     // MARK: lines
@@ -337,13 +360,11 @@ final class HTTP: Analyzer {
         var at = 0
         let end = bytes.byteCount
         while at < end, !side.isSkipping {
-            if isTunnel {
-                inner?.stream(bytes.extracting(at..<end), from: side.direction, &context)
-                return
-            }
+            if isTunnel { return tunnel(bytes.extracting(at..<end), from: side.direction, &context) }
             if isUpgraded { return }
             if side.state == .nothing { return lookForReturns(bytes.extracting(at..<end), side, &context) }
-            if side.endsAtEither, side.endedAtReturn, bytes.octet(at) == 0x0A {
+            // Whatever ends a line now: this belongs to the last one.
+            if side.endedAtReturn, bytes.octet(at) == 0x0A {
                 side.endedAtReturn = false
                 at &+= 1
                 continue
@@ -412,6 +433,7 @@ final class HTTP: Analyzer {
     private func takeStrictLine(
         _ bytes: RawSpan, _ at: Int, _ side: HTTPSide, _ context: inout AnalyzerContext
     ) -> Int {
+        side.endedAtReturn = false
         var from = at
         while let feed = bytes.firstIndex(of: 0x0A, from: from) {
             let isAfterReturn = feed > at ? bytes.octet(feed &- 1) == 0x0D : side.carry.last == 0x0D

@@ -3,7 +3,6 @@
 // Where an answer goes: a file, standard output, or a pager.
 
 import Foundation
-import Glibc
 
 /// Octets on their way out. An answer that nobody reads to its end (`| head`, a pager that was left) is no error.
 final class AnswerSink {

@@ -52,8 +52,11 @@ enum ConstraintTest: Sendable, Equatable {
     /// From `lower` to `upper`, both included; nil has no end.
     case textRange(lower: [UInt8], upper: [UInt8]?)
 
-    /// The test for a column of a kind; nil where the comparison does not help the store. An unreadable time is `.value`.
-    static func make(_ kind: ColumnKind, _ op: ConstraintOperator, _ values: [SQLValue]) throws(QueryError) -> ConstraintTest? {
+    /// The test for a column of a kind; nil where the comparison does not help the store. Throws `.value` for a
+    /// time that is none.
+    static func make(
+        _ kind: ColumnKind, _ op: ConstraintOperator, _ values: [SQLValue]
+    ) throws(QueryError) -> ConstraintTest? {
         if op == .isSet { return .isSet }
         let values = values.filter { $0 != .null }
         if values.isEmpty { return .never }
@@ -90,7 +93,9 @@ enum ConstraintTest: Sendable, Equatable {
     }
 
     /// Ranges of whole numbers, one wider on each side: a product with `scale` may be off by its rounding.
-    private static func scaled(_ op: ConstraintOperator, _ values: [SQLValue], _ scale: Double) -> [ClosedRange<Int64>]? {
+    private static func scaled(
+        _ op: ConstraintOperator, _ values: [SQLValue], _ scale: Double
+    ) -> [ClosedRange<Int64>]? {
         var ranges: [ClosedRange<Int64>] = []
         for value in values {
             let low: Int64

@@ -11,7 +11,7 @@ import GRDBSQLite
 import Store
 
 /// SQLite with the tables of a snapshot. Used by one thread.
-final class SQLiteConnection {
+@safe final class SQLiteConnection {
     private let database: OpaquePointer
     private let served: [ServedTable]
     private let failures = FailureBox()
@@ -40,14 +40,23 @@ final class SQLiteConnection {
         // A misspelt "column" is an error and not a text.
         unsafe _disableDoubleQuotedStringLiterals(database)
         unsafe sqlite3_create_collation_v2(
-            database, QueryTable.timeCollation, SQLITE_UTF8, nil, { unsafe compareTimes($1, $2, $3, $4) }, nil)
+            database, QueryTable.timeCollation, SQLITE_UTF8, nil, { _, leftCount, left, rightCount, right in
+                unsafe compareTimes(leftCount, left, rightCount, right)
+            }, nil)
         for table in served {
             // Safe: `served` keeps the table as long as the connection.
             let context = unsafe Unmanaged.passUnretained(table).toOpaque()
             unsafe sqlite3_create_module_v2(database, table.table.name, TableModule.module, context, nil)
         }
-        // Safe: the function refers to nothing.
-        unsafe sqlite3_set_authorizer(database, { unsafe authorize($1, $3) }, nil)
+        // Safe: `failures` lives as long as the connection.
+        unsafe sqlite3_set_authorizer(
+            database,
+            { context, action, _, name, _, _ in
+                guard let context = unsafe context else { return SQLITE_DENY }
+                // Safe: the context is the FailureBox given below.
+                let failures = unsafe Unmanaged<FailureBox>.fromOpaque(context).takeUnretainedValue()
+                return unsafe failures.isDeclaring ? SQLITE_OK : authorize(action, name)
+            }, Unmanaged.passUnretained(failures).toOpaque())
     }
 
     deinit {
@@ -132,11 +141,14 @@ final class SQLiteConnection {
         }
         switch status & 0xFF {
         case SQLITE_NOMEM, SQLITE_TOOBIG, SQLITE_FULL:
-            return QueryError(.failed, message, place: place, advice: "ask for less at a time: fewer columns, rows or days")
+            return QueryError(
+                .failed, message, place: place, advice: "ask for less at a time: fewer columns, rows or days")
         case SQLITE_ERROR:
-            return QueryError(.syntax, message, place: place, advice: "see sqlite.org/lang_select.html for what is allowed")
+            return QueryError(
+                .syntax, message, place: place, advice: "see sqlite.org/lang_select.html for what is allowed")
         default:
-            return QueryError(.failed, message, place: place, advice: "ask again; if it stays so, the store may be damaged")
+            return QueryError(
+                .failed, message, place: place, advice: "ask again; if it stays so, the store may be damaged")
         }
     }
 
@@ -148,7 +160,8 @@ final class SQLiteConnection {
             near.isEmpty
             ? "the tables are \(logs.joined(separator: ", "))"
             : "did you mean \(near.joined(separator: ", "))? The tables are \(logs.joined(separator: ", "))"
-        return QueryError(.unknownTable, "no such table: \(name)", place: SQLiteConnection.place(sql, of: name), advice: advice)
+        return QueryError(
+            .unknownTable, "no such table: \(name)", place: SQLiteConnection.place(sql, of: name), advice: advice)
     }
 
     private func unknownColumn(_ name: String, _ sql: String, _ offset: Int) -> QueryError {
@@ -158,7 +171,8 @@ final class SQLiteConnection {
         let near = similarNames(to: last, among: tables.flatMap { $0.columns.map(\.name) })
         let place = offset >= 0 ? SQLiteConnection.place(sql, offset) : SQLiteConnection.place(sql, of: name)
         var advice = near.isEmpty ? "" : "did you mean \(near.joined(separator: ", "))? "
-        advice += "`weir schema\(tables.first.map { " " + $0.log } ?? "")` lists the columns; texts stand in 'single quotes'"
+        let log = tables.first.map { " " + $0.log } ?? ""
+        advice += "`weir schema\(log)` lists the columns; texts stand in 'single quotes'"
         return QueryError(.unknownColumn, "no such column: \(name)", place: place, advice: advice)
     }
 
@@ -181,7 +195,7 @@ final class SQLiteConnection {
 }
 
 /// A compiled question. Holds its connection.
-final class SQLiteStatement {
+@safe final class SQLiteStatement {
     let columnNames: [String]
     /// The declared type of each column that is a table's column itself; nil for expressions.
     let declaredTypes: [String?]
@@ -190,6 +204,7 @@ final class SQLiteStatement {
     private let connection: SQLiteConnection
 
     init(_ statement: OpaquePointer, sql: String, connection: SQLiteConnection) {
+        // Safe: compiled by `prepare` and finalized here alone, in `deinit`.
         unsafe self.statement = statement
         self.sql = sql
         self.connection = connection
@@ -246,10 +261,12 @@ private func authorize(_ action: Int32, _ second: UnsafePointer<CChar>?) -> Int3
     case SQLITE_SELECT, SQLITE_READ, SQLITE_RECURSIVE:
         return SQLITE_OK
     case SQLITE_FUNCTION:
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let second = unsafe second else { return SQLITE_DENY }
         // Safe: the name of the function, ended by NUL, alive as long as the call.
         let name = unsafe String(cString: second).lowercased()
-        return ["load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"].contains(name) ? SQLITE_DENY : SQLITE_OK
+        let denied = ["load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"]
+        return denied.contains(name) ? SQLITE_DENY : SQLITE_OK
     default:
         return SQLITE_DENY
     }

@@ -42,6 +42,10 @@ struct SegmentScan {
     private var rows: [UInt32] = []
     private var position = 0
     private var vectors: [ColumnVector?] = []
+    /// Rows that an index found, and how many of its pages are done; then nothing is looked for.
+    private let index: EqualityIndex?
+    private var found: [(page: Int, rows: [UInt32])] = []
+    private var foundCount = 0
     /// Place of the element in its vector, and where the row's elements end; for tables of lists.
     private var elements = 0..<0
     private var element = 0
@@ -52,7 +56,21 @@ struct SegmentScan {
         self.constraints = constraints
         listColumn = table.list == nil ? nil : table.columns.firstIndex(where: \.isElement)
         segments = constraints.contains { $0.test == .never } ? [] : try snapshot.segments(table.log)
+        index = nil
         snapshot.counters.segments += segments.count
+        position = -1
+        try advance()
+    }
+
+    /// A pass over the rows with one of these texts.
+    init(_ snapshot: Snapshot, _ table: QueryTable, _ index: EqualityIndex, _ texts: [[UInt8]]) throws(StoreError) {
+        self.snapshot = snapshot
+        self.table = table
+        self.index = index
+        constraints = []
+        segments = try snapshot.segments(table.log)
+        listColumn = table.list == nil ? nil : table.columns.firstIndex(where: \.isElement)
+        found = index.find(texts)
         position = -1
         try advance()
     }
@@ -96,6 +114,7 @@ struct SegmentScan {
 
     /// Goes to the next page with a row that may match.
     private mutating func nextPage() throws(StoreError) -> Bool {
+        if let index { return nextFoundPage(index) }
         while true {
             pageIndex += 1
             position = 0
@@ -117,6 +136,24 @@ struct SegmentScan {
             }
             if !rows.isEmpty { return true }
         }
+    }
+
+    private mutating func nextFoundPage(_ index: EqualityIndex) -> Bool {
+        guard foundCount < found.count else { return false }
+        let page = index.pages[found[foundCount].page]
+        let segment = index.segments[page.segment]
+        segmentIndex = segment.index
+        reader = segment.reader
+        places = segment.places
+        rowGroup = page.rowGroup
+        rowBase = page.rowBase
+        pages = [page.rows]
+        pageIndex = 0
+        rows = found[foundCount].rows
+        position = 0
+        vectors = Array(repeating: nil, count: table.columns.count)
+        foundCount += 1
+        return true
     }
 
     /// Goes to the next row group that may have a match, and finds which of its pages may.
@@ -191,10 +228,7 @@ struct SegmentScan {
             guard mayMatch else { continue }
             let opened = try snapshot.reader(segment)
             reader = opened
-            // A column of another kind than the table's would be misread; it counts as absent.
-            places = table.columns.map { column in
-                opened.index(of: column.source).flatMap { opened.columns[$0].kind == column.kind ? $0 : nil }
-            }
+            places = table.places(in: opened)
             snapshot.counters.segmentsRead += 1
             snapshot.counters.rowGroups += opened.rowGroupCount
             return true

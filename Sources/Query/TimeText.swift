@@ -47,7 +47,8 @@ enum TimeText {
         var reader = Reader(octets: Array(text))
         if let epoch = reader.epoch() { return epoch }
         guard let year = reader.number(4) else { return nil }
-        var (month, day, hour, minute, second, fraction): (Int64, Int64, Int64, Int64, Int64, Int64) = (1, 1, 0, 0, 0, 0)
+        var (month, day): (Int64, Int64) = (1, 1)
+        var (hour, minute, second, fraction): (Int64, Int64, Int64, Int64) = (0, 0, 0, 0)
         var offset: Int64 = 0
         parts: if reader.take(0x2D) {
             guard let value = reader.number(2) else { return nil }

@@ -19,7 +19,8 @@ final class CursorState {
 }
 
 /// SQLite's head of a cursor, then ours: SQLite sees a pointer to `base`, which stands first.
-struct CursorBox {
+// Safe: made and freed by TableCursor alone.
+@unsafe struct CursorBox {
     var base: sqlite3_vtab_cursor
     var state: Unmanaged<CursorState>
 }
@@ -30,10 +31,11 @@ enum TableCursor {
         _ table: UnsafeMutablePointer<sqlite3_vtab>?,
         _ result: UnsafeMutablePointer<UnsafeMutablePointer<sqlite3_vtab_cursor>?>?
     ) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let table = unsafe table, let result = unsafe result else { return SQLITE_ERROR }
         let state = unsafe CursorState(TableModule.served(table))
         // Safe: allocated and filled before SQLite gets it; freed in `close` and nowhere else.
-        let box = unsafe UnsafeMutablePointer<CursorBox>.allocate(capacity: 1)
+        let box = UnsafeMutablePointer<CursorBox>.allocate(capacity: 1)
         unsafe box.initialize(to: CursorBox(base: sqlite3_vtab_cursor(), state: .passRetained(state)))
         // Safe: `base` is the first field of the box.
         unsafe result.pointee = UnsafeMutableRawPointer(box).assumingMemoryBound(to: sqlite3_vtab_cursor.self)
@@ -41,6 +43,7 @@ enum TableCursor {
     }
 
     static func close(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let cursor = unsafe cursor else { return SQLITE_OK }
         // Safe: every cursor that SQLite has is a CursorBox of `open`; it is not used after this call.
         let box = unsafe UnsafeMutableRawPointer(cursor).assumingMemoryBound(to: CursorBox.self)
@@ -60,6 +63,7 @@ enum TableCursor {
         _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ plan: Int32, _ count: Int32,
         _ arguments: UnsafeMutablePointer<OpaquePointer?>?
     ) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let cursor = unsafe cursor else { return SQLITE_ERROR }
         let state = unsafe state(cursor)
         let steps = state.served.plans[Int(plan)]
@@ -79,7 +83,7 @@ enum TableCursor {
             return fail(state, error)
         }
         do {
-            state.scan = try SegmentScan(state.served.snapshot, state.served.table, constraints)
+            state.scan = try state.served.scan(constraints)
             return SQLITE_OK
         } catch {
             return fail(state, QueryError(error))
@@ -87,6 +91,7 @@ enum TableCursor {
     }
 
     static func next(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let cursor = unsafe cursor else { return SQLITE_ERROR }
         let state = unsafe state(cursor)
         do throws(StoreError) {
@@ -98,6 +103,7 @@ enum TableCursor {
     }
 
     static func isAtEnd(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let cursor = unsafe cursor else { return 1 }
         return unsafe state(cursor).scan?.isAtEnd ?? true ? 1 : 0
     }
@@ -105,6 +111,7 @@ enum TableCursor {
     static func column(
         _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ context: OpaquePointer?, _ column: Int32
     ) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let cursor = unsafe cursor else { return SQLITE_ERROR }
         let state = unsafe state(cursor)
         let cell: Cell
@@ -114,6 +121,7 @@ enum TableCursor {
             return fail(state, QueryError(error))
         }
         switch cell {
+        // Safe: `context` is SQLite's, valid as long as the call.
         case .null: unsafe sqlite3_result_null(context)
         case .integer(let number): unsafe sqlite3_result_int64(context, number)
         case .real(let number): unsafe sqlite3_result_double(context, number)
@@ -132,7 +140,10 @@ enum TableCursor {
         return SQLITE_OK
     }
 
-    static func rowID(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ result: UnsafeMutablePointer<Int64>?) -> Int32 {
+    static func rowID(
+        _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ result: UnsafeMutablePointer<Int64>?
+    ) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let cursor = unsafe cursor, let result = unsafe result else { return SQLITE_ERROR }
         // Safe: SQLite passes a place for one number.
         unsafe result.pointee = state(cursor).scan?.rowID ?? 0
@@ -151,6 +162,7 @@ enum TableCursor {
 
 extension SQLValue {
     init(_ value: OpaquePointer?) {
+        // Safe: `value` is SQLite's, valid as long as the call that brought it.
         switch unsafe sqlite3_value_type(value) {
         case SQLITE_INTEGER: self = unsafe .integer(sqlite3_value_int64(value))
         case SQLITE_FLOAT: self = unsafe .real(sqlite3_value_double(value))

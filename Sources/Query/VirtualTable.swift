@@ -16,19 +16,53 @@ final class ServedTable {
     let snapshot: Snapshot
     /// The plans that `xBestIndex` made; `idxNum` is an index.
     var plans: [[PlanStep]] = []
-    /// The error that made a callback fail; SQLite's own text would say less.
-    var failures: FailureBox
+    let failures: FailureBox
+    /// By column: the texts that were asked for last, how often they changed, and the indices that came of it.
+    private var lastTexts: [Int: [[UInt8]]] = [:]
+    private var changes: [Int: Int] = [:]
+    private var indices: [Int: EqualityIndex] = [:]
 
     init(_ table: QueryTable, _ snapshot: Snapshot, _ failures: FailureBox) {
         self.table = table
         self.snapshot = snapshot
         self.failures = failures
     }
+
+    /// A pass over the rows that may match, by an index where one text after the other was asked for.
+    func scan(_ constraints: [Constraint]) throws(StoreError) -> SegmentScan {
+        var best: (column: Int, texts: [[UInt8]])?
+        for constraint in constraints where !table.columns[constraint.column].isElement {
+            guard case .texts(let texts) = constraint.test else { continue }
+            // What stays the same from question to question is not what a join goes by.
+            if lastTexts.updateValue(texts, forKey: constraint.column) != texts {
+                changes[constraint.column, default: 0] += 1
+            }
+            guard changes[constraint.column] ?? 0 > EqualityIndex.questionsBefore else { continue }
+            let isIdentity = [.uid, .fuid].contains(table.columns[constraint.column].kind)
+            if best == nil || isIdentity { best = (constraint.column, texts) }
+        }
+        guard let best, let index = try index(best.column) else {
+            return try SegmentScan(snapshot, table, constraints)
+        }
+        return try SegmentScan(snapshot, table, index, best.texts)
+    }
+
+    private func index(_ column: Int) throws(StoreError) -> EqualityIndex? {
+        if let known = indices[column] { return known }
+        let rowCount = try snapshot.segments(table.log).reduce(0) { $0 + $1.rowCount }
+        guard rowCount <= EqualityIndex.rowsMax else { return nil }
+        let index = try EqualityIndex(snapshot, table, column: column)
+        indices[column] = index
+        return index
+    }
 }
 
-/// Where a callback leaves the error that SQLite cannot carry.
+/// What callbacks leave for the connection.
 final class FailureBox {
+    /// The error that SQLite cannot carry.
     var error: QueryError?
+    /// Whether a table is being declared.
+    var isDeclaring = false
 }
 
 /// One constraint of a plan: its value is the next argument of `xFilter`.
@@ -39,7 +73,8 @@ struct PlanStep {
 }
 
 /// SQLite's head of a table, then ours: SQLite sees a pointer to `base`, which stands first.
-struct TableBox {
+// Safe: made and freed by TableModule alone.
+@unsafe struct TableBox {
     var base: sqlite3_vtab
     var table: Unmanaged<ServedTable>
 }
@@ -48,20 +83,28 @@ struct TableBox {
 enum TableModule {
     // Safe: made once, never changed afterwards, never freed: it outlives every connection.
     nonisolated(unsafe) static let module: UnsafeMutablePointer<sqlite3_module> = {
-        let module = unsafe UnsafeMutablePointer<sqlite3_module>.allocate(capacity: 1)
+        let module = UnsafeMutablePointer<sqlite3_module>.allocate(capacity: 1)
         // Safe: all of the struct is zero before the functions are put in.
         unsafe module.initialize(to: sqlite3_module())
         unsafe module.pointee.iVersion = 1
-        unsafe module.pointee.xConnect = { unsafe connect($0, $1, $4) }
-        unsafe module.pointee.xBestIndex = { unsafe bestIndex($0, $1) }
-        unsafe module.pointee.xDisconnect = { unsafe disconnect($0) }
-        unsafe module.pointee.xOpen = { unsafe TableCursor.open($0, $1) }
-        unsafe module.pointee.xClose = { unsafe TableCursor.close($0) }
-        unsafe module.pointee.xFilter = { unsafe TableCursor.filter($0, $1, $3, $4) }
-        unsafe module.pointee.xNext = { unsafe TableCursor.next($0) }
-        unsafe module.pointee.xEof = { unsafe TableCursor.isAtEnd($0) }
-        unsafe module.pointee.xColumn = { unsafe TableCursor.column($0, $1, $2) }
-        unsafe module.pointee.xRowid = { unsafe TableCursor.rowID($0, $1) }
+        unsafe module.pointee.xConnect = { database, context, _, _, result, _ in
+            unsafe connect(database, context, result)
+        }
+        // Safe: each function checks the pointers that it is called with.
+        unsafe module.pointee.xBestIndex = { table, info in unsafe bestIndex(table, info) }
+        unsafe module.pointee.xDisconnect = { table in unsafe disconnect(table) }
+        unsafe module.pointee.xOpen = { table, result in unsafe TableCursor.open(table, result) }
+        unsafe module.pointee.xClose = { cursor in unsafe TableCursor.close(cursor) }
+        unsafe module.pointee.xFilter = { cursor, plan, _, count, arguments in
+            unsafe TableCursor.filter(cursor, plan, count, arguments)
+        }
+        unsafe module.pointee.xNext = { cursor in unsafe TableCursor.next(cursor) }
+        // Safe: as above.
+        unsafe module.pointee.xEof = { cursor in unsafe TableCursor.isAtEnd(cursor) }
+        unsafe module.pointee.xColumn = { cursor, context, column in
+            unsafe TableCursor.column(cursor, context, column)
+        }
+        unsafe module.pointee.xRowid = { cursor, result in unsafe TableCursor.rowID(cursor, result) }
         return unsafe module
     }()
 
@@ -69,13 +112,17 @@ enum TableModule {
         _ database: OpaquePointer?, _ context: UnsafeMutableRawPointer?,
         _ result: UnsafeMutablePointer<UnsafeMutablePointer<sqlite3_vtab>?>?
     ) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let context = unsafe context, let result = unsafe result else { return SQLITE_ERROR }
         // Safe: `context` is the ServedTable that was registered, which the connection keeps.
         let table = unsafe Unmanaged<ServedTable>.fromOpaque(context).takeUnretainedValue()
+        // The declaration is SQL of our own; the authorizer would refuse its CREATE.
+        table.failures.isDeclaring = true
+        defer { table.failures.isDeclaring = false }
         let status = unsafe sqlite3_declare_vtab(database, table.table.declaration)
         guard status == SQLITE_OK else { return status }
         // Safe: allocated and filled before SQLite gets it; freed in `disconnect` and nowhere else.
-        let box = unsafe UnsafeMutablePointer<TableBox>.allocate(capacity: 1)
+        let box = UnsafeMutablePointer<TableBox>.allocate(capacity: 1)
         unsafe box.initialize(to: TableBox(base: sqlite3_vtab(), table: .passRetained(table)))
         // Safe: `base` is the first field of the box.
         unsafe result.pointee = UnsafeMutableRawPointer(box).assumingMemoryBound(to: sqlite3_vtab.self)
@@ -83,6 +130,7 @@ enum TableModule {
     }
 
     private static func disconnect(_ table: UnsafeMutablePointer<sqlite3_vtab>?) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let table = unsafe table else { return SQLITE_OK }
         // Safe: every vtab that SQLite has is a TableBox of `connect`; it is not used after this call.
         let box = unsafe UnsafeMutableRawPointer(table).assumingMemoryBound(to: TableBox.self)
@@ -104,13 +152,15 @@ enum TableModule {
     private static func bestIndex(
         _ table: UnsafeMutablePointer<sqlite3_vtab>?, _ info: UnsafeMutablePointer<sqlite3_index_info>?
     ) -> Int32 {
+        // Safe: SQLite's pointers are valid as long as the call.
         guard let table = unsafe table, let info = unsafe info else { return SQLITE_ERROR }
         let served = unsafe served(table)
         var plan: [PlanStep] = []
         var share = 1.0
         // Safe: SQLite gives `nConstraint` constraints, and as many places for what we use of them.
-        let constraints = unsafe UnsafeBufferPointer(start: info.pointee.aConstraint, count: Int(info.pointee.nConstraint))
-        for index in unsafe constraints.indices {
+        let constraints = unsafe UnsafeBufferPointer(
+            start: info.pointee.aConstraint, count: Int(info.pointee.nConstraint))
+        for index in constraints.indices {
             let constraint = unsafe constraints[index]
             let column = Int(constraint.iColumn)
             guard constraint.usable != 0, served.table.columns.indices.contains(column),

@@ -11,6 +11,14 @@
     case inactivity(Int64)
     /// An analyzer's limit was reached: history gets its X.
     case limitReached
+    /// The stream carries another one from here on, as `tunnel.log` is to say.
+    case tunnel(StreamTunnel)
     /// Nothing more is wanted of the stream: stop reassembling.
     case stop
+}
+
+/// A protocol whose streams carry others.
+@frozen @usableFromInline package enum StreamTunnel: UInt8, Sendable {
+    case http
+    case socks
 }

@@ -158,6 +158,7 @@
     case TCP_christmas
     case TCP_scale_range
     case TCP_seq_underflow_or_misorder
+    case Teredo_bubble_with_payload
     case UDP_datagram_length_mismatch
     case above_hole_data_without_any_acks
     case active_connection_reuse
@@ -178,10 +179,13 @@
     case bad_TCP_checksum
     case bad_TCP_header_len
     case bad_UDP_checksum
+    case bad_home_addr_len
     case bad_ident_port
     case bad_ident_reply
     case bad_ident_request
+    case bad_ipv6_dest_opt_len
     case bad_rlogin_prolog
+    case bad_routing2_len
     case bad_rsh_prolog
     case baroque_SYN
     case base64_illegal_encoding
@@ -302,6 +306,8 @@
     case modbus_diag_unknown_request_subfunction
     case multiple_HTTP_request_elements
     case multiple_first_fragments_in_dce_rpc_reassembly
+    case multiple_home_addr_opts
+    case multiple_routing_headers
     case ncp_large_frame
     case negative_packet_timestamp
     case netbios_client_session_reply
@@ -316,6 +322,7 @@
     case null_analyzer_failed
     case nvt_line_size_exceeded
     case nvt_option_size_exceeded
+    case odd_routing0_len
     case originator_RPC_reply
     case packet_error
     case partial_RPC
@@ -346,6 +353,7 @@
     case rexmit_inconsistency
     case rlogin_line_size_exceeded
     case rlogin_text_after_rejected
+    case routing0_hdr
     case rsh_line_size_exceeded
     case rsh_text_after_rejected
     case simultaneous_open
@@ -464,6 +472,7 @@
     case unknown_mobility_type
     case unknown_netbios_type
     case unknown_nflog_version
+    case unknown_routing_type
     case unmatched_HTTP_reply
     case unpaired_RPC_response
     case unsolicited_SYN_response
@@ -649,6 +658,7 @@ extension Weird {
         "TCP_christmas",
         "TCP_scale_range",
         "TCP_seq_underflow_or_misorder",
+        "Teredo_bubble_with_payload",
         "UDP_datagram_length_mismatch",
         "above_hole_data_without_any_acks",
         "active_connection_reuse",
@@ -669,10 +679,13 @@ extension Weird {
         "bad_TCP_checksum",
         "bad_TCP_header_len",
         "bad_UDP_checksum",
+        "bad_home_addr_len",
         "bad_ident_port",
         "bad_ident_reply",
         "bad_ident_request",
+        "bad_ipv6_dest_opt_len",
         "bad_rlogin_prolog",
+        "bad_routing2_len",
         "bad_rsh_prolog",
         "baroque_SYN",
         "base64_illegal_encoding",
@@ -793,6 +806,8 @@ extension Weird {
         "modbus_diag_unknown_request_subfunction",
         "multiple_HTTP_request_elements",
         "multiple_first_fragments_in_dce_rpc_reassembly",
+        "multiple_home_addr_opts",
+        "multiple_routing_headers",
         "ncp_large_frame",
         "negative_packet_timestamp",
         "netbios_client_session_reply",
@@ -807,6 +822,7 @@ extension Weird {
         "null_analyzer_failed",
         "nvt_line_size_exceeded",
         "nvt_option_size_exceeded",
+        "odd_routing0_len",
         "originator_RPC_reply",
         "packet_error",
         "partial_RPC",
@@ -837,6 +853,7 @@ extension Weird {
         "rexmit_inconsistency",
         "rlogin_line_size_exceeded",
         "rlogin_text_after_rejected",
+        "routing0_hdr",
         "rsh_line_size_exceeded",
         "rsh_text_after_rejected",
         "simultaneous_open",
@@ -955,6 +972,7 @@ extension Weird {
         "unknown_mobility_type",
         "unknown_netbios_type",
         "unknown_nflog_version",
+        "unknown_routing_type",
         "unmatched_HTTP_reply",
         "unpaired_RPC_response",
         "unsolicited_SYN_response",
@@ -995,6 +1013,7 @@ extension Weird {
             .FTP_reply_msg_too_long,
             .FTP_too_many_pending_commands,
             .FTP_user_too_long,
+            .Teredo_bubble_with_payload,
             .simultaneous_open,
             .smb_tree_connect_andx_response_without_tree,
             .smtp_excessive_invalid_mail_transactions,

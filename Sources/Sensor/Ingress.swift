@@ -66,6 +66,7 @@ struct Ingress: ~Copyable {
             guard reassemble(bytes, time, into: block) else { break }
         }
         count()
+        counters.fragmentsRefused = defragmenter.evictedCount
         if !layers.findings.isEmpty { report(time, into: block) }
         place(bytes, index, into: block)
     }
@@ -114,17 +115,29 @@ struct Ingress: ~Copyable {
                 (datagram.reassembledStart, datagram.reassembledCount) = reassemblies[Int(layer.reassemblies) - 1]
             }
             if layers.count > 1 {
-                datagram.carries = layer.tunnel == .none ? 0 : outerIDs[index].number
-                let outer = Int(layer.outer)
-                if outer < index {
-                    datagram.tunnel = outerIDs[outer].number
-                    datagram.outerID = outerIDs[outer].id
-                    datagram.outerKind = layers[outer].tunnel
-                }
+                datagram.carries = layer.tunnel.isConnection ? outerIDs[index].number : 0
+                surround(&datagram, index, block)
             }
             number &+= 1
             block.datagrams.append(datagram)
         }
+    }
+
+    /// Lists the tunnels around the datagram of a layer, the outermost first.
+    private func surround(_ datagram: inout Datagram, _ index: Int, _ block: WorkBlock) {
+        var outer = Int(layers[index].outer)
+        guard outer < index else { return }
+        datagram.tunnel = outerIDs[outer].number
+        datagram.tunnelStart = UInt32(truncatingIfNeeded: block.tunnels.count)
+        while outer < index, datagram.tunnelCount < 8 {
+            block.tunnels.append(
+                TunnelAround(number: outerIDs[outer].number, kind: layers[outer].tunnel, id: outerIDs[outer].id))
+            datagram.tunnelCount &+= 1
+            let next = Int(layers[outer].outer)
+            guard next < outer else { break }
+            outer = next
+        }
+        block.tunnels[Int(datagram.tunnelStart)...].reverse()
     }
 
     /// Finds the number of the tunnel that a layer carries.
@@ -134,7 +147,7 @@ struct Ingress: ~Copyable {
         var ports: UInt32 = 0
         // The ports tell the tunnels of two hosts apart; those in UDP alone have any.
         let offset = Int(layer.payloadOffset)
-        if layer.makesConnection, layer.capturedLength >= 4 {
+        if layer.tunnel.isConnection, layer.capturedLength >= 4 {
             if layer.reassemblies == 0 {
                 ports = bytes.load(offset, as: UInt32.self)
             } else if Int(layer.reassemblies) <= reassemblies.count {
@@ -173,6 +186,12 @@ extension Layer {
             responder: Address(high: targetHigh, low: targetLow), originatorPort: 0, responderPort: 0,
             transport: Transport(rawValue: protocolNumber) ?? .unknown, protocolNumber: protocolNumber)
     }
+}
+
+extension TunnelKind {
+    /// Whether the tunnel is a connection of its own: those in UDP are, IP-in-IP and GRE
+    /// (in UDP too) are known by their addresses alone.
+    var isConnection: Bool { self != .none && self != .ip && self != .gre }
 }
 
 /// Numbers of tunnels, by what identifies the outer conversation.

@@ -21,6 +21,8 @@ struct Note: Sendable {
         /// A new inner connection, or one whose encapsulation changed, names tunnel
         /// `tunnel`; `id` is that of the outer packet, without ports.
         case innerSeen(tunnel: UInt32, kind: TunnelKind, id: ConnectionID)
+        /// A stream of the connection `id` carries another stream.
+        case streamTunnel(StreamTunnel, uid: UID, id: ConnectionID)
         /// An anomaly of a packet without a connection; `id` where it has addresses.
         case packetWeird(Weird, id: ConnectionID?, source: StaticString?)
     }
@@ -31,7 +33,8 @@ struct Note: Sendable {
         case .outerSeen: 0
         case .innerSeen: 1
         case .packetWeird: 2
-        case .outerEnded: 3
+        case .streamTunnel: 3
+        case .outerEnded: 4
         }
     }
 }

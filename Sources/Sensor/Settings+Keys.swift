@@ -103,6 +103,10 @@ extension Settings {
             (settings, value) throws(SettingsError) in
             settings.protocols.dnsQuestionsMax = try value.integer("dns.questions_max", 1...65_535)
         },
+        SettingKey(name: "dns.all_sections", doc: "Read the authority and additional sections too.") {
+            (settings, value) throws(SettingsError) in
+            settings.protocols.dnsAllSections = try value.boolean("dns.all_sections")
+        },
         SettingKey(name: "http.pending_max", doc: "Requests of one connection that wait for a response.") {
             (settings, value) throws(SettingsError) in
             settings.protocols.httpPendingMax = try value.integer("http.pending_max", 1...100_000)

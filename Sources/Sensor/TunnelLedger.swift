@@ -40,10 +40,14 @@ struct TunnelLedger {
             remember(tunnel, uid, id, packet: note.order >> 1)
         case .outerEnded(let tunnel):
             guard let known = tunnels[tunnel], known.isOpen, let outer = known.identities.last else { return }
-            write(.close, known.kind, outer.uid, outer.id, note, &output)
+            write(.close, known.kind.logName, outer.uid, outer.id, note, &output)
             tunnels[tunnel]?.isOpen = false
         case .innerSeen(let tunnel, let kind, let id):
             discover(tunnel, kind, id, note, &output)
+        case .streamTunnel(let kind, let uid, let id):
+            var outer = id
+            outer.originatorPort = 0
+            write(.discover, kind.logName, kind == .http ? nil : uid, outer, note, &output)
         case .packetWeird: break
         }
     }
@@ -76,7 +80,7 @@ struct TunnelLedger {
         known.isOpen = true
         tunnels[number] = known
         guard isNew, let outer = known.identities.last else { return }
-        write(.discover, kind, outer.uid, outer.id, note, &output)
+        write(.discover, kind.logName, outer.uid, outer.id, note, &output)
     }
 
     /// Writes EXPIRE for tunnels that have carried no new connection for an hour.
@@ -89,7 +93,7 @@ struct TunnelLedger {
             else { continue }
             tunnels[number]?.isOpen = false
             let note = Note(order: order, ordinal: 0, time: time, what: .outerEnded(tunnel: number))
-            write(.expire, known.kind, outer.uid, outer.id, note, &output)
+            write(.expire, known.kind.logName, outer.uid, outer.id, note, &output)
         }
     }
 
@@ -101,14 +105,14 @@ struct TunnelLedger {
     }
 
     private func write(
-        _ action: TunnelRecord.Action, _ kind: TunnelKind, _ uid: UID, _ id: ConnectionID, _ note: Note,
+        _ action: TunnelRecord.Action, _ type: StaticString, _ uid: UID?, _ id: ConnectionID, _ note: Note,
         _ output: inout RecordOutput
     ) {
         var record = TunnelRecord()
         record.ts = note.time
         record.uid = uid
         record.id = id
-        record.type = kind.logName
+        record.type = type
         record.action = action
         output.order = note.order
         output.ordinal = note.ordinal
@@ -127,6 +131,16 @@ extension TunnelKind {
         case .teredo: "Tunnel::TEREDO"
         case .ayiya: "Tunnel::AYIYA"
         default: "Tunnel::IP"
+        }
+    }
+}
+
+extension StreamTunnel {
+    /// The name in the tunnel log.
+    var logName: StaticString {
+        switch self {
+        case .http: "Tunnel::HTTP"
+        case .socks: "Tunnel::SOCKS"
         }
     }
 }

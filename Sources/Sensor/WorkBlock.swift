@@ -25,10 +25,17 @@ struct Datagram {
     var tunnel: UInt32 = 0
     /// Number of the tunnel that the datagram carries; 0 for none.
     var carries: UInt32 = 0
-    /// A note to the collector is due when this datagram begins a connection or changes its tunnel.
-    var outerID: ConnectionID?
-    /// The kind of the tunnel right around the datagram.
-    var outerKind = TunnelKind.none
+    /// All tunnels around the datagram, in `WorkBlock.tunnels`, the outermost first.
+    var tunnelStart: UInt32 = 0
+    var tunnelCount: UInt8 = 0
+}
+
+/// One tunnel around a datagram.
+struct TunnelAround {
+    var number: UInt32
+    var kind: TunnelKind
+    /// The outer datagram's addresses, without ports.
+    var id: ConnectionID
 }
 
 /// Packets and datagrams of one block. Filled by the reader, then read by all
@@ -41,6 +48,8 @@ struct Datagram {
     var networkTimes: [Timestamp] = []
     /// Bytes of datagrams that were put together from fragments.
     var reassembled: [UInt8] = []
+    /// The tunnels around datagrams.
+    var tunnels: [TunnelAround] = []
     /// What the ingress itself has to tell the collector.
     var notes: [Note] = []
     /// Number of the first packet, from 1.
@@ -52,6 +61,7 @@ struct Datagram {
         datagrams.removeAll(keepingCapacity: true)
         networkTimes.removeAll(keepingCapacity: true)
         reassembled.removeAll(keepingCapacity: true)
+        tunnels.removeAll(keepingCapacity: true)
         notes.removeAll(keepingCapacity: true)
     }
 }

@@ -100,20 +100,22 @@ struct Worker: ~Copyable {
         if datagram.reassembledCount > 0 {
             let start = Int(datagram.reassembledStart)
             let bytes = block.reassembled
-            process(datagram, bytes.octets.extracting(start ..< start &+ Int(datagram.reassembledCount)), packet)
+            process(datagram, bytes.octets.extracting(start ..< start &+ Int(datagram.reassembledCount)), packet, block)
         } else {
-            block.packets.withBytes(of: captured) { bytes in process(datagram, bytes, packet) }
+            block.packets.withBytes(of: captured) { bytes in process(datagram, bytes, packet, block) }
         }
     }
 
-    private mutating func process(_ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64) {
+    private mutating func process(
+        _ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64, _ block: WorkBlock
+    ) {
         let outer = datagram.tunnel == 0 ? 0 : TunnelName.make(tunnel: datagram.tunnel, packet: packet)
         flows.process(datagram.layer, bytes: bytes, now: now, ordinal: order, outer: outer)
         var index = 0
         while index < flows.eventCount {
             let event = flows.event(index)
             index &+= 1
-            handle(event, bytes, datagram)
+            handle(event, bytes, datagram, block)
         }
         if datagram.carries != 0, let slot = flows.current { carry(datagram, slot) }
         flows.clearEvents()
@@ -128,14 +130,16 @@ struct Worker: ~Copyable {
         while index < flows.eventCount {
             let event = flows.event(index)
             index &+= 1
-            handle(event, none.octets, datagram)
+            handle(event, none.octets, datagram, nil)
         }
         flows.clearEvents()
     }
 
     // MARK: events
 
-    private mutating func handle(_ event: FlowEvent, _ bytes: RawSpan, _ datagram: borrowing Datagram) {
+    private mutating func handle(
+        _ event: FlowEvent, _ bytes: RawSpan, _ datagram: borrowing Datagram, _ block: WorkBlock?
+    ) {
         switch event {
         case .stream(let slot, let direction, let offset, let count):
             guard let analysis = enter(slot) else { return }
@@ -162,7 +166,7 @@ struct Worker: ~Copyable {
         case .weird(let slot, let anomaly, let detail): report(anomaly, detail, slot)
         case .packetWeird(let anomaly):
             notes.append(note(.packetWeird(anomaly, id: datagram.layer.identity, source: nil), ordinal: 0))
-        case .started(let slot), .tunnelChanged(let slot): innerStarted(slot, datagram)
+        case .started(let slot), .tunnelChanged(let slot): innerStarted(slot, datagram, block)
         case .openDue(let slot): writeOpen(slot)
         case .ended(let slot, _): end(slot)
         }
@@ -191,7 +195,12 @@ struct Worker: ~Copyable {
     /// Carries out what the analyzers asked for.
     private mutating func leave(_ slot: UInt32) {
         if !context.requests.isEmpty {
-            for request in context.requests { flows.apply(request, to: slot) }
+            for request in context.requests {
+                flows.apply(request, to: slot)
+                guard case .tunnel(let kind) = request else { continue }
+                let what = Note.What.streamTunnel(kind, uid: flows[slot].uid, id: flows[slot].id)
+                notes.append(note(what, ordinal: flows[slot].ordinal))
+            }
             context.requests.removeAll(keepingCapacity: true)
         }
         guard !context.weirds.isEmpty else { return }
@@ -242,7 +251,8 @@ struct Worker: ~Copyable {
         weird.text.clear()
         let addl = detail.write(to: &weird.text)
         weird.addl = addl
-        emitWeird(anomaly, slot, source: nil)
+        let source = FlowEvent.source(of: anomaly, protocolNumber: flows[slot].id.protocolNumber)
+        emitWeird(anomaly, slot, source: source)
     }
 
     private mutating func write(
@@ -250,7 +260,7 @@ struct Worker: ~Copyable {
     ) {
         weird.text.clear()
         weird.addl = weird.text.add(addl, of: text)
-        emitWeird(anomaly, slot, source: source)
+        emitWeird(anomaly, slot, source: source.utf8CodeUnitCount == 0 ? nil : source)
     }
 
     private mutating func emitWeird(_ anomaly: Weird, _ slot: UInt32, source: StaticString?) {
@@ -270,10 +280,14 @@ struct Worker: ~Copyable {
     }
 
     /// A new connection, or one whose tunnel changed, names the tunnel around it.
-    private mutating func innerStarted(_ slot: UInt32, _ datagram: borrowing Datagram) {
-        guard datagram.tunnel != 0, let outer = datagram.outerID else { return }
-        let what = Note.What.innerSeen(tunnel: datagram.tunnel, kind: datagram.outerKind, id: outer)
-        notes.append(note(what, ordinal: flows[slot].ordinal))
+    private mutating func innerStarted(_ slot: UInt32, _ datagram: borrowing Datagram, _ block: WorkBlock?) {
+        guard datagram.tunnelCount > 0, let block else { return }
+        let start = Int(datagram.tunnelStart)
+        for index in start ..< start &+ Int(datagram.tunnelCount) {
+            let around = block.tunnels[index]
+            let what = Note.What.innerSeen(tunnel: around.number, kind: around.kind, id: around.id)
+            notes.append(note(what, ordinal: flows[slot].ordinal))
+        }
     }
 
     /// The datagram of a connection carries another one: the connection is a tunnel.

@@ -167,14 +167,23 @@ struct ByteSource {
         let byteCount = (count &* width &+ 7) / 8
         guard byteCount <= left else { return false }
         let mask: UInt64 = width == 64 ? .max : (1 << UInt64(width)) &- 1
-        var bit = position &* 8
-        for _ in 0..<count {
-            let shift = UInt64(bit & 7)
-            var value = word(at: bit >> 3) >> shift
-            // Above 57 bits a value may reach into a ninth octet.
-            if Int(shift) &+ width > 64 { value |= UInt64(bytes[(bit >> 3) &+ 8]) << (64 &- shift) }
-            values.append(value & mask)
-            bit &+= width
+        let start = values.count
+        values.append(contentsOf: repeatElement(0, count: count))
+        guard width > 0 else { return true }
+        let first = position &* 8
+        var target = values.mutableSpan
+        // Safe: the values stand in `byteCount` octets from the position on, which are there, and eight more
+        // stand behind the last octet of all; a value reaches at most eight octets beyond its own first.
+        unsafe bytes.withUnsafeBytes { octets in
+            var bit = first
+            for index in 0..<count {
+                let shift = UInt64(bit & 7)
+                var value = unsafe octets.loadUnaligned(fromByteOffset: bit >> 3, as: UInt64.self) >> shift
+                // Above 57 bits a value may reach into a ninth octet.
+                if Int(shift) &+ width > 64 { value |= unsafe UInt64(octets[(bit >> 3) &+ 8]) << (64 &- shift) }
+                target[start &+ index] = value & mask
+                bit &+= width
+            }
         }
         position &+= byteCount
         return true

@@ -23,7 +23,7 @@ final class Catalogue: Sendable {
     static let fileName = "catalogue.sqlite"
 
     let path: String
-    private let queue: DatabaseQueue
+    let queue: DatabaseQueue
 
     /// Opens a catalogue; a writer makes it where there is none.
     init(folder: String, isReadOnly: Bool) throws(StoreError) {
@@ -36,7 +36,10 @@ final class Catalogue: Sendable {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
         configuration.busyMode = .timeout(5)
-        if !isReadOnly { configuration.journalMode = .wal }
+        if !isReadOnly {
+            configuration.journalMode = .wal
+            configuration.prepareDatabase { try Catalogue.keepLog($0) }
+        }
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.read { database in try Catalogue.check(database, path) }
@@ -128,7 +131,8 @@ final class Catalogue: Sendable {
                 database, sql: "SELECT id FROM sources WHERE identity = ?", arguments: [identity])
             var gone: [String] = []
             if isReplay {
-                gone = try String.fetchAll(database, sql: "SELECT path FROM segments WHERE source = ?", arguments: [source])
+                gone = try String.fetchAll(
+                    database, sql: "SELECT path FROM segments WHERE source = ?", arguments: [source])
                 try database.execute(sql: "DELETE FROM segments WHERE source = ?", arguments: [source])
             }
             for entry in entries { try Catalogue.insert(entry, source, database) }

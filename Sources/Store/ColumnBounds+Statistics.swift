@@ -4,11 +4,24 @@
 
 internal import Records
 
+extension ColumnBounds.Values {
+    /// False where the smallest is above the greatest, as in a damaged file.
+    var isOrdered: Bool {
+        switch self {
+        case .signed(let min, let max): min <= max
+        case .unsigned(let min, let max): min <= max
+        case .real(let min, let max): min <= max
+        case .text(let min, let max): !max.lexicographicallyPrecedes(min)
+        }
+    }
+}
+
 extension ColumnBounds {
     /// `rowCount` counts levels where the column is a list. Statistics that make no sense give no bounds.
     init(_ statistics: Statistics, _ kind: ColumnKind, rowCount: Int) {
         self.init(values: nil, nullCount: statistics.nullCount, rowCount: rowCount)
         if let min = statistics.min, let max = statistics.max { values = ColumnBounds.values(min, max, kind) }
+        if values?.isOrdered == false { values = nil }
     }
 
     private static func values(_ min: [UInt8], _ max: [UInt8], _ kind: ColumnKind) -> Values? {

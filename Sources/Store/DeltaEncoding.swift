@@ -77,9 +77,10 @@ enum DeltaDecoder {
                 let place = source.position
                 guard source.unpack(wanted, width: Int(width), into: &values) else { return false }
                 guard source.skip(perMini &* Int(width) / 8 &- (source.position &- place)) else { return false }
+                var span = values.mutableSpan
                 for index in start ..< start &+ wanted {
-                    previous = previous &+ values[index] &+ UInt64(bitPattern: least)
-                    values[index] = previous
+                    previous = previous &+ span[index] &+ UInt64(bitPattern: least)
+                    span[index] = previous
                 }
             }
         }

@@ -52,7 +52,7 @@ struct HybridEncoder {
 
 /// Reads the hybrid.
 enum HybridDecoder {
-    /// Appends `count` values of `width` bits (at most 32). False where the octets are too few or lie.
+    /// Appends `count` values, none of more than `width` bits (at most 32). False where the octets are too few or lie.
     static func decode(
         _ source: inout ByteSource, count: Int, width: Int, into values: inout [UInt64]
     ) -> Bool {
@@ -67,7 +67,7 @@ enum HybridDecoder {
                     value |= UInt64(octet) << (place &* 8)
                 }
                 let length = header >> 1
-                guard length <= UInt64(goal &- values.count) else { return false }
+                guard length <= UInt64(goal &- values.count), value >> UInt64(width) == 0 else { return false }
                 values.append(contentsOf: repeatElement(value, count: Int(length)))
             } else {
                 // The last group may be filled up beyond the count.

@@ -17,12 +17,12 @@ internal import Glibc
         self.path = path
         // Safe: the path is copied for the call.
         let number = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard number >= 0 else { throw StoreFile.error("cannot be opened", path) }
+        guard number >= 0 else { throw StoreFile.unreadable(path) }
         defer { _ = close(number) }
         var status = stat()
         // Safe: `status` is a local variable of the type that the call fills.
         guard unsafe fstat(number, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw StoreFile.error("cannot be read", path)
+            throw StoreFile.unreadable(path)
         }
         byteCount = Int(status.st_size)
         guard byteCount > 0 else {
@@ -31,7 +31,7 @@ internal import Glibc
         }
         // Safe: the system chooses the place; the mapping lasts until `deinit`.
         unsafe base = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, number, 0)
-        guard unsafe base != MAP_FAILED else { throw StoreFile.error("cannot be mapped", path) }
+        guard unsafe base != MAP_FAILED else { throw StoreFile.unreadable(path) }
     }
 
     deinit {

@@ -9,12 +9,18 @@
 // Nothing in the file is believed: each offset is compared with the file's size, each count with what was read.
 
 package import Records
+internal import Synchronization
 
 /// A column of a segment.
 package struct SegmentColumn: Sendable, Equatable {
     /// The name in SQL, `id_orig_h`.
     package let name: String
     package let kind: ColumnKind
+
+    package init(name: String, kind: ColumnKind) {
+        self.name = name
+        self.kind = kind
+    }
 }
 
 /// A stretch of rows of one column that is read as a whole.
@@ -32,6 +38,8 @@ package final class SegmentReader: Sendable {
     package let properties: [String: String]
     private let file: MappedSegment
     private let groups: [RowGroup]
+    /// Decoded dictionaries by row group and column: a reader that goes page by page asks for each again and again.
+    private let dictionaries = Mutex<[Int: ChunkDictionary]>([:])
 
     /// Rows and values above this in a row group are a lie: the writer's bound is far below.
     static let countMax = 1 << 24
@@ -108,7 +116,8 @@ package final class SegmentReader: Sendable {
     package func pages(column: Int, rowGroup: Int) throws(StoreError) -> [SegmentPage] {
         let chunk = groups[rowGroup].columns[column]
         guard let offset = chunk.columnIndexOffset else {
-            return [SegmentPage(rows: 0..<groups[rowGroup].rowCount, bounds: bounds(column: column, rowGroup: rowGroup))]
+            let bounds = bounds(column: column, rowGroup: rowGroup)
+            return [SegmentPage(rows: 0..<groups[rowGroup].rowCount, bounds: bounds)]
         }
         let locations = try locations(column, rowGroup)
         guard let bytes = file.bytes(offset, chunk.columnIndexLength) else { throw damage(column, "its page index") }
@@ -128,7 +137,9 @@ package final class SegmentReader: Sendable {
     package func mayContain(column: Int, rowGroup: Int, text: ArraySlice<UInt8>) throws(StoreError) -> Bool {
         let chunk = groups[rowGroup].columns[column]
         guard let offset = chunk.bloomOffset else { return true }
-        guard let header = file.bytes(offset, min(chunk.bloomLength, 64)) else { throw damage(column, "its bloom filter") }
+        guard let header = file.bytes(offset, min(chunk.bloomLength, 64)) else {
+            throw damage(column, "its bloom filter")
+        }
         var reader = ThriftReader(header)
         var byteCount = 0
         do {
@@ -160,13 +171,7 @@ package final class SegmentReader: Sendable {
         let wanted = (rows ?? all).clamped(to: all)
         let chunk = groups[rowGroup].columns[column]
         let locations = try locations(column, rowGroup)
-        var decoder = ChunkDecoder(columns[column].kind)
-        if let offset = chunk.dictionaryOffset {
-            let page = try page(column, chunk, offset, size: chunk.dataOffset &- offset, .dictionary)
-            guard decoder.readDictionary(page.body, count: page.header.valueCount) else {
-                throw damage(column, "its dictionary")
-            }
-        }
+        var decoder = ChunkDecoder(columns[column].kind, try dictionary(column, rowGroup))
         for (index, location) in locations.enumerated() {
             let held = self.rows(of: index, locations, rowGroup)
             guard held.overlaps(wanted) else { continue }
@@ -179,6 +184,20 @@ package final class SegmentReader: Sendable {
         }
         guard let vector = decoder.finish(rowCount: wanted.count) else { throw damage(column, "its rows") }
         return vector
+    }
+
+    /// The dictionary of a chunk, if it has one.
+    private func dictionary(_ column: Int, _ rowGroup: Int) throws(StoreError) -> ChunkDictionary? {
+        let chunk = groups[rowGroup].columns[column]
+        guard let offset = chunk.dictionaryOffset else { return nil }
+        let key = rowGroup &* columns.count &+ column
+        if let known = dictionaries.withLock({ $0[key] }) { return known }
+        let page = try page(column, chunk, offset, size: chunk.dataOffset &- offset, .dictionary)
+        guard let dictionary = ChunkDictionary(page.body, count: page.header.valueCount, chunk.type) else {
+            throw damage(column, "its dictionary")
+        }
+        dictionaries.withLock { $0[key] = dictionary }
+        return dictionary
     }
 
     private func locations(_ column: Int, _ rowGroup: Int) throws(StoreError) -> [PageLocation] {

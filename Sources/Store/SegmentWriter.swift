@@ -61,9 +61,11 @@ final class SegmentWriter {
     /// Chunks are gathered up to this before they are written.
     private static let bufferBytes = 1 << 20
 
-    init(path: String, schema: StoredSchema, sensor: String, version: String) throws(StoreError) {
+    init(
+        path: String, schema: StoredSchema, sensor: String, version: String, replacing: Bool = false
+    ) throws(StoreError) {
         self.schema = schema
-        file = try OutputFile(path: path)
+        file = try OutputFile(path: path, replacing: replacing)
         metadata = FileMetadata()
         metadata.columns = schema.columns
         metadata.keyValues = [

@@ -14,11 +14,11 @@ final class OutputFile {
     private(set) var byteCount = 0
     private var number: Int32
 
-    /// Makes the file; one of the same name is an error.
-    init(path: String) throws(StoreError) {
+    /// Makes the file; one of the same name is an error, or is emptied where `replacing` says so.
+    init(path: String, replacing: Bool = false) throws(StoreError) {
         self.path = path
         // Safe: the path is copied for the call.
-        number = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+        number = unsafe open(path, O_WRONLY | O_CREAT | (replacing ? O_TRUNC : O_EXCL) | O_CLOEXEC, 0o640)
         guard number >= 0 else { throw StoreFile.error("cannot be made", path) }
     }
 
@@ -129,8 +129,18 @@ enum StoreFile {
                 .unreadable, "\(what): \(text(code))", path: path,
                 advice: "give this user the right to write there, or choose another folder with --store")
         default:
-            return StoreError(.unwritable, "\(what): \(text(code))", path: path, advice: "see that the disk is in order")
+            return StoreError(
+                .unwritable, "\(what): \(text(code))", path: path, advice: "see that the disk is in order")
         }
+    }
+
+    /// Why a file of the store could not be read.
+    static func unreadable(_ path: String, _ code: Int32 = errno) -> StoreError {
+        let advice =
+            code == ENOENT
+            ? "it was removed by hand, or replaced while it was asked for: ask again"
+            : "see that this user may read it and that the disk is in order"
+        return StoreError(.unreadable, "cannot be read: \(text(code))", path: path, advice: advice)
     }
 
     static func full(_ path: String) -> StoreError {

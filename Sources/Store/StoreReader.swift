@@ -117,7 +117,9 @@ package final class StoreReader: Sendable {
         var bounds = ColumnBounds(values: nil, nullCount: row[3], rowCount: row[2])
         switch kind.elementKind {
         case _ where kind.isStoredAsText:
-            if let min: Data = row[4], let max: Data = row[5] { bounds.values = .text(min: Array(min), max: Array(max)) }
+            if let min: Data = row[4], let max: Data = row[5] {
+                bounds.values = .text(min: Array(min), max: Array(max))
+            }
         case .real:
             if let min: Double = row[4], let max: Double = row[5] { bounds.values = .real(min: min, max: max) }
         case .count, .port, .boolean:

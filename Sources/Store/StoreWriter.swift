@@ -49,6 +49,8 @@ package final class StoreWriter {
     private var pending: [CatalogueEntry] = []
     /// The replay that is being read, if it is one.
     private var source: String?
+    /// Why writing ended; nothing is written after an error.
+    private var failure: StoreError?
 
     /// Opens a store, makes it where there is none, and removes what an interrupted writer left.
     /// Throws `.locked`, `.newer`, `.full`, `.unreadable`, `.unwritable`, `.catalogue`.
@@ -79,17 +81,38 @@ package final class StoreWriter {
 
     /// Makes all segments of the replay visible, in one transaction; call `flush` before it.
     package func commitSource() throws(StoreError) {
+        if let failure { throw failure }
         precondition(source != nil, "no source was begun")
-        try commit(checkpoint: nil)
+        try attempt { store throws(StoreError) in try store.commit(checkpoint: nil) }
         source = nil
+        catalogue.emptyLog()
+    }
+
+    /// Does a part of the work. Where it fails all that is not visible is forgotten, and every later call
+    /// throws the same error.
+    private func attempt(_ work: (StoreWriter) throws(StoreError) -> Void) throws(StoreError) {
+        if let failure { throw failure }
+        do { try work(self) } catch {
+            discard()
+            failure = error
+            throw error
+        }
     }
 
     // MARK: rows
 
-    /// Appends the rows of a batch. An error means that no later row can be written either; what was
-    /// committed stays.
+    /// Appends the rows of a batch. After an error no later row is written either; what was committed stays.
     package func append(_ batch: borrowing RowBatch, schema: LogSchema) throws(StoreError) {
+        if let failure { throw failure }
         guard !batch.isEmpty else { return }
+        do { try add(batch, schema) } catch {
+            discard()
+            failure = error
+            throw error
+        }
+    }
+
+    private func add(_ batch: borrowing RowBatch, _ schema: LogSchema) throws(StoreError) {
         let log = Int(batch.log.rawValue)
         while logs.count <= log { logs.append(nil) }
         if logs[log] == nil { logs[log] = OpenLog(schema) }
@@ -146,6 +169,10 @@ package final class StoreWriter {
     /// Ends the segments of all logs. Of an interface they become visible, in one transaction with the checkpoint;
     /// of a replay they wait for `commitSource()`. `time` is packet time and chooses the folder.
     package func flush(time: Timestamp) throws(StoreError) {
+        try attempt { store throws(StoreError) in try store.endSegments(time) }
+    }
+
+    private func endSegments(_ time: Timestamp) throws(StoreError) {
         let hour = StoreWriter.folderName(time)
         var hasRows = false
         for log in logs.indices {
@@ -164,6 +191,7 @@ package final class StoreWriter {
     package func finish(time: Timestamp) throws(StoreError) {
         precondition(source == nil, "a replay ends with commitSource()")
         try flush(time: time)
+        catalogue.emptyLog()
     }
 
     /// Forgets everything that is not visible yet.
@@ -194,7 +222,6 @@ package final class StoreWriter {
             for path in gone { StoreFile.remove("\(folder)/\(path)") }
         } catch {
             for entry in pending { StoreFile.remove("\(folder)/\(entry.path)") }
-            discard()
             throw error
         }
     }

@@ -118,10 +118,9 @@
     public var anomaly: Anomaly
     /// Whether the four address words are those of a datagram; otherwise zero.
     public var hasAddresses: Bool
-    /// How many tunnels were around the place: above 0, names get `_in_tunnel`
-    /// in Zeek's logs.
+    /// How many tunnels were around the place.
     public var depth: UInt8
-    /// A number that belongs to the name (a version, a type), or -1.
+    /// A number that belongs to the name (a version, a type, the tag that was replaced), or -1.
     public var detail: Int32
     public var sourceHigh: UInt64
     public var sourceLow: UInt64

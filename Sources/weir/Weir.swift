@@ -21,7 +21,7 @@ struct Weir: ParsableCommand {
             Exit status: 0 done; 1 done, but some input was damaged; 2 could not be done; 64 wrong usage.
             """,
         version: WeirVersion.text,
-        subcommands: [ReplayCommand.self, CaptureCommand.self, SchemaCommand.self])
+        subcommands: [ReplayCommand.self, CaptureCommand.self, QueryCommand.self, SchemaCommand.self])
 }
 
 enum WeirVersion {

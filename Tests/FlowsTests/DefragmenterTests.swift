@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Fragments of both families: order, overlap, lies about size, bounds, time.
 
 import Records
 import Testing

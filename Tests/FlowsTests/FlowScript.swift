@@ -21,8 +21,11 @@ struct FlowScript: ~Copyable {
     private(set) var weirds: [Weird] = []
     private(set) var ends: [EndReason] = []
     private(set) var rows: [ConnRecord] = []
+    /// When each of `rows` was written.
+    private(set) var rowTimes: [Timestamp] = []
     private(set) var started: [UInt32] = []
     private(set) var openRows = 0
+    private(set) var tunnelChanges = 0
     private(set) var streamEnds: [Direction] = []
     private(set) var datagramBytes = 0
 
@@ -131,10 +134,12 @@ struct FlowScript: ~Copyable {
         case .endOfStream(_, let direction): streamEnds.append(direction)
         case .weird(_, let weird, _), .packetWeird(let weird): weirds.append(weird)
         case .openDue: openRows += 1
+        case .tunnelChanged: tunnelChanges += 1
         case .ended(let slot, let reason):
             var record = ConnRecord()
             table.fill(&record, slot)
             rows.append(record)
+            rowTimes.append(now)
             ends.append(reason)
             table.release(slot)
         }

@@ -128,6 +128,47 @@ import Testing
         #expect(script.started.count == 2)
     }
 
+    /// Rows and the times of their writing, of random traffic on 24 ports, of which the table gets
+    /// those that leave `part` when divided by `parts`; of the others it gets the time only.
+    private func rows(_ seed: Int, part: Int, of parts: Int) -> [String] {
+        var dice = Dice(state: UInt64(seed))
+        var script = FlowScript()
+        let flags = ["S", "SA", "A", "PA", "FA", "R"]
+        for step in 0..<1500 {
+            let port = Int.random(in: 0..<24, using: &dice)
+            let choice = Int.random(in: 0..<12, using: &dice)
+            let direction = Bool.random(using: &dice) ? Direction.originator : .responder
+            let size = Int.random(in: 0..<3, using: &dice)
+            let isPause = Int.random(in: 0..<20, using: &dice) == 0
+            script.now = script.now.adding(Int64.random(in: 0 ..< (isPause ? 90 : 1) * second, using: &dice))
+            script.originatorPort = UInt16(30_000 + port)
+            guard port % parts == part else {
+                script.wait(0)
+                continue
+            }
+            if choice < flags.count {
+                script.tcp(
+                    direction, flags[choice], 1000 &+ UInt32(step), 1000 &+ UInt32(step / 2),
+                    [UInt8](repeating: 0, count: size))
+            } else {
+                script.udp(direction, [UInt8](repeating: 0, count: size))
+            }
+        }
+        script.finish()
+        return zip(script.rows, script.rowTimes).map { row, time in
+            let id = row.id.map { "\($0.originatorPort) \($0.responderPort) \($0.transport)" } ?? ""
+            return "\(id) \(row.ts.nanoseconds) \(row.uid?.value ?? 0) \(row.summaryText) \(time.nanoseconds)"
+        }
+    }
+
+    @Test(arguments: 0..<6)
+    func `rows do not depend on how connections are spread over tables`(_ seed: Int) {
+        let whole = rows(seed, part: 0, of: 1)
+        let parts = (0..<3).flatMap { rows(seed, part: $0, of: 3) }
+        #expect(whole.count > 100)
+        #expect(whole.sorted() == parts.sorted())
+    }
+
     @Test(arguments: 0..<10)
     func `timers come out in their order`(_ seed: Int) {
         var dice = Dice(state: UInt64(seed))

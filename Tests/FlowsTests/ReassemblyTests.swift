@@ -217,7 +217,8 @@ import Testing
             let flags = letters.filter { _ in Int.random(in: 0..<4, using: &dice) == 0 }.joined()
             let base = bases[Int.random(in: 0..<4, using: &dice)]
             let isWild = Int.random(in: 0..<8, using: &dice) == 0
-            let sequence = isWild ? UInt32.random(in: 0 ... .max, using: &dice) : base &+ UInt32.random(in: 0..<64, using: &dice)
+            let near = base &+ UInt32.random(in: 0..<64, using: &dice)
+            let sequence = isWild ? UInt32.random(in: 0 ... .max, using: &dice) : near
             let ack = base &+ UInt32.random(in: 0..<128, using: &dice)
             let payload = [UInt8](repeating: 7, count: Int.random(in: 0..<40, using: &dice))
             sent += payload.count

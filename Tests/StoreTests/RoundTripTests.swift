@@ -15,7 +15,7 @@ import Testing
         return settings
     }
 
-    @Test(arguments: EveryKind.Shape.allCases, [1, 7, 100, 1500])
+    @Test(arguments: EveryKind.Shape.allCases, [1, 7, 1000])
     func `rows come back as they went in`(_ shape: EveryKind.Shape, _ count: Int) throws {
         let folder = TemporaryFolder()
         let rows = EveryKind.rows(count, shape)
@@ -55,21 +55,20 @@ import Testing
             for group in 0..<segment.rowGroupCount {
                 let vector = try segment.read(column: index, rowGroup: group)
                 let whole = segment.bounds(column: index, rowGroup: group)
+                let stored = column.kind.isList ? whole : try #require(info.bounds[column.name])
+                var outside = 0
                 for row in 0..<vector.rowCount where vector.isSet(row) {
-                    let places = column.kind.isList ? vector.elements(row) : row ..< row + 1
-                    for place in places {
-                        #expect(contains(whole, vector, place), "\(column.name)")
-                        guard !column.kind.isList else { continue }
-                        #expect(contains(try #require(info.bounds[column.name]), vector, place), "\(column.name)")
-                    }
+                    for place in column.kind.isList ? vector.elements(row) : row ..< row + 1
+                    where !contains(whole, vector, place) || !contains(stored, vector, place) { outside += 1 }
                 }
+                #expect(outside == 0, "\(column.name)")
                 guard !column.kind.isList else { continue }
                 let pages = try segment.pages(column: index, rowGroup: group)
                 #expect(pages.map(\.rows.count).reduce(0, +) == vector.rowCount)
                 for page in pages {
                     let set = page.rows.filter(vector.isSet)
                     #expect(page.bounds.nullCount == page.rows.count - set.count)
-                    for row in set { #expect(contains(page.bounds, vector, row), "\(column.name)") }
+                    #expect(set.allSatisfy { contains(page.bounds, vector, $0) }, "\(column.name)")
                 }
             }
         }
@@ -93,9 +92,10 @@ import Testing
         for name in ["uid", "id_orig_h", "query", "fuid"] {
             let column = try #require(segment.index(of: name))
             let vector = try segment.read(column: column, rowGroup: 0)
-            for row in 0..<2000 {
-                #expect(try segment.mayContain(column: column, rowGroup: 0, text: vector.text(row)))
-            }
+            var missing = 0
+            for row in 0..<2000
+            where try !segment.mayContain(column: column, rowGroup: 0, text: vector.text(row)) { missing += 1 }
+            #expect(missing == 0, "\(name)")
             var strangers = 0
             for number in 0..<2000 where try segment.mayContain(
                 column: column, rowGroup: 0, text: Array("stranger \(number)".utf8)[...])

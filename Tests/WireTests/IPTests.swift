@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// IPv4 and IPv6 headers: what a layer says, lengths that lie, extension headers, fragments.
 
 import Testing
 import Wire

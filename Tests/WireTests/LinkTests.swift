@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Every link type, what stands between it and IP, and frames that carry no IP.
 
 import Testing
 import Wire

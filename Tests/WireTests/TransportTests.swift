@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Views of TCP, UDP and ICMP headers, and checksums against a slow sum.
 
 import Testing
 import Wire

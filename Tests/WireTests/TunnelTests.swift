@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Every tunnel, its verdict, its bounds, and what is wrong between two headers.
 
 import Testing
 import Wire

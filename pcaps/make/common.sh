@@ -18,8 +18,8 @@ make_dir="$weir_root/pcaps/make"
 lab=/run/lab
 
 lab_packages=(bind9-dnsutils bsdutils chrony curl dnsmasq-base dovecot-imapd ethtool hydra inetutils-syslogd iodine
-    iproute2 iputils-ping lftp lighttpd netcat-openbsd nginx-light nmap openssh-client openssh-server openssl php-cgi
-    python3-aiosmtpd samba smbclient socat sshpass swaks tcpdump tshark udhcpc vsftpd wget)
+    iproute2 iputils-ping lftp libnet-ssleay-perl lighttpd netcat-openbsd nginx-light nmap openssh-client openssh-server
+    openssl php-cgi python3-aiosmtpd samba smbclient socat sshpass swaks tcpdump tshark udhcpc vsftpd wget)
 
 # Enters the laboratory, or goes on when it is entered already. Arguments: seconds it may take; the script's arguments.
 enter_lab() {
