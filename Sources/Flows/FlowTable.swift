@@ -216,6 +216,7 @@ extension FlowTable {
         let slot: UInt32
         if let found = find(key, hash) {
             slot = found
+            current = slot
             checkTunnel(slot, packet)
         } else {
             slot = create(key, hash, layer, packet, isLow: isLow, tie: 0)
