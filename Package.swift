@@ -13,6 +13,7 @@ let settings: [SwiftSetting] = [
 
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -33,6 +34,7 @@ let package = Package(
     products: [.executable(name: "weir", targets: ["weir"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -44,7 +46,7 @@ let package = Package(
         library("Wire", [], [.enableExperimentalFeature("Lifetimes")]),
         library("Records", []),
         library("Flows", ["Wire", "Records"]),
-        library("Files", ["Wire", "Records", "CZlib"]),
+        library("Files", ["Wire", "Records", "CZlib", crypto]),
         library("Protocols", ["Wire", "Records", "Files"]),
         library("Capture", ["Wire", "CPcap", "CZlib"]),
         library("Logs", ["Records"]),
@@ -62,9 +64,11 @@ let package = Package(
         tests("ProtocolsTests", ["Protocols", "Wire", "Records", "Files"]),
         tests("CaptureTests", ["Capture"]),
         tests("LogsTests", ["Logs", "Records"]),
-        tests("StoreTests", ["Store", "Records"]),
+        tests("StoreTests", ["Store", "Records", grdb]),
         tests("QueryTests", ["Query", "Store", "Records"]),
-        tests("SensorTests", ["Sensor", "Capture", "Records", "Protocols", "Store", "Query", "Logs"]),
+        tests(
+            "SensorTests",
+            ["Sensor", "Capture", "Flows", "Wire", "Records", "Protocols", "Store", "Query", "Logs", "weir"]),
         tests("TidyTests", []),
     ]
 )

@@ -58,8 +58,8 @@ final class PacketFilter {
             currentLinkType = packet.linkType
         }
         guard let current else { return false }
-        let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
         // Safe: libpcap checked the program, and reads no further than the captured length given here.
+        let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
         return unsafe bpf_filter(current.code.bf_insns, start, packet.wireLength, packet.capturedLength) != 0
     }
 

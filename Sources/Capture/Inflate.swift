@@ -39,6 +39,7 @@ struct StreamFill {
     /// Octets read from the descriptor so far.
     private(set) var rawByteCount = 0
     /// True once the first octets have shown a gzip file.
+    // Safe: the pointer is compared and not followed.
     var isGzip: Bool { unsafe inflater != nil }
     /// Why the stream ended before its time, if it did.
     private(set) var damage: String?
@@ -63,6 +64,7 @@ struct StreamFill {
     func fill(_ block: PacketBlock, carry: [UInt8], target: Int) -> StreamFill {
         block.release()
         let room = max(target, carry.count)
+        // Safe: the block keeps the buffer until its next release.
         let buffer = unsafe block.reserveBuffer(room)
         // Safe: the buffer has room for `room` octets, and what is carried is not more.
         unsafe buffer.copyBytes(from: carry)
@@ -89,6 +91,8 @@ struct StreamFill {
     private func read(into target: UnsafeMutableRawBufferPointer) -> StreamRead {
         if !isSniffed, let outcome = sniff() { return outcome }
         if hasEnded { return .end }
+        // Safe: the state was initialised in `sniff`, and lives as long as this object; zlib and read(2) are
+        // given the count of `target`.
         if let inflater = unsafe inflater { return unsafe inflate(inflater, into: target) }
         guard inputStart < inputEnd else { return unsafe readRaw(into: target) }
         let count = min(target.count, inputEnd &- inputStart)
@@ -150,6 +154,7 @@ struct StreamFill {
             if inputStart == inputEnd && !mayHoldMore {
                 inputStart = 0
                 inputEnd = 0
+                // Safe: `input` belongs to this object, and is empty here.
                 switch unsafe readRaw(into: input) {
                 case .bytes(let count): inputEnd = count
                 case .interrupted: return .interrupted

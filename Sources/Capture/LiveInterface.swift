@@ -139,8 +139,8 @@ extension LiveInterface {
             let (seconds, hasOverflowed) = Int64(header.ts.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
             let time: Int64 = hasOverflowed ? .max : seconds &+ Int64(header.ts.tv_usec) &* unitNanoseconds
             guard time >= startNanoseconds else { return }
-            let count = unsafe min(Int(header.caplen), target.count &- used)
             // Safe: libpcap lends `caplen` octets at `bytes`; `count` is also at most the room that is left.
+            let count = unsafe min(Int(header.caplen), target.count &- used)
             unsafe target.baseAddress?.advanced(by: used).copyMemory(from: bytes, byteCount: count)
             packets.append(
                 CapturePacket(
@@ -148,12 +148,14 @@ extension LiveInterface {
                     wireLength: header.len, linkType: linkType))
             used &+= count
             // The next packet must find room; it stays in the ring until the next call.
+            // Safe: the handle is open while it dispatches, and pcap_breakloop only sets a flag of it.
             if unsafe target.count &- used < snapLength { unsafe pcap_breakloop(handle) }
         }
     }
 
     /// Takes what is there without waiting. True when there was something.
     private func collect(into block: PacketBlock) throws(CaptureError) -> Bool {
+        // Safe: the block keeps the buffer until its next release; nobody else has the block now.
         let target = unsafe block.reserveBuffer(CaptureLimits.liveByteCountPerBlock)
         var sink = unsafe Sink(
             packets: [], target: target, handle: handle, snapLength: snapLength &+ 64,
@@ -165,6 +167,7 @@ extension LiveInterface {
             guard left > 0 else { break }
             // Safe: the pointer to `sink` is used by the callback only, which runs during this call.
             status = unsafe withUnsafeMutablePointer(to: &sink) { sink in
+                // Safe: the sink stays in its place through the dispatch, which alone uses the address.
                 let user = unsafe UnsafeMutableRawPointer(sink).assumingMemoryBound(to: UInt8.self)
                 return unsafe pcap_dispatch(handle, Int32(left), Self.callback, user)
             }
@@ -179,8 +182,8 @@ extension LiveInterface {
     }
 
     private static let callback: pcap_handler = { user, header, bytes in
-        guard let user = unsafe user, let header = unsafe header, let bytes = unsafe bytes else { return }
         // Safe: `user` is the address of the `Sink` that `collect` passed, and nobody else touches it now.
+        guard let user = unsafe user, let header = unsafe header, let bytes = unsafe bytes else { return }
         let sink = unsafe UnsafeMutableRawPointer(user).assumingMemoryBound(to: Sink.self)
         // Safe: libpcap lends header and bytes until this call ends.
         unsafe sink.pointee.take(header.pointee, UnsafeRawPointer(bytes))

@@ -106,6 +106,7 @@ import Wire
     private func inflate(_ input: RawSpan, _ offset: inout Int) -> Int32 {
         let rest = input.extracting(offset..<input.byteCount)
         let size = UInt32(clamping: rest.byteCount)
+        // Safe: the state was allocated and initialised with this object, and goes with it.
         let state = unsafe state
         var written = 0
         var status = Z_OK

@@ -232,12 +232,16 @@ package struct Connection: BitwiseCopyable, Sendable {
 
     /// Octets of payload of one end: by sequence numbers for TCP, seen or not.
     package func size(_ direction: Direction) -> UInt64 {
-        let side = Int(direction.rawValue)
-        guard key.protocolNumber == 6 else { return ends[side].payloadBytes }
-        let end = ends[side]
-        if end.previous == .synSent, end.state == .reset, ends[1 &- side].state == .inactive,
-            !end.hasNothingAcknowledged
-        {
+        // With constant places no end is copied.
+        direction == .originator
+            ? Connection.size(of: ends[0], otherState: ends[1].state, isTCP: key.protocolNumber == 6)
+            : Connection.size(of: ends[1], otherState: ends[0].state, isTCP: key.protocolNumber == 6)
+    }
+
+    @inline(__always)
+    private static func size(of end: borrowing Endpoint, otherState: EndpointState, isTCP: Bool) -> UInt64 {
+        guard isTCP else { return end.payloadBytes }
+        if end.previous == .synSent, end.state == .reset, otherState == .inactive, !end.hasNothingAcknowledged {
             // A half-open connection was discovered and aborted: it never sent anything.
             return 0
         }
@@ -261,5 +265,26 @@ package struct Connection: BitwiseCopyable, Sendable {
         // With one end talking to itself there is nothing to exchange in the name.
         if !key.endsAreEqual { flags.formSymmetricDifference(.originatorIsLow) }
         history.append(History.flip)
+    }
+}
+
+/// What analyzers and the Sensor need of a connection at work: few words in place of all.
+package struct FlowView: BitwiseCopyable, Sendable {
+    package let id: ConnectionID
+    package let uid: UID
+    package let ordinal: UInt64
+    package let sizeSoFar: UInt64
+    package let analysis: UInt32
+    package let isPartial: Bool
+    package let hasGap: Bool
+
+    init(_ connection: borrowing Connection) {
+        id = connection.id
+        uid = connection.uid
+        ordinal = connection.ordinal
+        sizeSoFar = connection.sizeSoFar
+        analysis = connection.analysis
+        isPartial = connection.isPartial
+        hasGap = connection.hasGap
     }
 }

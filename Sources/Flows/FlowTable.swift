@@ -40,6 +40,10 @@ package struct FlowTable: ~Copyable {
     private var work: FlowWork
     /// The connection of the datagram at work; nil where it made none.
     package private(set) var current: UInt32?
+    /// Connections whose timers fire now, in the order in which they began, and how many of them have fired.
+    private var due: [DueConnection] = []
+    private var firedCount = 0
+    private var isEnding = false
     /// The newest packet time.
     private var clock = Timestamp(nanoseconds: .min)
     /// The key of the table's hash: random, and nothing that can be seen depends on it.
@@ -74,11 +78,14 @@ package struct FlowTable: ~Copyable {
     /// Octets held out of order.
     package var heldByteCount: Int { work.held.byteCount }
 
-    /// The connection in a slot, from its `.started` until its `release`.
-    package subscript(slot: UInt32) -> Connection {
-        _read { yield slab[slot] }
-        _modify { yield &slab[slot] }
-    }
+    /// A copy of the connection in a slot, from its `.started` until its `release`: half a kilobyte.
+    /// On the packet path use `view`.
+    package subscript(slot: UInt32) -> Connection { slab[slot] }
+
+    /// What analyzers and the Sensor need of a connection at work.
+    package func view(_ slot: UInt32) -> FlowView { FlowView(slab[slot]) }
+    package func uid(_ slot: UInt32) -> UID { slab[slot].uid }
+    package func ordinal(_ slot: UInt32) -> UInt64 { slab[slot].ordinal }
 
     /// The Sensor's own word of a connection, 0 for none.
     package func analysis(_ slot: UInt32) -> UInt32 { slab[slot].analysis }
@@ -93,10 +100,14 @@ package struct FlowTable: ~Copyable {
         work.held.releaseLeaving()
     }
 
-    /// Moves the clock on and fires what is due. Costs one comparison where nothing is.
-    package mutating func advance(to time: Timestamp) {
+    /// Moves the clock on and fires what is due, in the order in which the connections began. Costs
+    /// one comparison where nothing is. True where more is due than fires at once: carry out the
+    /// events, clear them and call again before any packet.
+    @discardableResult
+    package mutating func advance(to time: Timestamp) -> Bool {
         if clock < time { clock = time }
-        if timers.next <= clock.nanoseconds { fireTimers() }
+        guard timers.next <= clock.nanoseconds || firedCount < due.count else { return false }
+        return fireTimers()
     }
 
     /// Takes one datagram with a connection of its own. `ordinal` numbers the layer in the
@@ -141,16 +152,34 @@ package struct FlowTable: ~Copyable {
         slab.free(slot)
     }
 
-    /// The input is over: `.ended` for each connection, in the order in which they began.
-    package mutating func endAll() {
-        var live: [(ordinal: UInt64, slot: UInt32)] = []
-        live.reserveCapacity(index.count)
-        for slot in 0..<slab.slotCount where slab[slot].flags.contains(.isLive) {
-            live.append((slab[slot].ordinal, slot))
+    /// The input is over: `.ended` for each connection, in the order in which they began. True where
+    /// there are more than end at once: as with `advance`.
+    @discardableResult
+    package mutating func endAll() -> Bool {
+        if !isEnding {
+            isEnding = true
+            forgetFired()
+            for slot in 0..<slab.slotCount where slab[slot].flags.contains(.isLive) {
+                due.append(DueConnection(ordinal: slab[slot].ordinal, slot: slot))
+            }
+            due.sort { $0.ordinal < $1.ordinal }
         }
-        live.sort { $0.ordinal < $1.ordinal }
-        for entry in live { end(entry.slot, .endOfInput) }
+        let last = min(due.count, firedCount &+ FlowTable.firedMax)
+        while firedCount < last {
+            end(due[firedCount].slot, .endOfInput)
+            firedCount &+= 1
+        }
+        guard firedCount == due.count else { return true }
+        forgetFired()
+        isEnding = false
+        return false
     }
+}
+
+/// A connection whose timer is to fire.
+private struct DueConnection: BitwiseCopyable {
+    let ordinal: UInt64
+    let slot: UInt32
 }
 
 /// What is known about a packet besides its bytes.
@@ -371,16 +400,38 @@ extension FlowTable {
         timers.push(TimerEntry(deadline: deadline, slot: slot, generation: slab[slot].generation))
     }
 
-    private mutating func fireTimers() {
+    /// Connections that fire before their events are to be carried out: after a silence, all may be due.
+    private static var firedMax: Int { 2048 }
+
+    private mutating func fireTimers() -> Bool {
+        if firedCount == due.count { collectDue() }
+        let last = min(due.count, firedCount &+ FlowTable.firedMax)
+        while firedCount < last {
+            let slot = due[firedCount].slot
+            firedCount &+= 1
+            if let reason = slab[slot].fire(at: clock, slot: slot, &work) {
+                end(slot, reason)
+            } else {
+                rearm(slot)
+            }
+        }
+        return firedCount < due.count
+    }
+
+    /// Takes all that is due off the heap. A connection fires once: what it asks for then is later.
+    private mutating func collectDue() {
+        forgetFired()
         while let entry = timers.pop(dueAt: clock.nanoseconds) {
             guard isCurrent(entry) else { continue }
             slab[entry.slot].armed = .max
-            if let reason = slab[entry.slot].fire(at: clock, slot: entry.slot, &work) {
-                end(entry.slot, reason)
-            } else {
-                rearm(entry.slot)
-            }
+            due.append(DueConnection(ordinal: slab[entry.slot].ordinal, slot: entry.slot))
         }
+        if due.count > 1 { due.sort { $0.ordinal < $1.ordinal } }
+    }
+
+    private mutating func forgetFired() {
+        due.removeAll(keepingCapacity: true)
+        firedCount = 0
     }
 
     /// Whether an entry is its connection's live one.

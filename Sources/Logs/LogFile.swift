@@ -95,11 +95,20 @@ struct LogFile {
     }
 
     mutating func finish() throws(LogError) {
-        guard let handle else { return }
+        guard let handle else { return removeStale() }
         try flush()
         if !isJSON { try write(Data(tsv.footer(closed: closed).utf8), to: handle) }
         try? handle.close()
         self.handle = nil
+    }
+
+    /// A log without a row must not show those of an earlier run. Where it cannot be removed it stays:
+    /// what this run wrote is right all the same.
+    private func removeStale() {
+        guard !appending, rowCount == 0 else { return }
+        let manager = FileManager.default
+        let kind = (try? manager.attributesOfItem(atPath: path))?[.type] as? FileAttributeType
+        if kind == .typeRegular { try? manager.removeItem(atPath: path) }
     }
 
     private mutating func open(_ batch: borrowing RowBatch) throws(LogError) {

@@ -28,12 +28,14 @@ package final class Analysis {
 
     // Probing: what is not yet decided, and what was delivered so far. Octets
     // are kept only while a probe is undecided.
-    private var undecided: [2 of UInt64] = [0, 0]
+    private var probes = OpenProbes()
     private var probedBytes = 0
     private var probedDeliveries = 0
     private var deliveries: [Delivery] = []
     private var deliveredBytes: [UInt8] = []
     private var prefixes: [[UInt8]] = [[], []]
+    /// Something is in these arrays.
+    private var hasKept = false
 
     /// What a starting analyzer is fed afterwards: a stretch of `deliveredBytes`, or a gap.
     private struct Delivery {
@@ -50,7 +52,7 @@ package final class Analysis {
     /// Whether octets still matter to anybody here.
     package var wantsBytes: Bool { !hasBegun || isProbing || !analyzers.isEmpty }
 
-    private var isProbing: Bool { undecided[0] | undecided[1] != 0 }
+    private var isProbing: Bool { !probes.isEmpty }
 
     // MARK: what arrives
 
@@ -81,6 +83,7 @@ package final class Analysis {
             analyzers[index].gap(count, from: direction, &context)
         }
         if isProbing {
+            hasKept = true
             deliveries.append(Delivery(direction: direction, isGap: true, count: count))
             spendProbeBudget(0)
         }
@@ -111,6 +114,12 @@ package final class Analysis {
         endProbing()
     }
 
+    /// Whether `service` has a name.
+    package var hasServices: Bool { !services.isEmpty }
+
+    /// For a connection of which the analyzers have had enough: no protocol is looked for.
+    package func stopLooking() { hasBegun = true }
+
     /// A tunnel was recognised on its outer connection, or turned out to be none.
     package func tunnel(_ kind: AnalyzerKind) {
         if !services.contains(kind) { services.append(kind) }
@@ -136,8 +145,7 @@ package final class Analysis {
         if !isNested {
             for kind in context.selection.kinds(id.transport, port: id.responderPort) { attach(kind, &context) }
         }
-        undecided[0] = context.selection.probes(id.transport, .originator)
-        undecided[1] = context.selection.probes(id.transport, .responder)
+        probes.open(context.selection.probes(id.transport))
     }
 
     @discardableResult
@@ -152,6 +160,7 @@ package final class Analysis {
     private func probeStream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let side = Int(direction.rawValue)
         var started: [Analyzer] = []
+        hasKept = true
         if prefixes[side].isEmpty {
             test(bytes, direction, isStream: true, &started, &context)
             if isProbing { bytes.append(to: &prefixes[side]) }
@@ -184,21 +193,12 @@ package final class Analysis {
         _ bytes: RawSpan, _ direction: Direction, isStream: Bool, _ started: inout [Analyzer],
         _ context: inout AnalyzerContext
     ) {
-        let side = Int(direction.rawValue)
-        var rest = undecided[side]
-        while rest != 0 {
-            let index = rest.trailingZeroBitCount
-            rest &= rest &- 1
-            let probe = Registry.probes[index]
-            switch probe.test(bytes) {
-            case .needsMore: continue
-            case .never: if isStream { undecided[side] &= ~(1 << UInt64(index)) }
-            case .matches:
-                // Once a connection. Others of the same analyzer go on: it may have to be started again.
-                undecided[0] &= ~(1 << UInt64(index))
-                undecided[1] &= ~(1 << UInt64(index))
-                if let analyzer = attach(probe.kind, &context) { started.append(analyzer) }
-            }
+        // Other probes of an analyzer go on: it may have to be started again.
+        var satisfied = probes.test(bytes, from: direction, isStream: isStream)
+        while satisfied != 0 {
+            let index = satisfied.trailingZeroBitCount
+            satisfied &= satisfied &- 1
+            if let analyzer = attach(Registry.probes[index].kind, &context) { started.append(analyzer) }
         }
     }
 
@@ -228,6 +228,7 @@ package final class Analysis {
         guard isProbing else { return endProbing() }
         spendProbeBudget(bytes.byteCount)
         guard isProbing else { return }
+        hasKept = true
         deliveries.append(Delivery(direction: direction, isGap: false, count: bytes.byteCount))
         bytes.append(to: &deliveredBytes)
     }
@@ -239,10 +240,12 @@ package final class Analysis {
     }
 
     private func endProbing() {
-        undecided[0] = 0
-        undecided[1] = 0
+        probes.close()
         probedBytes = 0
         probedDeliveries = 0
+        // Most connections keep nothing, and emptying an empty array is not free.
+        guard hasKept else { return }
+        hasKept = false
         deliveries.removeAll(keepingCapacity: true)
         deliveredBytes.removeAll(keepingCapacity: true)
         prefixes[0].removeAll(keepingCapacity: true)
@@ -253,7 +256,7 @@ package final class Analysis {
 
     /// Takes over what the analyzers said of the service, and lets the detached go.
     private func settle(_ context: inout AnalyzerContext) {
-        guard !context.serviceChanges.isEmpty else { return }
+        guard !context.serviceChanges.isEmpty || analyzers.contains(where: \.isDetached) else { return }
         analyzers.removeAll { analyzer in
             guard analyzer.isDetached else { return false }
             analyzer.finish(&context)
@@ -290,9 +293,12 @@ extension AnalyzerContext {
     static let idleMax = 65_536
 }
 
-/// The analyses of one worker, by slot; a flow carries the slot. Slot 0 is none.
+/// The analyses of one worker, by slot; a flow carries the slot. Slot 0 is none yet, slot 1 is
+/// none any more.
 package struct AnalysisPool: ~Copyable {
-    private var all: [Analysis] = [Analysis()]
+    /// What a connection carries that nobody looks at any more.
+    package static let nobody: UInt32 = 1
+    private var all: [Analysis] = [Analysis(), Analysis()]
     private var free: [UInt32] = []
 
     package init() {}

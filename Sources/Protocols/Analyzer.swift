@@ -103,8 +103,14 @@ package struct AnalyzerContext: ~Copyable {
     var nesting = 0
     /// Unpackers that wait for a compressed body.
     var inflaters: [Inflater] = []
+    /// Certificates that this worker has read.
+    var certificates = CertificateCache()
     /// Records of DNS that wait for a message.
     var idleTransactions: [DNSTransaction] = []
+    /// Open transactions of DHCP, which span connections.
+    var dhcp = DHCPTable()
+    /// Transfers of TFTP whose data is awaited on another connection.
+    var tftp = TFTPTable()
 
     package init(output: RecordOutput, settings: AnalyzerSettings, selection: AnalyzerSelection) {
         self.output = output
@@ -149,8 +155,18 @@ package struct AnalyzerSettings: Sendable {
     package var httpPendingMax = 100
     /// Octets of one header line that are kept.
     package var httpLineBytesMax = 65_536
+    /// Open transactions of DHCP, over all connections (`dhcp.transactions_max`).
+    package var dhcpTransactionsMax = 10_000
     /// The sensor's name, part of every identity.
     package var sensorName = "weir"
+    /// What counts as local, where a column tells local from remote.
+    package var localNetworks: [AddressPrefix] = AddressPrefix.special
 
     package init() {}
+
+    /// Whether an address is in one of the local networks.
+    func isLocal(_ address: Address) -> Bool {
+        for network in localNetworks where network.contains(address) { return true }
+        return false
+    }
 }

@@ -6,6 +6,35 @@
 package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case dns
     case http
+    case postgresql
+    case ssh
+    case ftp
+    case ntp
+    case dhcp
+    case mysql
+    case smtp
+    case syslog
+    case syslogTCP
+    case snmp
+    case radius
+    case socks
+    case irc
+    case rfb
+    case sip
+    case redis
+    case pop3
+    case imap
+    case tftp
+    case modbus
+    case dnp3
+    case dnp3UDP
+    case mqtt
+    case ldapTCP
+    case ldapUDP
+    case ssl
+    case dtls
+    case rdp
+    case rdpeudp
     // Tunnels confirm on their outer connection; they have no dissector here.
     case vxlan
     case geneve
@@ -18,6 +47,35 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         switch self {
         case .dns: "dns"
         case .http: "http"
+        case .postgresql: "postgresql"
+        case .ssh: "ssh"
+        case .ftp: "ftp"
+        case .ntp: "ntp"
+        case .dhcp: "dhcp"
+        case .mysql: "mysql"
+        case .smtp: "smtp"
+        case .syslog: "syslog"
+        case .syslogTCP: "syslog_tcp"
+        case .snmp: "snmp"
+        case .radius: "radius"
+        case .socks: "socks"
+        case .irc: "irc"
+        case .rfb: "rfb"
+        case .sip: "sip"
+        case .redis: "redis"
+        case .pop3: "pop3"
+        case .imap: "imap"
+        case .tftp: "tftp"
+        case .modbus: "modbus"
+        case .dnp3: "dnp3_tcp"
+        case .dnp3UDP: "dnp3_udp"
+        case .mqtt: "mqtt"
+        case .ldapTCP: "ldap_tcp"
+        case .ldapUDP: "ldap_udp"
+        case .ssl: "ssl"
+        case .dtls: "dtls"
+        case .rdp: "rdp"
+        case .rdpeudp: "rdpeudp"
         case .vxlan: "vxlan"
         case .geneve: "geneve"
         case .gtpv1: "gtpv1"

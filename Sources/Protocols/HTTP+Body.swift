@@ -123,6 +123,7 @@ extension HTTP {
 
     private func openPart(_ side: HTTPSide, _ level: Int, _ context: inout AnalyzerContext) {
         guard level < HTTP.depthMax else {
+            context.requests.append(.limitReached)
             return context.weird(.exceeded_mime_max_depth, addl: UInt64(level), source: "HTTP")
         }
         side.headerLineCount = 0
@@ -373,7 +374,7 @@ extension HTTP {
                 if let octet = entity.base64.take(bytes.octet(index)) { plain.append(octet) }
             }
         } else {
-            decodeQuoted(bytes, endsLine: endsLine, into: &plain)
+            MIMEText.decodeQuoted(bytes, endsLine: endsLine, into: &plain)
         }
         addToFile(plain.octets, side, entity, &context)
         plain.removeAll(keepingCapacity: true)
@@ -382,35 +383,6 @@ extension HTTP {
 
     private func lineEnd(_ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext) {
         addToFile(HTTP.lineEndOctets.octets, side, entity, &context)
-    }
-
-    /// Quoted-printable (RFC 2045 section 6.7): a line.
-    private func decodeQuoted(_ bytes: RawSpan, endsLine: Bool, into plain: inout [UInt8]) {
-        var count = bytes.byteCount
-        while count > 0, HTTPOctets.isBlank(bytes.octet(count &- 1)) { count &-= 1 }
-        var at = 0
-        while at < count {
-            let octet = bytes.octet(at)
-            at &+= 1
-            guard octet == 0x3D else {
-                plain.append(octet)
-                continue
-            }
-            // A last `=`: the line goes on.
-            if at == count { return }
-            if count &- at >= 2, let high = HTTPOctets.hexadecimal(bytes.octet(at)),
-                let low = HTTPOctets.hexadecimal(bytes.octet(at &+ 1))
-            {
-                plain.append(high << 4 | low)
-                at &+= 2
-            } else {
-                plain.append(octet)
-            }
-        }
-        if endsLine {
-            plain.append(0x0D)
-            plain.append(0x0A)
-        }
     }
 
     // MARK: files

@@ -67,27 +67,18 @@ extension HTTP {
     private func header(
         _ line: RawSpan, lineCount: Int, _ level: Int, _ side: HTTPSide, _ context: inout AnalyzerContext
     ) {
-        let count = line.byteCount
-        var start = skipComments(line, 0)
-        while start < count, !HTTPOctets.isName(line.octet(start)) { start &+= 1 }
-        var end = start
-        while end < count, HTTPOctets.isName(line.octet(end)) { end &+= 1 }
-        guard start < end else { return }
-        var at = skipComments(line, end)
-        guard at < count, line.octet(at) == 0x3A else { return }
-        at &+= 1
-        while at < count, HTTPOctets.isSpace(line.octet(at)) { at &+= 1 }
-        let name = line.extracting(start..<end)
+        guard let field = MIMEText.field(line) else { return }
+        let name = line.extracting(field.name)
         if level == 0, lineCount > 1 { context.weird(.HTTP_obsolete_line_folding, addl: name, source: "HTTP") }
         guard let known = HTTPHeaderName(name) else { return }
-        let value = line.extracting(at..<count)
+        let value = line.extracting(field.value..<line.byteCount)
         let entity = side.entities[level]
         switch known {
         case .contentType:
             contentType(value, entity)
-            if namesFile(value, "name", takesStar: false) { fileName(value, entity, side, &context) }
+            fileName(value, MIMEText.fileName(value, "name", takesStar: false), entity, side, &context)
         case .contentDisposition:
-            if namesFile(value, "filename", takesStar: true) { fileName(value, entity, side, &context) }
+            fileName(value, MIMEText.fileName(value, "filename", takesStar: true), entity, side, &context)
         case .contentTransferEncoding: transferEncoding(value, entity)
         case .contentLength: contentLength(value, entity, &context)
         case .contentRange: if replyCode == 206 { contentRange(value, entity, &context) }
@@ -291,7 +282,7 @@ extension HTTP {
     private func contentType(_ value: RawSpan, _ entity: HTTPEntity) {
         let type = token(value)
         guard !type.isEmpty else { return }
-        var at = skipComments(value, type.upperBound)
+        var at = MIMEText.skipComments(value, type.upperBound)
         guard at < value.byteCount, value.octet(at) == 0x2F else { return }
         let rest = value.extracting(at &+ 1..<value.byteCount)
         let subtype = token(rest)
@@ -300,134 +291,29 @@ extension HTTP {
         let word = value.extracting(type)
         entity.kind = word.isText("multipart") ? .multipart : word.isText("message") ? .message : .leaf
         guard entity.kind == .multipart else { return }
-        boundary(value.extracting(at..<value.byteCount), entity)
+        let parameters = value.extracting(at..<value.byteCount)
+        if let boundary = MIMEText.boundary(parameters) {
+            entity.boundary.removeAll(keepingCapacity: true)
+            // RFC 2046 allows 70 octets; more than 512 nobody sends in earnest.
+            let text = parameters.extracting(boundary)
+            text.extracting(0..<min(512, text.byteCount)).append(to: &entity.boundary)
+        }
         // Without a delimiter there are no parts.
         if entity.boundary.isEmpty { entity.kind = .leaf }
     }
 
-    /// Finds `boundary` among the parameters.
-    private func boundary(_ parameters: RawSpan, _ entity: HTTPEntity) {
-        var at = 0
-        while true {
-            at = skipComments(parameters, at)
-            guard at < parameters.byteCount, parameters.octet(at) == 0x3B else { return }
-            let rest = parameters.extracting(at &+ 1..<parameters.byteCount)
-            let name = token(rest)
-            guard !name.isEmpty else { return }
-            var behind = skipComments(rest, name.upperBound)
-            guard behind < rest.byteCount, rest.octet(behind) == 0x3D else {
-                at &+= 1 &+ name.upperBound
-                continue
-            }
-            behind &+= 1
-            let isBoundary = rest.extracting(name).isText("boundary")
-            let value = parameter(rest.extracting(behind..<rest.byteCount), takesMore: isBoundary)
-            if isBoundary, !value.range.isEmpty {
-                entity.boundary.removeAll(keepingCapacity: true)
-                // RFC 2046 allows 70 octets; more than 512 nobody sends in earnest.
-                let text = rest.extracting(behind..<rest.byteCount).extracting(value.range)
-                text.extracting(0..<min(512, text.byteCount)).append(to: &entity.boundary)
-            }
-            at &+= 1 &+ behind &+ value.end
-        }
-    }
-
-    /// The value of a parameter, a token or quoted; a boundary may have octets that
-    /// tokens must not. Backslashes inside quotes stay.
-    private func parameter(_ bytes: RawSpan, takesMore: Bool) -> (range: Range<Int>, end: Int) {
-        let start = takesMore ? 0 : skipComments(bytes, 0)
-        guard start < bytes.byteCount else { return (0..<0, bytes.byteCount) }
-        if bytes.octet(start) == 0x22 {
-            var at = start &+ 1
-            while at < bytes.byteCount, bytes.octet(at) != 0x22 { at &+= bytes.octet(at) == 0x5C ? 2 : 1 }
-            guard at < bytes.byteCount else { return (0..<0, bytes.byteCount) }
-            return (start &+ 1..<at, at &+ 1)
-        }
-        guard takesMore else {
-            let range = token(bytes)
-            return (range, max(range.upperBound, start &+ 1))
-        }
-        var from = start
-        while from < bytes.byteCount, !isBoundaryOctet(bytes.octet(from)) { from &+= 1 }
-        var to = from
-        while to < bytes.byteCount, isBoundaryOctet(bytes.octet(to)) { to &+= 1 }
-        return (from..<to, to)
-    }
-
-    private func isBoundaryOctet(_ octet: UInt8) -> Bool { octet > 32 && octet < 127 && octet != 0x22 }
-
     /// The first token of a value; empty where there is none.
-    func token(_ value: RawSpan) -> Range<Int> {
-        var start = skipComments(value, 0)
-        while start < value.byteCount, !HTTPOctets.isMIMEToken(value.octet(start)) {
-            let next = skipComments(value, start)
-            start = next > start ? next : start &+ 1
-        }
-        var end = start
-        while end < value.byteCount, HTTPOctets.isMIMEToken(value.octet(end)) { end &+= 1 }
-        return min(start, value.byteCount)..<end
-    }
-
-    /// Steps over blanks and comments in parentheses (RFC 822 section 3.4.3).
-    private func skipComments(_ bytes: RawSpan, _ start: Int) -> Int {
-        var at = start
-        var depth = 0
-        while at < bytes.byteCount {
-            let octet = bytes.octet(at)
-            if octet == 0x28 {
-                depth &+= 1
-            } else if depth == 0 {
-                guard HTTPOctets.isBlank(octet) else { return at }
-            } else if octet == 0x29 {
-                depth &-= 1
-            } else if octet == 0x5C {
-                at &+= 1
-            }
-            at &+= 1
-        }
-        return min(at, bytes.byteCount)
-    }
+    func token(_ value: RawSpan) -> Range<Int> { MIMEText.token(value) }
 
     // MARK: names of files
 
-    /// Whether the value has `word`, perhaps blanks, perhaps a star, and `=`.
-    private func namesFile(_ value: RawSpan, _ word: StaticString, takesStar: Bool) -> Bool {
-        lastName(value, word, takesStar: takesStar) != nil
-    }
-
-    /// The offset behind the last `word=`.
-    private func lastName(_ value: RawSpan, _ word: StaticString, takesStar: Bool) -> Int? {
-        let count = word.utf8CodeUnitCount
-        var from = value.byteCount &- count
-        while from >= 0 {
-            if value.matches(word, at: from, count: count, anyCase: true) {
-                var at = skipBlanks(value, from &+ count)
-                if takesStar, at < value.byteCount, value.octet(at) == 0x2A { at &+= 1 }
-                if at < value.byteCount, value.octet(at) == 0x3D { return at &+ 1 }
-            }
-            from &-= 1
-        }
-        return nil
-    }
-
-    /// The name as given, without quotes and without `charset'language'`, percent-decoded.
     private func fileName(
-        _ value: RawSpan, _ entity: HTTPEntity, _ side: HTTPSide, _ context: inout AnalyzerContext
+        _ value: RawSpan, _ place: Range<Int>?, _ entity: HTTPEntity, _ side: HTTPSide,
+        _ context: inout AnalyzerContext
     ) {
-        guard let behind = lastName(value, "name", takesStar: true) else { return }
-        var start = skipBlanks(value, behind)
-        var end = value.byteCount
-        if start < end, value.octet(start) == 0x22 {
-            start &+= 1
-            end = value.firstIndex(of: 0x22, from: start) ?? end
-        }
-        if let quote = value.extracting(0..<end).firstIndex(of: 0x27, from: start), quote > start,
-            let second = value.extracting(0..<end).firstIndex(of: 0x27, from: quote &+ 1)
-        {
-            start = second &+ 1
-        }
+        guard let place else { return }
         let row = transaction(of: side, &context)
-        let name = value.extracting(start..<end)
+        let name = value.extracting(place)
         entity.fileName = unescape(name, to: &row.record.text, &context, reports: false)
         entity.fileNameKey = row.key
     }

@@ -16,23 +16,112 @@ enum ProbeVerdict: Equatable {
     case needsMore
 }
 
-/// One probe: which analyzer it starts, and where it looks. Two probes with each
-/// other's index as `reverse` start the analyzer only when both have matched.
+/// One probe: which analyzer it starts, and where it looks. Where there is a reverse test,
+/// the other direction must pass that one too, before or after.
 struct Probe: Sendable {
+    typealias Test = @Sendable (RawSpan) -> ProbeVerdict
+
     let kind: AnalyzerKind
     let transport: Transport
     /// The side that the octets must come from; nil for any.
     let side: Direction?
-    let test: @Sendable (RawSpan) -> ProbeVerdict
+    let test: Test
+    let reverse: Test?
 
     init(
-        _ kind: AnalyzerKind, _ transport: Transport, _ side: Direction?,
-        _ test: @escaping @Sendable (RawSpan) -> ProbeVerdict
+        _ kind: AnalyzerKind, _ transport: Transport, _ side: Direction?, _ test: @escaping Test,
+        reverse: Test? = nil
     ) {
         self.kind = kind
         self.transport = transport
         self.side = side
         self.test = test
+        self.reverse = reverse
+    }
+}
+
+/// The probes of one transport that may apply to each direction: bit n is probe n.
+struct ProbeMasks: Sendable {
+    var forward: [2 of UInt64] = [0, 0]
+    var reverse: [2 of UInt64] = [0, 0]
+
+    /// The masks of the probes in `chosen`.
+    init(_ transport: Transport, chosen: UInt64) {
+        for (index, probe) in Registry.probes.enumerated() where chosen & (1 << UInt64(index)) != 0 {
+            guard probe.transport == transport else { continue }
+            for side in 0..<2 where probe.side == nil || Int(probe.side?.rawValue ?? 2) == side {
+                forward[side] |= 1 << UInt64(index)
+                if probe.reverse != nil { reverse[1 - side] |= 1 << UInt64(index) }
+            }
+        }
+    }
+}
+
+/// Which probes of a connection are still open, and which wait for their other half.
+struct OpenProbes {
+    private var forward: [2 of UInt64] = [0, 0]
+    private var reverse: [2 of UInt64] = [0, 0]
+    private var forwardMatched: [2 of UInt64] = [0, 0]
+    private var reverseMatched: [2 of UInt64] = [0, 0]
+
+    var isEmpty: Bool { forward[0] | forward[1] | reverse[0] | reverse[1] == 0 }
+
+    mutating func open(_ masks: ProbeMasks) {
+        forward = masks.forward
+        reverse = masks.reverse
+    }
+
+    mutating func close() { self = OpenProbes() }
+
+    /// Runs the open probes on a direction's octets so far; answers those that are satisfied
+    /// now, each once a connection. In a stream a probe that cannot match any more is closed;
+    /// the next datagram is a new chance.
+    mutating func test(_ bytes: RawSpan, from direction: Direction, isStream: Bool) -> UInt64 {
+        let (side, other) = (Int(direction.rawValue), 1 - Int(direction.rawValue))
+        var satisfied: UInt64 = 0
+        var rest = forward[side]
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            let bit: UInt64 = 1 << UInt64(index)
+            rest &= ~bit
+            let probe = Registry.probes[index]
+            switch probe.test(bytes) {
+            case .needsMore: continue
+            case .never:
+                guard isStream else { continue }
+                forward[side] &= ~bit
+                reverse[other] &= ~bit
+            case .matches:
+                forward[side] &= ~bit
+                if probe.reverse == nil || reverseMatched[other] & bit != 0 {
+                    satisfied |= bit
+                } else {
+                    forwardMatched[side] |= bit
+                }
+            }
+        }
+        rest = reverse[side]
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            let bit: UInt64 = 1 << UInt64(index)
+            rest &= ~bit
+            switch Registry.probes[index].reverse?(bytes) ?? .never {
+            case .needsMore: continue
+            case .never:
+                guard isStream else { continue }
+                reverse[side] &= ~bit
+                forward[other] &= ~bit
+                forwardMatched[other] &= ~bit
+            case .matches:
+                reverse[side] &= ~bit
+                if forwardMatched[other] & bit != 0 { satisfied |= bit } else { reverseMatched[side] |= bit }
+            }
+        }
+        for place in 0..<2 {
+            forward[place] &= ~satisfied
+            reverse[place] &= ~satisfied
+        }
+        return satisfied
     }
 }
 

@@ -15,12 +15,18 @@ package struct RegistryEntry: Sendable {
     package let tcpPorts: [UInt16]
     package let udpPorts: [UInt16]
     let kind: AnalyzerKind?
+    /// The analyzer over UDP, where it has a name of its own in `service`; found by probe alone.
+    let udpKind: AnalyzerKind?
 
-    init(_ name: String, tcp: [UInt16] = [], udp: [UInt16] = [], _ kind: AnalyzerKind? = nil) {
+    init(
+        _ name: String, tcp: [UInt16] = [], udp: [UInt16] = [], _ kind: AnalyzerKind? = nil,
+        udpKind: AnalyzerKind? = nil
+    ) {
         self.name = name
         tcpPorts = tcp
         udpPorts = udp
         self.kind = kind
+        self.udpKind = udpKind
     }
 }
 
@@ -29,35 +35,43 @@ package enum Registry {
     package static let entries: [RegistryEntry] = [
         RegistryEntry("conn"),
         RegistryEntry("dce-rpc", tcp: [135]),
-        RegistryEntry("dhcp", udp: [67, 4011]),
-        RegistryEntry("dnp3", tcp: [20000], udp: [20000]),
+        RegistryEntry("dhcp", udp: [67, 4011], .dhcp),
+        RegistryEntry("dnp3", tcp: [20000], udp: [20000], .dnp3, udpKind: .dnp3UDP),
         RegistryEntry("dns", tcp: [53], udp: [53, 137, 5353, 5355], .dns),
         RegistryEntry("finger", tcp: [79]),
-        RegistryEntry("ftp", tcp: [21, 2811]),
+        RegistryEntry("ftp", tcp: [21, 2811], .ftp),
         RegistryEntry("gssapi"),
         RegistryEntry("http", tcp: [80, 81, 631, 1080, 3128, 8000, 8080, 8888], .http),
-        RegistryEntry("imap", tcp: [143]),
-        RegistryEntry("irc", tcp: [6666, 6667, 6668, 6669]),
+        RegistryEntry("imap", tcp: [143], .imap),
+        RegistryEntry("irc", tcp: [6666, 6667, 6668, 6669], .irc),
         RegistryEntry("krb", tcp: [88], udp: [88]),
-        RegistryEntry("ldap", tcp: [389, 3268], udp: [389]),
-        RegistryEntry("modbus", tcp: [502]),
-        RegistryEntry("mqtt", tcp: [1883]),
-        RegistryEntry("mysql", tcp: [1434, 3306]),
+        RegistryEntry("ldap", tcp: [389, 3268], .ldapTCP),
+        RegistryEntry("ldap", udp: [389], .ldapUDP),
+        RegistryEntry("modbus", tcp: [502], .modbus),
+        RegistryEntry("mqtt", tcp: [1883], .mqtt),
+        RegistryEntry("mysql", tcp: [1434, 3306], .mysql),
         RegistryEntry("ntlm"),
-        RegistryEntry("ntp", udp: [123]),
-        RegistryEntry("postgresql", tcp: [5432]),
+        RegistryEntry("ntp", udp: [123], .ntp),
+        RegistryEntry("pop3", .pop3),
+        RegistryEntry("postgresql", tcp: [5432], .postgresql),
         RegistryEntry("quic", udp: [443]),
-        RegistryEntry("radius", udp: [1812]),
-        RegistryEntry("rdp", tcp: [3389], udp: [3389]),
-        RegistryEntry("redis", tcp: [6379]),
-        RegistryEntry("sip", udp: [5060]),
+        RegistryEntry("radius", udp: [1812], .radius),
+        RegistryEntry("rdp", tcp: [3389], .rdp),
+        RegistryEntry("rdp", udp: [3389], .rdpeudp),
+        RegistryEntry("redis", tcp: [6379], .redis),
+        RegistryEntry("rfb", .rfb),
+        RegistryEntry("sip", udp: [5060], .sip),
         RegistryEntry("smb", tcp: [139, 445]),
-        RegistryEntry("smtp", tcp: [25, 587]),
-        RegistryEntry("snmp", udp: [161, 162]),
-        RegistryEntry("socks", tcp: [1080]),
-        RegistryEntry("ssh", tcp: [22]),
-        RegistryEntry("ssl", tcp: [443, 465, 563, 585, 614, 636, 989, 990, 992, 993, 995, 5223], udp: [443]),
-        RegistryEntry("syslog", tcp: [514], udp: [514]),
+        RegistryEntry("smtp", tcp: [25, 587], .smtp),
+        RegistryEntry("snmp", udp: [161, 162], .snmp),
+        RegistryEntry("socks", tcp: [1080], .socks),
+        RegistryEntry("ssh", tcp: [22], .ssh),
+        RegistryEntry(
+            "ssl", tcp: [443, 465, 563, 585, 614, 636, 989, 990, 992, 993, 995, 5223], udp: [443], .ssl,
+            udpKind: .dtls),
+        RegistryEntry("syslog", tcp: [514], .syslogTCP),
+        RegistryEntry("syslog", udp: [514], .syslog),
+        RegistryEntry("tftp", udp: [69], .tftp),
         RegistryEntry("tunnels"),
         RegistryEntry("websocket"),
         RegistryEntry("xmpp", tcp: [5222, 5269]),
@@ -71,14 +85,69 @@ package enum Registry {
         switch kind {
         case .dns: DNS()
         case .http: HTTP()
+        case .postgresql: PostgreSQL()
+        case .ssh: SSH()
+        case .ftp: FTP()
+        case .ntp: NTP()
+        case .dhcp: DHCP()
+        case .mysql: MySQL()
+        case .smtp: SMTP()
+        case .syslog: Syslog(kind: .syslog)
+        case .syslogTCP: Syslog(kind: .syslogTCP)
+        case .snmp: SNMP()
+        case .radius: RADIUS()
+        case .socks: SOCKS()
+        case .irc: IRC()
+        case .rfb: RFB()
+        case .sip: SIP()
+        case .redis: Redis()
+        case .pop3: POP3()
+        case .imap: IMAP()
+        case .tftp: TFTP()
+        case .modbus: Modbus()
+        case .dnp3: DNP3()
+        case .dnp3UDP: DNP3(.dnp3UDP)
+        case .mqtt: MQTT()
+        case .ldapTCP: LDAP(kind: .ldapTCP)
+        case .ldapUDP: LDAP(kind: .ldapUDP)
+        case .ssl: TLS(kind: .ssl)
+        case .dtls: TLS(kind: .dtls)
+        case .rdp: RDP()
+        case .rdpeudp: RDPEUDP()
         case .vxlan, .geneve, .gtpv1, .teredo, .ayiya: nil
         }
     }
 
     /// The probes, each with the analyzer that it starts.
     static let probes: [Probe] = [
+        Probe(.ssl, .tcp, .originator, TLSProbe.client),
+        Probe(.ssl, .tcp, .responder, TLSProbe.server),
+        Probe(.dtls, .udp, nil, TLSProbe.datagram),
         Probe(.http, .tcp, .originator, HTTPProbe.request),
         Probe(.http, .tcp, .responder, HTTPProbe.response),
+        Probe(.ssh, .tcp, .originator, SSHProbe.originator, reverse: SSHProbe.responder),
+        Probe(.smtp, .tcp, .responder, SMTPProbe.responder, reverse: SMTPProbe.originator),
+        Probe(.ftp, .tcp, .responder, FTPProbe.responder, reverse: FTPProbe.originator),
+        Probe(.pop3, .tcp, .responder, POP3Probe.responder, reverse: POP3Probe.originator),
+        Probe(.postgresql, .tcp, nil, PostgreSQLProbe.sslReply, reverse: PostgreSQLProbe.sslRequest),
+        Probe(.postgresql, .tcp, nil, PostgreSQLProbe.reply, reverse: PostgreSQLProbe.startup),
+        Probe(.mqtt, .tcp, nil, MQTTProbe.connect),
+        Probe(.dnp3UDP, .udp, nil, DNP3Probe.header),
+        Probe(.dnp3, .tcp, .responder, DNP3Probe.header),
+        Probe(.redis, .tcp, .responder, RedisProbe.response),
+        Probe(.sip, .udp, nil, SIPProbe.any),
+        Probe(.irc, .tcp, .originator, IRCProbe.originator, reverse: IRCProbe.responder),
+        Probe(.irc, .tcp, nil, IRCProbe.server, reverse: IRCProbe.server),
+        Probe(.rfb, .tcp, .responder, RFBProbe.responder, reverse: RFBProbe.originator),
+        Probe(.socks, .tcp, .responder, SOCKSProbe.reply4, reverse: SOCKSProbe.request4),
+        Probe(.socks, .tcp, .originator, SOCKSProbe.reply4, reverse: SOCKSProbe.request4),
+        Probe(.socks, .tcp, .responder, SOCKSProbe.reply5, reverse: SOCKSProbe.request5),
+        Probe(.rdp, .tcp, nil, RDPProbe.client, reverse: RDPProbe.server),
+        Probe(.rdpeudp, .udp, nil, RDPProbe.datagram),
+        Probe(.ldapTCP, .tcp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
+        Probe(.ldapUDP, .udp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
+        Probe(.dhcp, .udp, nil, DHCPProbe.message),
+        Probe(.tftp, .udp, nil, TFTPProbe.packet),
     ]
 }
 
@@ -91,29 +160,35 @@ package struct AnalyzerSelection: Sendable {
     package private(set) var serverPortsUDP: [UInt16] = Registry.tunnelPorts
     private var byTCPPort: [UInt16: [AnalyzerKind]] = [:]
     private var byUDPPort: [UInt16: [AnalyzerKind]] = [:]
-    /// Bit n: probe n of the registry is on.
-    private(set) var probeMask: UInt64 = 0
+    private let tcpProbes: ProbeMasks
+    private let udpProbes: ProbeMasks
     /// Whether any dissector is on at all.
     package private(set) var isEmpty = true
     /// Whether the tunnel log is on.
     package let logsTunnels: Bool
 
     /// Names that `--analyzers` takes, for error messages.
-    package static var knownNames: [String] { Registry.entries.map(\.name) + ["none"] }
+    package static var knownNames: [String] { Set(Registry.entries.map(\.name)).sorted() + ["none"] }
 
     /// `names` as given by `--analyzers`; unknown ones must have been refused.
     package init(names: Set<String>?) {
         self.names = names
         logsTunnels = true
+        // Bit n: probe n of the registry is on.
+        var probeMask: UInt64 = 0
         for entry in Registry.entries where names?.contains(entry.name) ?? true {
             serverPortsTCP += entry.tcpPorts
             serverPortsUDP += entry.udpPorts
             guard let kind = entry.kind else { continue }
             isEmpty = false
             for port in entry.tcpPorts { byTCPPort[port, default: []].append(kind) }
-            for port in entry.udpPorts { byUDPPort[port, default: []].append(kind) }
-            for (index, probe) in Registry.probes.enumerated() where probe.kind == kind { probeMask |= 1 << index }
+            if entry.udpKind == nil { for port in entry.udpPorts { byUDPPort[port, default: []].append(kind) } }
+            for (index, probe) in Registry.probes.enumerated() where probe.kind == kind || probe.kind == entry.udpKind {
+                probeMask |= 1 << index
+            }
         }
+        tcpProbes = ProbeMasks(.tcp, chosen: probeMask)
+        udpProbes = ProbeMasks(.udp, chosen: probeMask)
     }
 
     /// The analyzers registered for a responder port.
@@ -125,14 +200,6 @@ package struct AnalyzerSelection: Sendable {
         }
     }
 
-    /// Probes that apply to one direction of a transport.
-    func probes(_ transport: Transport, _ direction: Direction) -> UInt64 {
-        var mask: UInt64 = 0
-        for (index, probe) in Registry.probes.enumerated() where probeMask & (1 << index) != 0 {
-            guard probe.transport == transport else { continue }
-            if let side = probe.side, side != direction { continue }
-            mask |= 1 << index
-        }
-        return mask
-    }
+    /// Probes that apply to the two directions of a transport.
+    func probes(_ transport: Transport) -> ProbeMasks { transport == .tcp ? tcpProbes : udpProbes }
 }

@@ -49,7 +49,8 @@ final class EqualityIndex {
             for rowGroup in 0..<reader.rowGroupCount {
                 for page in try reader.pages(column: 0, rowGroup: rowGroup) where !page.rows.isEmpty {
                     let vector = try reader.read(column: place, rowGroup: rowGroup, rows: page.rows)
-                    add(vector, Page(segment: segments.count - 1, rowGroup: rowGroup, rowBase: rowBase, rows: page.rows))
+                    let segment = segments.count - 1
+                    add(vector, Page(segment: segment, rowGroup: rowGroup, rowBase: rowBase, rows: page.rows))
                 }
                 rowBase += reader.rowCount(rowGroup: rowGroup)
             }

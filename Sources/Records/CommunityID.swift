@@ -65,31 +65,37 @@ package enum CommunityID {
         writeBase64(digest, to: &bytes)
     }
 
-    /// 20 octets in five words become 28 characters.
+    /// 20 octets in five words become 27 characters and a sign of equality.
     private static func writeBase64(_ words: [5 of UInt32], to bytes: inout [UInt8]) {
-        for group in 0..<7 {
-            var value: UInt32 = 0
-            for octet in 0..<3 {
-                let index = group &* 3 &+ octet
-                let value8 = index < 20 ? words[index / 4] >> UInt32(24 &- 8 &* (index % 4)) & 0xFF : 0
-                value = value << 8 | value8
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0x3D, count: 28))
+        var target = bytes.mutableSpan
+        // The bits not yet written, from the top.
+        var bits: UInt64 = 0
+        var bitCount = 0
+        var place = start
+        for index in 0..<5 {
+            bits |= UInt64(words[index]) &<< UInt64(32 &- bitCount)
+            bitCount &+= 32
+            while bitCount >= 6 {
+                target[place] = base64Digit(UInt8(truncatingIfNeeded: bits &>> 58))
+                bits &<<= 6
+                bitCount &-= 6
+                place &+= 1
             }
-            let padding = group == 6 ? 1 : 0
-            for digit in 0..<(4 &- padding) {
-                bytes.append(base64Digit(UInt8(truncatingIfNeeded: value >> UInt32(18 &- 6 &* digit)) & 63))
-            }
-            if padding == 1 { bytes.append(0x3D) }
         }
+        target[place] = base64Digit(UInt8(truncatingIfNeeded: bits &>> 58))
     }
 
+    /// Branches on ranges of a digest would be guessed wrong every other time: the steps between the
+    /// ranges are added up instead.
     private static func base64Digit(_ value: UInt8) -> UInt8 {
-        switch value {
-        case 0..<26: 0x41 &+ value
-        case 26..<52: 0x61 &+ value &- 26
-        case 52..<62: 0x30 &+ value &- 52
-        case 62: 0x2B
-        default: 0x2F
-        }
+        var digit = value &+ 0x41
+        digit &+= value >= 26 ? 6 : 0
+        digit &-= value >= 52 ? 75 : 0
+        digit &-= value >= 62 ? 15 : 0
+        digit &+= value >= 63 ? 3 : 0
+        return digit
     }
 }
 
@@ -123,28 +129,26 @@ struct SHA1Block {
         let bitCount = UInt32(count &* 8)
         append(octet: 0x80)
         words[15] = bitCount
+        var ring = words
         var a: UInt32 = 0x6745_2301
         var b: UInt32 = 0xEFCD_AB89
         var c: UInt32 = 0x98BA_DCFE
         var d: UInt32 = 0x1032_5476
         var e: UInt32 = 0xC3D2_E1F0
-        for step in 0..<80 {
-            if step >= 16 {
-                let mixed =
-                    words[(step &+ 13) & 15] ^ words[(step &+ 8) & 15] ^ words[(step &+ 2) & 15] ^ words[step & 15]
-                words[step & 15] = mixed << 1 | mixed >> 31
-            }
-            let chosen: UInt32
-            let constant: UInt32
-            switch step {
-            case 0..<20: (chosen, constant) = (b & c | ~b & d, 0x5A82_7999)
-            case 20..<40: (chosen, constant) = (b ^ c ^ d, 0x6ED9_EBA1)
-            case 40..<60: (chosen, constant) = (b & c | b & d | c & d, 0x8F1B_BCDC)
-            default: (chosen, constant) = (b ^ c ^ d, 0xCA62_C1D6)
-            }
-            let next = (a << 5 | a >> 27) &+ chosen &+ e &+ words[step & 15] &+ constant
-            (e, d, c, b, a) = (d, c, b << 30 | b >> 2, a, next)
+        func word(_ step: Int) -> UInt32 {
+            guard step >= 16 else { return ring[step & 15] }
+            let mixed = ring[(step &+ 13) & 15] ^ ring[(step &+ 8) & 15] ^ ring[(step &+ 2) & 15] ^ ring[step & 15]
+            ring[step & 15] = mixed &<< 1 | mixed &>> 31
+            return ring[step & 15]
         }
+        func turn(_ chosen: UInt32, _ constant: UInt32, _ word: UInt32) {
+            let next = (a &<< 5 | a &>> 27) &+ chosen &+ e &+ word &+ constant
+            (e, d, c, b, a) = (d, c, b &<< 30 | b &>> 2, a, next)
+        }
+        for step in 0..<20 { turn(b & c | ~b & d, 0x5A82_7999, word(step)) }
+        for step in 20..<40 { turn(b ^ c ^ d, 0x6ED9_EBA1, word(step)) }
+        for step in 40..<60 { turn(b & c | b & d | c & d, 0x8F1B_BCDC, word(step)) }
+        for step in 60..<80 { turn(b ^ c ^ d, 0xCA62_C1D6, word(step)) }
         return [
             a &+ 0x6745_2301, b &+ 0xEFCD_AB89, c &+ 0x98BA_DCFE, d &+ 0x1032_5476, e &+ 0xC3D2_E1F0,
         ]

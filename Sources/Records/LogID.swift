@@ -10,12 +10,46 @@
     case http
     case weird
     case tunnel
+    case postgresql
+    case ssh
+    case ftp
+    case ntp
+    case ntpControl
+    case ntpPrivate
+    case dhcp
+    case mysql
+    case smtp
+    case syslog
+    case snmp
+    case radius
+    case socks
+    case irc
+    case rfb
+    case sip
+    case redis
+    case tftp
+    case modbus
+    case dnp3
+    case mqttConnect
+    case mqttSubscribe
+    case mqttPublish
+    case ldap
+    case ldapSearch
+    case ssl
+    case x509
+    case rdp
     case stats
 
     /// The name: file, table and folder of the log.
     package var path: String {
         switch self {
         case .connOpen: "conn_open"
+        case .ntpControl: "ntp_control"
+        case .ntpPrivate: "ntp_private"
+        case .mqttConnect: "mqtt_connect"
+        case .mqttSubscribe: "mqtt_subscribe"
+        case .mqttPublish: "mqtt_publish"
+        case .ldapSearch: "ldap_search"
         default: "\(self)"
         }
     }

@@ -8,6 +8,15 @@ extension RowBatch {
     @inlinable package func order(_ row: Int) -> UInt64 { words[row &* stride] }
     /// Ordinal of the connection that the row belongs to; the second key of order.
     @inlinable package func ordinal(_ row: Int) -> UInt64 { words[row &* stride &+ 1] & RowBatch.ordinalMask }
+    /// Whether the rows stand in the order of their keys.
+    package var isOrdered: Bool {
+        for row in 0 ..< max(count &- 1, 0) {
+            let (this, next) = (order(row), order(row &+ 1))
+            if this > next || this == next && ordinal(row) > ordinal(row &+ 1) { return false }
+        }
+        return true
+    }
+
     /// IP protocol number of the row's connection; 0 where the row names none.
     @inlinable package func protocolNumber(_ row: Int) -> UInt8 {
         UInt8(truncatingIfNeeded: words[row &* stride &+ 1] >> 56)

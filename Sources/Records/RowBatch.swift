@@ -20,9 +20,12 @@
 /// octets of length and the octets, addresses as 16 octets, all else as 8,
 /// little-endian.
 @frozen @usableFromInline package struct RowBatch: Sendable {
+    /// Rows, one behind the other, and behind the last one memory for more.
     @usableFromInline package internal(set) var words: [UInt64] = []
+    /// Texts and lists: `usedBytes` octets, and behind them memory for more.
     @usableFromInline package internal(set) var bytes: [UInt8] = []
     @usableFromInline package internal(set) var count = 0
+    @usableFromInline var usedBytes = 0
     @usableFromInline package let log: LogID
     @usableFromInline var stride: Int
     @usableFromInline var cursor = 0
@@ -50,23 +53,27 @@
     var describedStride: Int { cursor }
 
     /// Octets held, for deciding when to hand the batch on.
-    @inlinable package var byteCount: Int { words.count &* 8 &+ bytes.count }
+    @inlinable package var byteCount: Int { count &* stride &* 8 &+ usedBytes }
     @inlinable package var isEmpty: Bool { count == 0 }
 
-    /// Forgets the rows, keeps the memory.
+    /// Forgets the rows, keeps the memory up to a bound.
     package mutating func clear() {
-        words.removeAll(keepingCapacity: true)
-        bytes.removeAll(keepingCapacity: true)
         count = 0
+        usedBytes = 0
+        if words.count &* 8 > RowBatch.keptBytesMax { words = [] }
+        if bytes.count > RowBatch.keptBytesMax { bytes = [] }
     }
+
+    /// Octets of words, and of texts, that an empty batch keeps.
+    private static let keptBytesMax = 4 << 20
 
     // MARK: writing
 
     /// Opens a row, has the record fill it, and closes it.
     @inlinable
     package mutating func append<Record: LogRecord>(_ record: borrowing Record, order: UInt64, ordinal: UInt64) {
-        let start = words.count
-        words.append(contentsOf: repeatElement(0, count: stride))
+        let start = count &* stride
+        if words.count &- start < stride { makeRoomForRows() }
         words[start] = order
         words[start &+ 1] = ordinal & RowBatch.ordinalMask
         cursor = start &+ RowBatch.headerWords
@@ -80,29 +87,62 @@
     /// Appends a row of another batch of the same log, texts and lists included.
     package mutating func append(row: Int, of other: borrowing RowBatch, schema: LogSchema) {
         precondition(log == other.log, "rows of two logs in one batch")
-        let start = words.count
+        let start = count &* stride
+        if words.count &- start < stride { makeRoomForRows() }
         let source = row &* other.stride
-        words.append(contentsOf: other.words[source ..< source &+ stride])
+        for word in 0..<stride { words[start &+ word] = other.words[source &+ word] }
         for (index, column) in schema.columns.enumerated() where words[start &+ 2] & (1 << UInt64(index)) != 0 {
             let place = start &+ column.wordOffset
             switch column.kind {
             case .text, .enumeration:
                 let cell = words[place]
                 let from = Int(cell >> 32)
-                words[place] = UInt64(bytes.count) << 32 | cell & 0xFFFF_FFFF
-                bytes.append(contentsOf: other.bytes[from ..< from &+ Int(cell & 0xFFFF_FFFF)])
+                words[place] = UInt64(usedBytes) << 32 | cell & 0xFFFF_FFFF
+                copy(other.bytes, from, Int(cell & 0xFFFF_FFFF))
             case _ where column.kind.isList:
                 let range = other.listRange(words[place], column.kind)
-                words[place] = UInt64(bytes.count) << 32 | words[place] & 0xFFFF_FFFF
-                bytes.append(contentsOf: other.bytes[range])
+                words[place] = UInt64(usedBytes) << 32 | words[place] & 0xFFFF_FFFF
+                copy(other.bytes, range.lowerBound, range.count)
             default: break
             }
         }
         count &+= 1
     }
 
+    @inline(never) @usableFromInline
+    mutating func makeRoomForRows() {
+        words.append(contentsOf: repeatElement(0, count: max(words.count, 64 &* stride)))
+    }
+
+    @inline(never) @usableFromInline
+    mutating func makeRoomForBytes(_ byteCount: Int) {
+        bytes.append(contentsOf: repeatElement(0, count: max(bytes.count, byteCount, 4096)))
+    }
+
+    /// Appends `byteCount` octets of `source`, from the place `from` on.
+    @inlinable mutating func copy(_ source: borrowing [UInt8], _ from: Int, _ byteCount: Int) {
+        precondition(from >= 0 && byteCount >= 0 && byteCount <= source.count &- from, "a text outside of its buffer")
+        guard byteCount > 0 else { return }
+        // Safe: the precondition proves that the octets are there.
+        unsafe source.withUnsafeBytes { unsafe copy(UnsafeRawBufferPointer(rebasing: $0[from ..< from &+ byteCount])) }
+    }
+
+    @inlinable mutating func copy(_ source: UnsafeRawBufferPointer) {
+        if bytes.count &- usedBytes < source.count { makeRoomForBytes(source.count) }
+        let start = usedBytes
+        // Safe: the line above has made room behind `start`.
+        unsafe bytes.withUnsafeMutableBytes { target in
+            unsafe UnsafeMutableRawBufferPointer(rebasing: target[start...]).copyMemory(from: source)
+        }
+        usedBytes &+= source.count
+    }
+
     @inlinable mutating func skip(_ wordCount: Int) {
-        cursor &+= wordCount
+        // The memory may have held another row.
+        for _ in 0..<wordCount {
+            words[cursor] = 0
+            cursor &+= 1
+        }
         bit &<<= 1
     }
 
@@ -195,9 +235,8 @@
     ) {
         if describing { return describe(name, .text, doc, isKey: isKey) }
         guard !value.isAbsent else { return skip(1) }
-        let start = UInt64(bytes.count)
-        let from = Int(value.offset)
-        bytes.append(contentsOf: buffer.bytes[from ..< from &+ Int(value.count)])
+        let start = UInt64(usedBytes)
+        copy(buffer.bytes, Int(value.offset), Int(value.count))
         put(start << 32 | UInt64(value.count))
     }
 
@@ -212,12 +251,12 @@
         putLiteral(value)
     }
 
-    @inlinable mutating func putLiteral(_ value: StaticString?) {
+    @inline(never) @usableFromInline mutating func putLiteral(_ value: StaticString?) {
         guard let value else { return skip(1) }
-        let start = UInt64(bytes.count)
+        let start = UInt64(usedBytes)
         let count = value.utf8CodeUnitCount
         // Safe: a literal's octets live as long as the program, and `count` is their number.
-        unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: value.utf8Start, count: count))
+        unsafe copy(UnsafeRawBufferPointer(start: value.utf8Start, count: count))
         put(start << 32 | UInt64(count))
     }
 
@@ -261,7 +300,7 @@
     @inlinable package mutating func addressVector(_ name: StaticString, _ values: [Address]?, _ doc: StaticString) {
         if describing { return describe(name, .addressVector, doc) }
         guard let values else { return skip(1) }
-        let start = UInt64(bytes.count)
+        let start = UInt64(usedBytes)
         for value in values {
             append(word: value.high)
             append(word: value.low)
@@ -271,32 +310,34 @@
 
     @inlinable mutating func putTexts(_ values: [Text]?, in buffer: borrowing TextBuffer) {
         guard let values else { return skip(1) }
-        let start = UInt64(bytes.count)
+        let start = UInt64(usedBytes)
         for value in values {
-            for shift in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: value.count >> UInt32(shift &* 8))) }
-            guard !value.isAbsent else { continue }
-            let from = Int(value.offset)
-            bytes.append(contentsOf: buffer.bytes[from ..< from &+ Int(value.count)])
+            let length = value.count.littleEndian
+            // Safe: the octets of a local number, read during the call.
+            unsafe withUnsafeBytes(of: length) { unsafe copy($0) }
+            if !value.isAbsent { copy(buffer.bytes, Int(value.offset), Int(value.count)) }
         }
         put(start << 32 | UInt64(values.count))
     }
 
     @inlinable mutating func putWords(_ values: [UInt64]?) {
         guard let values else { return skip(1) }
-        let start = UInt64(bytes.count)
+        let start = UInt64(usedBytes)
         for value in values { append(word: value) }
         put(start << 32 | UInt64(values.count))
     }
 
     @inlinable mutating func append(word: UInt64) {
-        for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift &* 8))) }
+        let octets = word.littleEndian
+        // Safe: the octets of a local number, read during the call.
+        unsafe withUnsafeBytes(of: octets) { unsafe copy($0) }
     }
 
     /// Notes the transport of the row's connection in the row's header, which `community_id` needs.
     /// `connection` does it; a record that writes its `id` columns one by one calls it once.
     @inlinable package mutating func identify(_ id: ConnectionID?) {
         guard !describing, let id else { return }
-        let place = words.count &- stride &+ 1
+        let place = count &* stride &+ 1
         words[place] = words[place] & RowBatch.ordinalMask | UInt64(id.protocolNumber) << 56
     }
 

@@ -197,6 +197,8 @@
     case data_after_reset
     case data_before_established
     case deficit_netbios_hdr_len
+    case dnp3_corrupt_app_chunk_checksum
+    case dnp3_corrupt_header_checksum
     case dnp3_first_application_layer_chunk_missing
     case dnp3_header_lacks_magic
     case dnp3_negative_or_zero_length_link_layer
@@ -489,6 +491,7 @@
     case websocket_multiple_protocol_headers
     case websocket_wrong_accept_header
     case window_recision
+    case x509_cert_parse_error
     case x509_gen_time_length
     case x509_get_ext_from_bio
     case x509_invalid_time_type
@@ -498,6 +501,7 @@
     case x509_utc_format
     case x509_utc_length
     case zero_length_ICMPv6_ND_option
+    case zero_length_certificate
 }
 
 extension Weird {
@@ -697,6 +701,8 @@ extension Weird {
         "data_after_reset",
         "data_before_established",
         "deficit_netbios_hdr_len",
+        "dnp3_corrupt_app_chunk_checksum",
+        "dnp3_corrupt_header_checksum",
         "dnp3_first_application_layer_chunk_missing",
         "dnp3_header_lacks_magic",
         "dnp3_negative_or_zero_length_link_layer",
@@ -989,6 +995,7 @@ extension Weird {
         "websocket_multiple_protocol_headers",
         "websocket_wrong_accept_header",
         "window_recision",
+        "x509_cert_parse_error",
         "x509_gen_time_length",
         "x509_get_ext_from_bio",
         "x509_invalid_time_type",
@@ -998,6 +1005,7 @@ extension Weird {
         "x509_utc_format",
         "x509_utc_length",
         "zero_length_ICMPv6_ND_option",
+        "zero_length_certificate",
     ]
 
     /// How often the anomaly is logged.

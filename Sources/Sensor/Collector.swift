@@ -16,6 +16,7 @@ struct Collector: ~Copyable {
     private var outputs: Outputs
     private var ledger: TunnelLedger
     private var sampler = WeirdSampler()
+    private var certificates = CertificateFilter(Schemas.all[Int(LogID.x509.rawValue)])
     private let logsTunnels: Bool
     /// Rows that the collector makes itself.
     private var own = RecordOutput(schemas: Schemas.all)
@@ -60,6 +61,18 @@ struct Collector: ~Copyable {
         try outputs.advance(to: time)
     }
 
+    /// Takes part of what the one worker made of a block that it has not done with; empties `parts`
+    /// but for the logs of which the collector has rows of its own.
+    mutating func takePart(_ parts: inout [WorkerOutput]) throws {
+        notes.append(contentsOf: parts[0].notes)
+        parts[0].notes.removeAll(keepingCapacity: true)
+        settleNotes(isPart: true)
+        for schema in Schemas.all where Collector.isOfWorkers(schema.log) { try pass(schema, &parts) }
+    }
+
+    /// Whether a log's rows all come from workers, and none of them waits for a word of the collector.
+    static func isOfWorkers(_ log: LogID) -> Bool { log != .weird && log != .tunnel && log != .stats }
+
     /// A row of the sensor's own, such as stats.
     mutating func add(_ record: StatsRecord) throws {
         own.order = .max
@@ -83,16 +96,22 @@ struct Collector: ~Copyable {
         var suppressed: UInt64
     }
 
-    private mutating func settleNotes() {
+    /// In the middle of a block (`isPart`) the anomalies of packets wait: the ingress has told of none yet.
+    private mutating func settleNotes(isPart: Bool = false) {
         guard !notes.isEmpty else { return }
+        var waiting: [Note] = []
         notes.sort { left, right in
             if left.order != right.order { return left.order < right.order }
             if left.rank != right.rank { return left.rank < right.rank }
             return left.ordinal < right.ordinal
         }
         for note in notes {
-            guard case .packetWeird(let anomaly, let id, let source) = note.what else {
+            guard case .packetWeird(let anomaly, let id, let source, let addl) = note.what else {
                 if logsTunnels { ledger.take(note, into: &own) }
+                continue
+            }
+            guard !isPart else {
+                waiting.append(note)
                 continue
             }
             weirdCounts[anomaly, default: 0] &+= 1
@@ -102,11 +121,14 @@ struct Collector: ~Copyable {
             weird.id = id
             weird.weird = anomaly
             weird.source = source
+            weird.text.clear()
+            if let addl { weird.addl = weird.text.add(addl) } else { weird.addl = .absent }
             own.order = note.order
             own.ordinal = note.ordinal
             own.emit(weird)
         }
         notes.removeAll(keepingCapacity: true)
+        if isPart { notes.append(contentsOf: waiting) }
     }
 
     /// Hands the rows of one log on, in order.
@@ -114,6 +136,12 @@ struct Collector: ~Copyable {
         let log = Int(schema.log.rawValue)
         if schema.log == .conn || schema.log == .connOpen {
             for index in parts.indices { resolveTunnels(&parts[index].records.batches[log], schema) }
+        }
+        if parts.count == 1, !Collector.isFiltered(schema.log), own.batches[log].isEmpty,
+            parts[0].records.batches[log].isOrdered
+        {
+            try deliver(parts[0].records.batches[log], schema)
+            return parts[0].records.batches[log].clear()
         }
         references.removeAll(keepingCapacity: true)
         var isInOrder = true
@@ -123,7 +151,7 @@ struct Collector: ~Copyable {
         gather(own.batches[log], -1, &isInOrder)
         guard let last = references.last else { return }
         let isOneSource = references[0].source == last.source && (parts.count < 2 || isInOrder)
-        if isInOrder, isOneSource, last.source >= 0, schema.log != .weird {
+        if isInOrder, isOneSource, last.source >= 0, !Collector.isFiltered(schema.log) {
             try deliver(parts[Int(last.source)].records.batches[log], schema)
         } else {
             try merge(schema, parts, isInOrder)
@@ -131,6 +159,9 @@ struct Collector: ~Copyable {
         for index in parts.indices { parts[index].records.batches[log].clear() }
         own.batches[log].clear()
     }
+
+    /// Logs of which rows may be left out here.
+    private static func isFiltered(_ log: LogID) -> Bool { log == .weird || log == .x509 }
 
     private mutating func gather(_ batch: borrowing RowBatch, _ source: Int32, _ isInOrder: inout Bool) {
         for row in 0..<batch.count {
@@ -165,6 +196,7 @@ struct Collector: ~Copyable {
             } else {
                 let source = parts[Int(reference.source)].records.batches[log]
                 if schema.log == .weird, !admits(source, row, schema) { continue }
+                if schema.log == .x509, !certificates.admits(source, row) { continue }
                 merged.batches[log].append(row: row, of: source, schema: schema)
             }
         }

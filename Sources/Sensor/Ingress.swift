@@ -8,6 +8,7 @@
 
 import Capture
 import Flows
+import Protocols
 import Records
 import Wire
 
@@ -21,9 +22,10 @@ struct Ingress: ~Copyable {
     private(set) var networkTime = Timestamp.zero
     private(set) var packetNumber: UInt64 = 0
     private(set) var counters = SensorCounters()
-    private let weirds: [Weird?] = Anomaly.allCases.map { anomaly in
-        Weird.allCases.first { "\($0)" == "\(anomaly)" }
-    }
+    private let weirds: [Weird?] = {
+        let byName = Dictionary(uniqueKeysWithValues: Weird.allCases.map { ("\($0)", $0) })
+        return Anomaly.allCases.map { byName["\($0)"] }
+    }()
     /// Where each reassembly of the packet at work stands in the block.
     private var reassemblies: [(start: UInt32, count: UInt32)] = []
     private var outerIDs: [(number: UInt32, id: ConnectionID)] = []
@@ -43,15 +45,17 @@ struct Ingress: ~Copyable {
     mutating func decode(_ block: WorkBlock) {
         block.clear()
         block.firstPacket = packetNumber &+ 1
-        for index in block.packets.packets.indices {
-            let packet = block.packets.packets[index]
+        let packets = block.packets
+        let captured = packets.packets
+        for index in captured.indices {
+            let packet = captured[index]
             packetNumber &+= 1
             counters.packets &+= 1
             counters.bytes &+= UInt64(packet.wireLength)
             let time = Timestamp(nanoseconds: packet.timestampNanoseconds)
             if time > networkTime { networkTime = time }
             block.networkTimes.append(networkTime)
-            block.packets.withBytes(of: packet) { bytes in
+            packets.withBytes(of: packet) { bytes in
                 decode(bytes, packet, at: index, time, into: block)
             }
         }
@@ -110,7 +114,8 @@ struct Ingress: ~Copyable {
             guard layer.makesConnection else { continue }
             var datagram = Datagram(
                 layer: layer, packet: UInt32(truncatingIfNeeded: packet), index: number,
-                worker: workers == 1 ? 0 : UInt8(truncatingIfNeeded: layer.pairHash(seed) % workers))
+                worker: workers == 1 || isShared(layer, bytes, block)
+                    ? 0 : UInt8(truncatingIfNeeded: layer.pairHash(seed) % workers))
             if layer.isReassembled, Int(layer.reassemblies) <= reassemblies.count {
                 (datagram.reassembledStart, datagram.reassembledCount) = reassemblies[Int(layer.reassemblies) - 1]
             }
@@ -121,6 +126,24 @@ struct Ingress: ~Copyable {
             number &+= 1
             block.datagrams.append(datagram)
         }
+    }
+
+    /// Whether a datagram must be seen by one worker together with others of its kind: a
+    /// DHCP transaction goes on over several address pairs.
+    private func isShared(_ layer: Layer, _ bytes: RawSpan, _ block: WorkBlock) -> Bool {
+        guard layer.protocolNumber == 17, layer.capturedLength >= 4 else { return false }
+        let words = ports(layer, bytes, block)
+        return DHCPTable.isShared(UInt16(truncatingIfNeeded: words >> 16), UInt16(truncatingIfNeeded: words))
+    }
+
+    /// The source and target ports of a layer, in the order of the wire.
+    private func ports(_ layer: Layer, _ bytes: RawSpan, _ block: WorkBlock) -> UInt32 {
+        let offset = Int(layer.payloadOffset)
+        if layer.reassemblies == 0 { return bytes.load(offset, as: UInt32.self) }
+        guard Int(layer.reassemblies) <= reassemblies.count else { return 0 }
+        let start = Int(reassemblies[Int(layer.reassemblies) - 1].start)
+        let whole = block.reassembled
+        return whole.octets.load(start + offset, as: UInt32.self)
     }
 
     /// Lists the tunnels around the datagram of a layer, the outermost first.
@@ -144,18 +167,8 @@ struct Ingress: ~Copyable {
     private mutating func nameTunnel(_ layer: Layer, _ bytes: RawSpan, _ block: WorkBlock) {
         let id = layer.identity
         guard layer.tunnel != .none else { return outerIDs.append((0, id)) }
-        var ports: UInt32 = 0
         // The ports tell the tunnels of two hosts apart; those in UDP alone have any.
-        let offset = Int(layer.payloadOffset)
-        if layer.tunnel.isConnection, layer.capturedLength >= 4 {
-            if layer.reassemblies == 0 {
-                ports = bytes.load(offset, as: UInt32.self)
-            } else if Int(layer.reassemblies) <= reassemblies.count {
-                let start = Int(reassemblies[Int(layer.reassemblies) - 1].start)
-                let whole = block.reassembled
-                ports = whole.octets.load(start + offset, as: UInt32.self)
-            }
-        }
+        let ports = layer.tunnel.isConnection && layer.capturedLength >= 4 ? ports(layer, bytes, block) : 0
         outerIDs.append((tunnels.number(of: layer.tunnel, id, ports: ports), id))
     }
 
@@ -173,7 +186,8 @@ struct Ingress: ~Copyable {
             block.notes.append(
                 Note(
                     order: packetNumber << 1 | 1, ordinal: 0, time: time,
-                    what: .packetWeird(weird, id: id, source: finding.hasAddresses ? "IP" : nil)))
+                    what: .packetWeird(
+                        weird, id: id, source: finding.anomaly.source, addl: finding.anomaly.explanation)))
         }
     }
 }

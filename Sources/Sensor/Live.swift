@@ -62,11 +62,16 @@ package struct Live: Sendable {
             shares.close()
             throw error
         }
-        for runner in runners { try runner.join() }
+        // Where an interface failed, what was seen until then is written first.
+        var failure: (any Error)?
+        for runner in runners {
+            do { try runner.join() } catch { failure = failure ?? error }
+        }
         var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
         counters.weirdsSampled = collector.suppressedWeirds
         try collector.add(stats(counters))
         let totals = try collector.finish()
+        if let failure { throw failure }
         return Summary(
             counters: counters, rows: totals.rows, weirds: totals.weirds, warnings: [], filteredPackets: 0,
             skippedPackets: 0)
@@ -122,6 +127,7 @@ package struct Live: Sendable {
                 _ = try interface.nextBlock(into: block.packets)
             } catch {
                 failure = error
+                stop.raise()
             }
             ingress.decode(block)
             worker.run(block)

@@ -24,7 +24,7 @@ struct Note: Sendable {
         /// A stream of the connection `id` carries another stream.
         case streamTunnel(StreamTunnel, uid: UID, id: ConnectionID)
         /// An anomaly of a packet without a connection; `id` where it has addresses.
-        case packetWeird(Weird, id: ConnectionID?, source: StaticString?)
+        case packetWeird(Weird, id: ConnectionID?, source: StaticString?, addl: StaticString?)
     }
 
     /// Outer connections come before the inner ones that name them.

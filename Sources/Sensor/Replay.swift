@@ -46,14 +46,20 @@ package struct Replay {
         var parts = [WorkerOutput()]
         while try source.nextBlock(into: block.packets) {
             ingress.decode(block)
-            worker.run(block)
+            while !worker.runPart(block) {
+                worker.handOverPart(&parts[0])
+                try collector.takePart(&parts)
+            }
             worker.handOver(&parts[0])
             block.packets.release()
             try collector.take(
                 &parts, ingress: block.notes, order: ingress.packetNumber << 1 | 1, time: ingress.networkTime)
             progress?(source.bytesConsumed, source.bytesTotal, ingress.counters.packets)
         }
-        worker.finish(at: ingress.networkTime, packet: ingress.packetNumber)
+        while !worker.finishPart(at: ingress.networkTime, packet: ingress.packetNumber) {
+            worker.handOverPart(&parts[0])
+            try collector.takePart(&parts)
+        }
         worker.handOver(&parts[0])
         try collector.take(&parts, ingress: [], order: .max, time: ingress.networkTime)
         return try conclude(collector, ingress.counters, [parts[0].counters], ingress.networkTime, source)

@@ -90,6 +90,7 @@ extension Settings {
                     throw SettingsError("flows.local_networks: “\(text)” is not a network such as 203.0.113.0/24")
                 }
                 settings.flows.localNetworks.append(prefix)
+                settings.protocols.localNetworks.append(prefix)
             }
         },
     ]
@@ -114,6 +115,10 @@ extension Settings {
         SettingKey(name: "http.line_bytes_max", doc: "Octets of one header line that are kept.") {
             (settings, value) throws(SettingsError) in
             settings.protocols.httpLineBytesMax = try value.integer("http.line_bytes_max", 256...16_777_216)
+        },
+        SettingKey(name: "dhcp.transactions_max", doc: "Open transactions over all connections.") {
+            (settings, value) throws(SettingsError) in
+            settings.protocols.dhcpTransactionsMax = try value.integer("dhcp.transactions_max", 1...10_000_000)
         },
     ]
 

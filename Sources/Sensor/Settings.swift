@@ -155,13 +155,20 @@ extension Settings {
         do {
             node = try Yams.compose(yaml: text)
         } catch {
-            throw SettingsError("\(path): this is not YAML: \(error)")
+            throw SettingsError("\(path): this is not YAML: \(Settings.oneLine("\(error)"))")
         }
-        guard let node else { return }
+        // A file of comments alone has one empty value.
+        guard let node, node.null == nil else { return }
         guard case .mapping(let mapping) = node else {
             throw SettingsError("\(path): the file must be a map of keys to values; see Config/weir.yaml")
         }
         try read(mapping, prefix: "", path: path)
+    }
+
+    /// The parser draws its errors on several lines, with the place marked below.
+    private static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).map { String($0).trimmed }.filter { !$0.isEmpty && $0 != "^" }
+            .joined(separator: " ")
     }
 
     private mutating func read(_ mapping: Node.Mapping, prefix: String, path: String) throws(SettingsError) {

@@ -38,7 +38,8 @@ package struct Summary: Sendable {
             ("dropped by the interface", counters.interfaceDropped),
         ].filter { $0.1 > 0 }
         if !losses.isEmpty {
-            lines.append("packets left out: " + losses.map { "\(Summary.grouped($0.1)) \($0.0)" }.joined(separator: ", "))
+            let all = losses.map { "\(Summary.grouped($0.1)) \($0.0)" }
+            lines.append("packets left out: " + all.joined(separator: ", "))
         }
         let limits: [(String, UInt64)] = [
             ("connections ended early for want of room", counters.flowsRefused),
@@ -48,6 +49,13 @@ package struct Summary: Sendable {
         ].filter { $0.1 > 0 }
         if !limits.isEmpty {
             lines.append("limits: " + limits.map { "\(Summary.grouped($0.1)) \($0.0)" }.joined(separator: ", "))
+        }
+        // Each connection counts about once: most of them in one direction is a host's own doing.
+        let wrongSums = weirds[.bad_TCP_checksum, default: 0] + weirds[.bad_UDP_checksum, default: 0]
+        if wrongSums > counters.connections / 2 {
+            lines.append(
+                "hint: most connections have wrong checksums, as a host that leaves them to its network card "
+                    + "shows them; --ignore-checksums takes such packets")
         }
         let top = weirds.sorted { ($1.value, "\($0.key)") < ($0.value, "\($1.key)") }.prefix(8)
         if !top.isEmpty {

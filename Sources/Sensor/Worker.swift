@@ -35,6 +35,10 @@ struct Worker: ~Copyable {
     private var now = Timestamp.zero
     /// The datagram's number in the capture: packets times eight, and its place in the packet.
     private var order: UInt64 = 0
+    /// How far the block at work is done.
+    private var place: (packet: Int, datagram: Int) = (0, 0)
+    /// Octets of rows that are handed over in the middle of a block, if possible.
+    private static let outputBytesMax = 2 << 20
 
     init(number: Int, settings: borrowing Settings, selection: AnalyzerSelection) {
         self.number = UInt8(truncatingIfNeeded: number)
@@ -50,31 +54,69 @@ struct Worker: ~Copyable {
 
     /// Works through a block: its own datagrams, and the clock of all packets.
     mutating func run(_ block: WorkBlock) {
-        var next = 0
-        for index in block.networkTimes.indices {
-            let packet = block.firstPacket &+ UInt64(index)
+        while !runPart(block) {}
+    }
+
+    /// The same, until the output is full: false where the block is not done. After a silence one packet ends
+    /// every connection, and the rows of all need not be in memory at once.
+    mutating func runPart(_ block: WorkBlock) -> Bool {
+        // Taken out of the block once: every look into a class costs a check of exclusive access.
+        let times = block.networkTimes
+        let datagrams = block.datagrams
+        let packets = block.packets
+        let captured = packets.packets
+        let first = block.firstPacket
+        while place.packet < times.count {
+            let packet = first &+ UInt64(place.packet)
+            let time = times[place.packet]
             context.output.order = packet << 1
-            flows.advance(to: block.networkTimes[index])
-            if flows.eventCount > 0 { drainTimers(block.networkTimes[index]) }
-            while next < block.datagrams.count, Int(block.datagrams[next].packet) == index {
-                if block.datagrams[next].worker == number { take(next, of: block, packet) }
-                next &+= 1
+            if flows.advance(to: time) {
+                drainTimers(time)
+                if isFull { return false }
+                continue
             }
+            if flows.eventCount > 0 { drainTimers(time) }
+            context.advance(to: time)
+            while place.datagram < datagrams.count, Int(datagrams[place.datagram].packet) == place.packet {
+                if datagrams[place.datagram].worker == number {
+                    now = Timestamp(nanoseconds: captured[place.packet].timestampNanoseconds)
+                    packets.withBytes(of: captured[place.packet]) { bytes in
+                        take(datagrams[place.datagram], bytes, packet, block)
+                    }
+                }
+                place.datagram &+= 1
+            }
+            place.packet &+= 1
         }
+        place = (0, 0)
+        return true
     }
 
     /// Moves the clock without a packet.
     mutating func tick(to time: Timestamp) {
-        flows.advance(to: time)
+        while flows.advance(to: time) { drainTimers(time) }
         if flows.eventCount > 0 { drainTimers(time) }
+        context.advance(to: time)
     }
 
     /// Ends every connection, in order of creation.
     mutating func finish(at time: Timestamp, packet: UInt64) {
-        context.output.order = (packet &+ 1) << 1
-        flows.endAll()
-        drainTimers(time)
+        while !finishPart(at: time, packet: packet) {}
     }
+
+    /// The same, until the output is full: false where connections are left.
+    mutating func finishPart(at time: Timestamp, packet: UInt64) -> Bool {
+        context.output.order = (packet &+ 1) << 1
+        while flows.endAll() {
+            drainTimers(time)
+            if isFull { return false }
+        }
+        drainTimers(time)
+        context.finish()
+        return true
+    }
+
+    private var isFull: Bool { context.output.byteCount >= Worker.outputBytesMax }
 
     /// Whether there is anything to hand over.
     var hasOutput: Bool { !notes.isEmpty || !context.output.isEmpty }
@@ -91,10 +133,18 @@ struct Worker: ~Copyable {
         output.counters = counters
     }
 
-    private mutating func take(_ place: Int, of block: WorkBlock, _ packet: UInt64) {
-        let datagram = block.datagrams[place]
-        let captured = block.packets.packets[Int(datagram.packet)]
-        now = Timestamp(nanoseconds: captured.timestampNanoseconds)
+    /// Gives what `Collector.takePart` takes, in the middle of a block.
+    mutating func handOverPart(_ output: inout WorkerOutput) {
+        for log in LogID.allCases where Collector.isOfWorkers(log) {
+            let index = Int(log.rawValue)
+            swap(&context.output.batches[index], &output.records.batches[index])
+        }
+        swap(&notes, &output.notes)
+    }
+
+    private mutating func take(
+        _ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64, _ block: WorkBlock
+    ) {
         context.output.order = packet << 1 | 1
         order = packet << 3 | UInt64(datagram.index & 7)
         if datagram.reassembledCount > 0 {
@@ -102,7 +152,7 @@ struct Worker: ~Copyable {
             let bytes = block.reassembled
             process(datagram, bytes.octets.extracting(start ..< start &+ Int(datagram.reassembledCount)), packet, block)
         } else {
-            block.packets.withBytes(of: captured) { bytes in process(datagram, bytes, packet, block) }
+            process(datagram, bytes, packet, block)
         }
     }
 
@@ -160,12 +210,12 @@ struct Worker: ~Copyable {
                 bytes.extracting(offset ..< offset &+ count), wireLength: wireLength, from: direction, &context)
             leave(slot)
         case .endOfStream(let slot, let direction):
-            guard flows[slot].analysis != 0, let analysis = enter(slot) else { return }
+            guard flows.analysis(slot) != 0, let analysis = enter(slot) else { return }
             analysis.endOfStream(from: direction, &context)
             leave(slot)
         case .weird(let slot, let anomaly, let detail): report(anomaly, detail, slot)
         case .packetWeird(let anomaly):
-            notes.append(note(.packetWeird(anomaly, id: datagram.layer.identity, source: nil), ordinal: 0))
+            notes.append(note(.packetWeird(anomaly, id: datagram.layer.identity, source: "IP", addl: nil), ordinal: 0))
         case .started(let slot), .tunnelChanged(let slot): innerStarted(slot, datagram, block)
         case .openDue(let slot): writeOpen(slot)
         case .ended(let slot, _): end(slot)
@@ -175,21 +225,34 @@ struct Worker: ~Copyable {
     /// Points the context at a connection; nil where no analyzer wants it.
     private mutating func enter(_ slot: UInt32) -> Analysis? {
         guard analyzes else { return nil }
-        if flows[slot].analysis == 0 { flows[slot].analysis = analyses.take() }
-        let analysis = analyses[flows[slot].analysis]
-        guard analysis.wantsBytes else { return nil }
-        point(at: slot)
+        let view = flows.view(slot)
+        var place = view.analysis
+        guard place != AnalysisPool.nobody else { return nil }
+        if place == 0 {
+            place = analyses.take()
+            flows.setAnalysis(place, slot)
+        }
+        let analysis = analyses[place]
+        guard analysis.wantsBytes else {
+            // Nothing was found and nothing will be: the connection needs none any more.
+            if !analysis.hasServices {
+                analyses.giveBack(place, &context)
+                flows.setAnalysis(AnalysisPool.nobody, slot)
+            }
+            return nil
+        }
+        point(at: view)
         return analysis
     }
 
-    private mutating func point(at slot: UInt32) {
+    private mutating func point(at view: borrowing FlowView) {
         context.now = now
-        context.uid = flows[slot].uid
-        context.id = flows[slot].id
-        context.isPartial = flows[slot].isPartial
-        context.hasGap = flows[slot].hasGap
-        context.sizeSoFar = flows[slot].sizeSoFar
-        context.output.ordinal = flows[slot].ordinal
+        context.uid = view.uid
+        context.id = view.id
+        context.isPartial = view.isPartial
+        context.hasGap = view.hasGap
+        context.sizeSoFar = view.sizeSoFar
+        context.output.ordinal = view.ordinal
     }
 
     /// Carries out what the analyzers asked for.
@@ -198,13 +261,14 @@ struct Worker: ~Copyable {
             for request in context.requests {
                 flows.apply(request, to: slot)
                 guard case .tunnel(let kind) = request else { continue }
-                let what = Note.What.streamTunnel(kind, uid: flows[slot].uid, id: flows[slot].id)
-                notes.append(note(what, ordinal: flows[slot].ordinal))
+                let view = flows.view(slot)
+                let what = Note.What.streamTunnel(kind, uid: view.uid, id: view.id)
+                notes.append(note(what, ordinal: view.ordinal))
             }
             context.requests.removeAll(keepingCapacity: true)
         }
         guard !context.weirds.isEmpty else { return }
-        for pending in context.weirds where repeats.admits(pending.weird, flows[slot].uid) {
+        for pending in context.weirds where repeats.admits(pending.weird, flows.uid(slot)) {
             write(pending.weird, slot, addl: pending.addl, in: context.weirdText, source: pending.source)
         }
         context.weirds.removeAll(keepingCapacity: true)
@@ -212,31 +276,30 @@ struct Worker: ~Copyable {
     }
 
     private mutating func end(_ slot: UInt32) {
-        let analysis = flows[slot].analysis
-        if analysis != 0 {
-            point(at: slot)
-            analyses[analysis].finish(&context)
+        let view = flows.view(slot)
+        if view.analysis > AnalysisPool.nobody {
+            point(at: view)
+            analyses[view.analysis].finish(&context)
             leave(slot)
         }
-        point(at: slot)
-        if let tunnel = outers.end(flows[slot].uid) {
-            notes.append(note(.outerEnded(tunnel: tunnel), ordinal: flows[slot].ordinal))
+        context.output.ordinal = view.ordinal
+        if let tunnel = outers.end(view.uid) {
+            notes.append(note(.outerEnded(tunnel: tunnel), ordinal: view.ordinal))
         }
-        fill(slot)
+        fill(slot, view.analysis)
         context.output.emit(conn)
-        if analysis != 0 { analyses.giveBack(analysis, &context) }
+        if view.analysis > AnalysisPool.nobody { analyses.giveBack(view.analysis, &context) }
         flows.release(slot)
     }
 
-    private mutating func fill(_ slot: UInt32) {
+    private mutating func fill(_ slot: UInt32, _ analysis: UInt32) {
         flows.fill(&conn, slot)
-        let analysis = flows[slot].analysis
-        conn.service = analysis == 0 ? .absent : analyses[analysis].writeServices(to: &conn.text)
+        conn.service = analysis <= AnalysisPool.nobody ? .absent : analyses[analysis].writeServices(to: &conn.text)
     }
 
     private mutating func writeOpen(_ slot: UInt32) {
-        point(at: slot)
-        fill(slot)
+        context.output.ordinal = flows.ordinal(slot)
+        fill(slot, flows.analysis(slot))
         var record = ConnOpenRecord()
         record.connection = conn
         record.logged = now
@@ -246,12 +309,13 @@ struct Worker: ~Copyable {
     // MARK: anomalies
 
     private mutating func report(_ anomaly: Weird, _ detail: WeirdDetail, _ slot: UInt32) {
-        guard repeats.admits(anomaly, flows[slot].uid) else { return }
-        point(at: slot)
+        let view = flows.view(slot)
+        guard repeats.admits(anomaly, view.uid) else { return }
+        point(at: view)
         weird.text.clear()
         let addl = detail.write(to: &weird.text)
         weird.addl = addl
-        let source = FlowEvent.source(of: anomaly, protocolNumber: flows[slot].id.protocolNumber)
+        let source = FlowEvent.source(of: anomaly, protocolNumber: view.id.protocolNumber)
         emitWeird(anomaly, slot, source: source)
     }
 
@@ -264,12 +328,13 @@ struct Worker: ~Copyable {
     }
 
     private mutating func emitWeird(_ anomaly: Weird, _ slot: UInt32, source: StaticString?) {
+        let view = flows.view(slot)
         weird.ts = now
-        weird.uid = flows[slot].uid
-        weird.id = flows[slot].id
+        weird.uid = view.uid
+        weird.id = view.id
         weird.weird = anomaly
         weird.source = source
-        context.output.ordinal = flows[slot].ordinal
+        context.output.ordinal = view.ordinal
         context.output.emit(weird)
     }
 
@@ -286,20 +351,26 @@ struct Worker: ~Copyable {
         for index in start ..< start &+ Int(datagram.tunnelCount) {
             let around = block.tunnels[index]
             let what = Note.What.innerSeen(tunnel: around.number, kind: around.kind, id: around.id)
-            notes.append(note(what, ordinal: flows[slot].ordinal))
+            notes.append(note(what, ordinal: flows.ordinal(slot)))
         }
     }
 
     /// The datagram of a connection carries another one: the connection is a tunnel.
     private mutating func carry(_ datagram: borrowing Datagram, _ slot: UInt32) {
-        let (uid, id) = (flows[slot].uid, flows[slot].id)
-        let state = outers.see(uid, datagram)
+        let view = flows.view(slot)
+        let state = outers.see(view.uid, datagram)
         if state.isNew {
-            let what = Note.What.outerSeen(tunnel: datagram.carries, uid: uid, id: id)
-            notes.append(note(what, ordinal: flows[slot].ordinal))
+            let what = Note.What.outerSeen(tunnel: datagram.carries, uid: view.uid, id: view.id)
+            notes.append(note(what, ordinal: view.ordinal))
         }
         guard analyzes, state.isConfirmed, let kind = datagram.layer.tunnel.analyzer else { return }
-        if flows[slot].analysis == 0 { flows[slot].analysis = analyses.take() }
-        analyses[flows[slot].analysis].tunnel(kind)
+        var place = view.analysis
+        if place <= AnalysisPool.nobody {
+            let isOver = place == AnalysisPool.nobody
+            place = analyses.take()
+            flows.setAnalysis(place, slot)
+            if isOver { analyses[place].stopLooking() }
+        }
+        analyses[place].tunnel(kind)
     }
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Many captures as one run: order, warnings, filters, pipes.
+
 import Capture
 import Foundation
 import Testing

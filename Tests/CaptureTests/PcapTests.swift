@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Classic captures: both byte orders, both clocks, damage.
+
 import Capture
 import Testing
 

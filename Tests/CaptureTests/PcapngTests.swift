@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Captures of blocks: interfaces, clocks, options, damage.
+
 import Testing
 
 @testable import Capture

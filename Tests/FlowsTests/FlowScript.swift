@@ -98,8 +98,7 @@ struct FlowScript: ~Copyable {
         layer.capturedLength = UInt32(bytes.count - cut)
         layer.totalLength = UInt32(bytes.count + 20)
         packet += 1
-        table.advance(to: now)
-        carryOut([])
+        advance()
         let captured = Array(bytes.dropLast(cut))
         table.process(layer, bytes: captured.octets, now: now, ordinal: packet * 8, outer: outer)
         carryOut(captured)
@@ -108,12 +107,16 @@ struct FlowScript: ~Copyable {
     /// Lets time go by without a packet.
     mutating func wait(_ seconds: Double) {
         now = now.adding(Int64(seconds * 1e9))
-        table.advance(to: now)
+        advance()
+    }
+
+    private mutating func advance() {
+        while table.advance(to: now) { carryOut([]) }
         carryOut([])
     }
 
     mutating func finish() {
-        table.endAll()
+        while table.endAll() { carryOut([]) }
         carryOut([])
     }
 

@@ -211,7 +211,7 @@ import Wire
         let kept = bench.rows[0].list("answers")?.count ?? 0
         #expect(kept > 1_000 && kept < count)
         #expect(bench.context.requests == [.limitReached])
-        #expect(bench.batch.bytes.count < 2 * DNS.recordBytesMax)
+        #expect(bench.batch.byteCount < 2 * DNS.recordBytesMax)
         // So much memory is not kept for the next message.
         #expect(bench.context.idleTransactions.isEmpty)
     }

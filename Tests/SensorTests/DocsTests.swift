@@ -18,7 +18,8 @@ import Testing
 
             # Logs
 
-            Every log that Weir writes, to files (`--logs`) and to the store (`--store`). `weir schema LOG` shows the same.
+            Every log that Weir writes, to files (`--logs`) and to the store (`--store`); `weir schema LOG`
+            shows the same.
 
             | log | columns | what a row is |
             |---|---|---|

@@ -112,6 +112,14 @@ enum Make {
             17, two(sourcePort) + two(targetPort) + two(8 + payload.count) + [0, 0] + payload, from: source, to: target)
     }
 
+    /// A UDP datagram over IPv6.
+    static func udp6(_ sourcePort: Int, _ targetPort: Int, _ payload: [UInt8]) -> [UInt8] {
+        var datagram = ipv6(17, two(sourcePort) + two(targetPort) + two(8 + payload.count) + [0, 0] + payload)
+        let pseudo = Array(datagram[8..<40]) + [0, 0] + two(8 + payload.count) + [0, 17]
+        datagram.replaceSubrange(46..<48, with: sum(pseudo + datagram[40...]))
+        return datagram
+    }
+
     static let syn: UInt8 = 2
     static let ack: UInt8 = 16
     static let push: UInt8 = 24

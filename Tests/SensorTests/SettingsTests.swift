@@ -2,7 +2,9 @@
 //
 // The configuration: YAML, single keys, and what is refused and how.
 
+import Flows
 import Foundation
+import Protocols
 import Records
 import Testing
 
@@ -40,8 +42,10 @@ import Testing
             "capture.filter": "tcp", "capture.snaplen": "100", "capture.buffer_mb": "7", "capture.promiscuous": "off",
             "flows.max": "17", "flows.tcp_inactivity": "1m", "flows.short_inactivity": "2",
             "flows.patient_inactivity": "3h", "flows.open_interval": "1d", "flows.reassembly_mb": "9",
-            "flows.local_networks": "203.0.113.0/24", "dns.pending_max": "3", "dns.questions_max": "4",
-            "http.pending_max": "5", "http.line_bytes_max": "512", "logs.community_id": "false",
+            "flows.local_networks": "203.0.113.0/24", "dns.all_sections": "true",
+            "dns.pending_max": "3", "dns.questions_max": "4",
+            "http.pending_max": "5", "http.line_bytes_max": "512", "dhcp.transactions_max": "5",
+            "logs.community_id": "false",
             "stats.interval": "6", "store.flush_interval": "8",
         ]
         for key in Settings.keys {

@@ -54,9 +54,9 @@ func filesBelow(_ folder: String) throws -> [String: Data] {
     var files: [String: Data] = [:]
     let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
     for name in names {
-        var isFolder: ObjCBool = false
         let path = "\(folder)/\(name)"
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else { continue }
+        let kind = try FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
+        guard kind == .typeRegular else { continue }
         files[name] = try Data(contentsOf: URL(filePath: path))
     }
     return files

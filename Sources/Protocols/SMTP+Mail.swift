@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Mails inside SMTP: their headers, their parts, addresses in them (RFC 5322).
+//
+// Reads   entities, headers and contents, as MIME.swift finds them.
+// Writes  columns of the row of the session.
+// Leaves  contents.
+
+import Records
+import Wire
+
+/// The mails of one session, one after the other.
+final class SMTPMail: MIMEMessage {
+    /// Addresses of one kind that a row keeps (`SMTP::max_rcptto_addresses` and its like).
+    static let addressesMax = 1000
+    /// Hosts of a row (`SMTP::max_path_length`).
+    static let pathMax = 1000
+
+    unowned var session: SMTP?
+
+    override func began(_ context: inout AnalyzerContext) { session?.entityCount &+= 1 }
+
+    override func header(_ name: RawSpan, _ value: RawSpan, _ level: Int, _ context: inout AnalyzerContext) {
+        guard let session, session.hasRecord, session.entityCount <= 1 else { return }
+        session.column(name, value, &context)
+    }
+
+    override func content(_ bytes: RawSpan, isFirst: Bool, _ context: inout AnalyzerContext) {
+        guard isFirst, let session else { return }
+        let side: Direction = session.isTurned ? .responder : .originator
+        let file = UID.make(fileOf: context.uid, direction: side, ordinal: session.fileCount)
+        session.fileCount &+= 1
+        guard session.record.files.count < SMTPMail.addressesMax else { return }
+        session.record.files.append(file.value)
+    }
+}
+
+extension SMTP {
+    func beginMail(_ state: State, _ context: inout AnalyzerContext) {
+        if mail.isOpen {
+            context.weird(.smtp_nested_mail_transaction, source: "SMTP")
+            mail.end(&context)
+        }
+        self.state = state
+        mail.begin(&context)
+    }
+
+    func endMail(_ context: inout AnalyzerContext) {
+        if hasChunks {
+            if chunkLeft > 0 { context.weird(.smtp_bdat_remaining_at_end_data, source: "SMTP") }
+            deliverChunkLine(endsLine: false, &context)
+            endChunks()
+        }
+        guard mail.isOpen else { return context.weird(.smtp_unmatched_end_of_data, source: "SMTP") }
+        mail.end(&context)
+    }
+
+    func startTLS(_ context: inout AnalyzerContext) {
+        beginRecord(&context)
+        state = .tls
+        beginTLS(&context)
+        record.isTLS = true
+        hasActivity = true
+    }
+
+    // MARK: headers
+
+    /// A header of the mail itself.
+    func column(_ name: RawSpan, _ value: RawSpan, _ context: inout AnalyzerContext) {
+        switch SMTPHeaderName(name) {
+        case .messageID: record.messageID = record.text.add(value)
+        case .received: received(value, &context)
+        case .inReplyTo: record.inReplyTo = record.text.add(value)
+        case .subject: record.subject = record.text.add(value)
+        case .from: record.from = record.text.add(value)
+        case .replyTo: record.replyTo = record.text.add(value)
+        case .date: record.date = record.text.add(value)
+        case .userAgent: record.userAgent = record.text.add(value)
+        case .to:
+            record.hasTo = true
+            record.to = addresses(value, adding: record.to, .smtp_too_many_to_addresses, &context)
+        case .copies:
+            record.hasCopies = true
+            record.copies = addresses(value, adding: record.copies, .smtp_too_many_cc_addresses, &context)
+        case .originatingAddress:
+            if let found = SMTPAddresses.nextHost(value, from: 0) { record.originatingAddress = found.address }
+        case nil: break
+        }
+    }
+
+    private func received(_ value: RawSpan, _ context: inout AnalyzerContext) {
+        record.secondReceived = record.firstReceived
+        record.firstReceived = record.text.add(value)
+        var host: Address?
+        var count = 0
+        var at = 0
+        // The second address is that of who handed the mail over; the first may be what it called itself.
+        while count < 2, let found = SMTPAddresses.nextHost(value, from: at) {
+            at = found.range.upperBound
+            guard SMTPAddresses.isWrapped(value, found.range) else { continue }
+            host = found.address
+            count &+= 1
+        }
+        guard let host, record.path.last != host else { return }
+        guard record.path.count < SMTPMail.pathMax else {
+            return context.weird(.smtp_max_path_length_exceeded, source: "SMTP")
+        }
+        record.path.append(host)
+    }
+
+    /// Addresses of a header with their names, parted by commas outside of a leading quoted name.
+    private func addresses(
+        _ value: RawSpan, adding to: [Text], _ weird: Weird, _ context: inout AnalyzerContext
+    ) -> [Text] {
+        var list = to
+        var at = 0
+        while at < value.byteCount {
+            if value.octet(at) == 0x2C {
+                at &+= 1
+                continue
+            }
+            var end = at
+            if value.octet(at) == 0x22, let quote = value.firstIndex(of: 0x22, from: at &+ 1),
+                quote &+ 1 < value.byteCount, value.octet(quote &+ 1) != 0x2C
+            {
+                end = quote &+ 1
+            }
+            while end < value.byteCount, value.octet(end) != 0x2C { end &+= 1 }
+            let start = TextProbe.skipBlanks(value.extracting(0..<end), at)
+            var stop = end
+            while stop > start, HTTPOctets.isSpace(value.octet(stop &- 1)) { stop &-= 1 }
+            at = end
+            guard value.extracting(start..<stop).firstIndex(of: 0x40) != nil else { continue }
+            let address = record.text.add(value.extracting(start..<stop))
+            if list.contains(where: { record.text[$0] == record.text[address] }) { continue }
+            guard list.count < SMTPMail.addressesMax else {
+                context.weird(weird, source: "SMTP")
+                break
+            }
+            list.append(address)
+        }
+        return list
+    }
+}
+
+/// Headers that are columns.
+enum SMTPHeaderName {
+    case messageID, received, inReplyTo, subject, from, replyTo, date, to, copies, originatingAddress, userAgent
+
+    init?(_ name: RawSpan) {
+        for (text, header) in SMTPHeaderName.table where name.isText(text) {
+            self = header
+            return
+        }
+        return nil
+    }
+
+    private static let table: [(StaticString, SMTPHeaderName)] = [
+        ("message-id", .messageID), ("received", .received), ("in-reply-to", .inReplyTo), ("subject", .subject),
+        ("from", .from), ("reply-to", .replyTo), ("date", .date), ("to", .to), ("cc", .copies),
+        ("x-originating-ip", .originatingAddress), ("x-mailer", .userAgent), ("user-agent", .userAgent),
+        ("x-user-agent", .userAgent),
+    ]
+}
+
+/// Addresses of mail and of hosts inside of text.
+enum SMTPAddresses {
+    /// Octets that stand around an address, never in it.
+    static func isMark(_ octet: UInt8) -> Bool {
+        octet == 0x3C || octet == 0x3E || octet == 0x2C || octet == 0x3A || octet == 0x3B || HTTPOctets.isBlank(octet)
+    }
+
+    /// The next `local@domain` at or after `from`, and where to look for the one after it.
+    static func next(_ text: RawSpan, from: Int) -> (range: Range<Int>, end: Int)? {
+        var search = from
+        while let sign = text.firstIndex(of: 0x40, from: search) {
+            search = sign &+ 1
+            var start = sign
+            while start > from, isLocal(text.octet(start &- 1)) { start &-= 1 }
+            guard start < sign, start == from || text.octet(start &- 1) != 0x40 else { continue }
+            var end = sign &+ 1
+            while end < text.byteCount, isDomain(text.octet(end)) { end &+= 1 }
+            guard end > sign &+ 1 else { continue }
+            return (start..<end, min(text.byteCount, end &+ 1))
+        }
+        return nil
+    }
+
+    private static func isLocal(_ octet: UInt8) -> Bool {
+        octet != 0x3C && octet != 0x2C && octet != 0x3A && octet != 0x40 && !HTTPOctets.isBlank(octet)
+    }
+
+    private static func isDomain(_ octet: UInt8) -> Bool {
+        octet != 0x3E && octet != 0x2C && octet != 0x3B && !HTTPOctets.isBlank(octet)
+    }
+
+    /// Whether the argument of BDAT says that the chunk is the last.
+    static func endsInLast(_ argument: RawSpan) -> Bool {
+        argument.byteCount >= 5 && argument.begins(with: " LAST", at: argument.byteCount &- 5)
+    }
+
+    // MARK: hosts
+
+    /// The next IPv4 or IPv6 address at or after `from`.
+    static func nextHost(_ text: RawSpan, from: Int) -> (address: Address, range: Range<Int>)? {
+        var at = from
+        while at < text.byteCount {
+            let octet = text.octet(at)
+            if octet == 0x3A || HTTPOctets.hexadecimal(octet) != nil {
+                if let found = host(text, at) { return found }
+            }
+            at &+= 1
+        }
+        return nil
+    }
+
+    /// The longest address that begins at an offset.
+    private static func host(_ text: RawSpan, _ start: Int) -> (address: Address, range: Range<Int>)? {
+        var end = start
+        var colons = 0
+        // An IPv6 address has at most 45 characters.
+        while end < text.byteCount, end &- start < 45 {
+            let octet = text.octet(end)
+            if octet == 0x3A { colons &+= 1 } else if octet != 0x2E, HTTPOctets.hexadecimal(octet) == nil { break }
+            end &+= 1
+        }
+        guard end &- start >= 2 else { return nil }
+        if colons < 2 { return dotted(text, start) }
+        while end &- start >= 2 {
+            var octets: [UInt8] = []
+            text.extracting(start..<end).append(to: &octets)
+            if let address = Address(String(decoding: octets, as: UTF8.self)) { return (address, start..<end) }
+            end &-= 1
+        }
+        return nil
+    }
+
+    private static func dotted(_ text: RawSpan, _ start: Int) -> (address: Address, range: Range<Int>)? {
+        var value: UInt32 = 0
+        var at = start
+        for index in 0..<4 {
+            if index > 0 {
+                guard at < text.byteCount, text.octet(at) == 0x2E else { return nil }
+                at &+= 1
+            }
+            let first = at
+            var number: UInt32 = 0
+            while at < text.byteCount, at &- first < 3, HTTPOctets.isDigit(text.octet(at)) {
+                let longer = number &* 10 &+ UInt32(text.octet(at) &- 0x30)
+                guard longer <= 255 else { break }
+                number = longer
+                at &+= 1
+            }
+            guard at > first else { return nil }
+            value = value << 8 | number
+        }
+        return (Address(v4: value), start..<at)
+    }
+
+    /// Whether brackets of one kind, or blanks, stand on both sides.
+    static func isWrapped(_ text: RawSpan, _ range: Range<Int>) -> Bool {
+        guard range.lowerBound > 0, range.upperBound < text.byteCount else { return false }
+        return switch (text.octet(range.lowerBound &- 1), text.octet(range.upperBound)) {
+        case (0x5B, 0x5D), (0x28, 0x29), (0x7B, 0x7D), (0x20, 0x20): true
+        default: false
+        }
+    }
+}

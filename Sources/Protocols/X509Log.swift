@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Certificates as the logs have them: the row, and what a worker remembers of
+// those that it has read.
+//
+// Reads   the DER of a certificate that a protocol carried.
+// Writes  one `X509Record` for each certificate and role within a day, path "x509".
+// Leaves  reading DER (Files), the same certificate seen by another worker (the collector).
+
+package import Files
+package import Records
+import Wire
+
+/// A certificate that was sent.
+package struct X509Record: LogRecord {
+    package var ts = Timestamp.zero
+    package var certificate: X509Certificate?
+    package var isHost = false
+    package var isClient = false
+
+    package init() {}
+
+    package static let log = LogID.x509
+    package static let summary: StaticString = "One certificate and role, once a day."
+
+    package func write(to row: inout RowBatch) {
+        let from = certificate
+        let text = from?.text ?? TextBuffer()
+        row.time("ts", ts, "When the certificate began.")
+        row.text("fingerprint", from?.fingerprint ?? .absent, in: text, "SHA-256 of the certificate.", isKey: true)
+        row.count("certificate.version", from?.version, "Version, 1 to 3.")
+        row.text("certificate.serial", from?.serial ?? .absent, in: text, "Serial number, hexadecimal.", isKey: true)
+        row.text("certificate.subject", from?.subject ?? .absent, in: text, "Whom it certifies.")
+        row.text("certificate.issuer", from?.issuer ?? .absent, in: text, "Who certifies.")
+        row.time("certificate.not_valid_before", from?.notBefore, "When it begins to be valid.")
+        row.time("certificate.not_valid_after", from?.notAfter, "When it ends to be valid.")
+        row.text("certificate.key_alg", from?.keyAlgorithm ?? .absent, in: text, "Algorithm of the key.")
+        row.text("certificate.sig_alg", from?.signatureAlgorithm ?? .absent, in: text, "Algorithm of the signature.")
+        row.text("certificate.key_type", from?.keyType ?? .absent, in: text, "Kind of the key, such as rsa.")
+        row.count("certificate.key_length", from?.keyBits, "Bits of the key.")
+        row.text("certificate.exponent", from?.exponent ?? .absent, in: text, "Exponent of an RSA key.")
+        row.text("certificate.curve", from?.curve ?? .absent, in: text, "Curve of an elliptic key.")
+        row.textVector("san.dns", from?.hostNames, in: text, "Host names that it is for.")
+        row.textVector("san.uri", from?.uris, in: text, "URIs that it is for.")
+        row.textVector("san.email", from?.mailboxes, in: text, "Mail addresses that it is for.")
+        row.addressVector("san.ip", from?.addresses, "Addresses that it is for.")
+        row.boolean("basic_constraints.ca", from?.isAuthority, "Whether it may certify others.")
+        row.count("basic_constraints.path_len", from?.pathLength, "How many others may stand below it.")
+        row.boolean("host_cert", isHost, "The first of a chain.")
+        row.boolean("client_cert", isClient, "Sent by the client.")
+    }
+}
+
+/// The certificates that a worker has read. Two generations: when the young one is
+/// full it becomes the old one, so that what is in use stays and memory is bounded.
+struct CertificateCache {
+    /// Certificates of one generation.
+    static let countMax = 4096
+    /// Nanoseconds in which a certificate and role are logged once (`X509::relog_known_certificates_after`).
+    static let silence: Int64 = 86_400 * second
+
+    /// A certificate, nil where it could not be read, and when it was logged in each role.
+    struct Entry {
+        var certificate: X509Certificate?
+        var logged: [4 of Timestamp?] = [nil, nil, nil, nil]
+    }
+
+    private var young: [X509Fingerprint: Entry] = [:]
+    private var old: [X509Fingerprint: Entry] = [:]
+    private var scratch: [UInt8] = []
+
+    /// The certificate with its fingerprint; nil where it cannot be read. Allocates for a new one only.
+    mutating func read(_ der: RawSpan) -> (fingerprint: X509Fingerprint, certificate: X509Certificate?) {
+        scratch.removeAll(keepingCapacity: true)
+        der.append(to: &scratch)
+        let fingerprint = X509Fingerprint(scratch)
+        if let entry = young[fingerprint] { return (fingerprint, entry.certificate) }
+        let entry = old[fingerprint] ?? Entry(certificate: X509Certificate(parsing: der, fingerprint: fingerprint))
+        if young.count >= CertificateCache.countMax {
+            swap(&young, &old)
+            young.removeAll(keepingCapacity: true)
+        }
+        young[fingerprint] = entry
+        return (fingerprint, entry.certificate)
+    }
+
+    /// Whether the certificate is to be logged in this role now.
+    mutating func admits(_ fingerprint: X509Fingerprint, isHost: Bool, isClient: Bool, at now: Timestamp) -> Bool {
+        let role = (isHost ? 1 : 0) | (isClient ? 2 : 0)
+        guard let entry = young[fingerprint] else { return true }
+        if let last = entry.logged[role], now.since(last) < CertificateCache.silence { return false }
+        young[fingerprint]?.logged[role] = now
+        return true
+    }
+}

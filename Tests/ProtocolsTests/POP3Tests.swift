@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// POP3 and IMAP: what confirms them, what refuses them, and where TLS begins.
+
+import Testing
+import Wire
+
+@testable import Protocols
+@testable import Records
+
+/// Lines of both sides in order: `C ` from the client, `S ` from the server.
+private func play(_ text: String, _ bench: TextBench, pieces: Int = .max) {
+    for line in text.split(separator: "\n") {
+        let octets = wire(String(line.dropFirst(2)) + "\n")
+        bench.send(octets, from: line.first == "C" ? .originator : .responder, pieces: pieces)
+    }
+}
+
+private func isConfirmed(_ analyzer: Analyzer, _ text: String, pieces: Int = .max) -> Bool {
+    let bench = TextBench(analyzer, HTTPRecord.makeSchema(), port: 110)
+    play(text, bench, pieces: pieces)
+    bench.end(.originator)
+    bench.end(.responder)
+    #expect(bench.finished().isEmpty)
+    return analyzer.isConfirmed && !analyzer.isDetached
+}
+
+private let mailbox = """
+    S +OK hello
+    C CAPA
+    S +OK list
+    S USER
+    S .
+    C USER jo
+    S +OK
+    C PASS x
+    S +OK
+    C RETR 1
+    S +OK
+    S not a reply
+    S ..
+    S .
+    C QUIT
+    S +OK
+    """
+
+@Suite("POP3") struct POP3Tests {
+    @Test func `a good reply to a first command confirms`() {
+        #expect(isConfirmed(POP3(), mailbox))
+        #expect(isConfirmed(POP3(), "S +OK hello\nC USER jo\nS +OK\n"))
+        #expect(!isConfirmed(POP3(), "S +OK hello\nC USER jo\nS -ERR\n"))
+        #expect(!isConfirmed(POP3(), "S +OK hello\nC PASS jo\nS +OK\n"))
+    }
+
+    @Test func `a login may have lines that are no replies`() {
+        #expect(isConfirmed(POP3(), "S +OK hello\nC USER jo\nS +OK\nC AUTH PLAIN\nS + \nC AGpvAHg=\nS +OK\n"))
+    }
+
+    @Test func `TLS takes the stream over`() {
+        let analyzer = POP3()
+        #expect(isConfirmed(analyzer, "S +OK hello\nC STLS\nS +OK go\nS no reply\nC no command\n"))
+    }
+
+    @Test func `many unknown commands are another protocol`() {
+        let unknown = (0..<11).map { _ in "C WHAT\nS -ERR\n" }.joined()
+        let analyzer = POP3()
+        #expect(!isConfirmed(analyzer, "S +OK hello\n" + unknown))
+        #expect(analyzer.isDetached)
+    }
+
+    @Test func `commands without replies are bounded`() {
+        let bench = TextBench(POP3(), HTTPRecord.makeSchema(), port: 110)
+        for _ in 0..<100 { bench.ask("NOOP\n") }
+        #expect(bench.weirds == [.pop3_client_too_many_pending_commands])
+    }
+
+    @Test(arguments: ["SSH-2.0-x", "220 mail", "HTTP/1.1 200 OK", ""])
+    func `another protocol is refused`(_ text: String) {
+        let analyzer = POP3()
+        #expect(!isConfirmed(analyzer, "S \(text)\n"))
+        #expect(analyzer.isDetached)
+    }
+
+    @Test(arguments: 1..<20) func `a split at every octet changes nothing`(_ pieces: Int) {
+        #expect(isConfirmed(POP3(), mailbox, pieces: pieces))
+    }
+
+    @Test(arguments: 0..<16) func `every truncation is survived`(_ count: Int) {
+        let text = mailbox.split(separator: "\n").prefix(count).joined(separator: "\n")
+        #expect(isConfirmed(POP3(), text) == (count >= 3))
+    }
+
+    @Test func `probes take greetings and first commands`() {
+        #expect(POP3Probe.responder(Array("+OK".utf8).octets) == .matches)
+        #expect(POP3Probe.responder(Array("+O".utf8).octets) == .needsMore)
+        #expect(POP3Probe.responder(Array("-ERR".utf8).octets) == .never)
+        #expect(POP3Probe.originator(wire("x\n capa\n").octets) == .matches)
+        #expect(POP3Probe.originator(Array("USER jo".utf8).octets) == .matches)
+        #expect(POP3Probe.originator(Array("USERS".utf8).octets) == .needsMore)
+    }
+}
+
+@Suite("IMAP") struct IMAPTests {
+    @Test(arguments: [
+        "S * OK ready\n", "C a1 StartTLS\n", "C a1 capability\n", "C a1 login x y\n", "S * list x\n",
+    ])
+    func `these confirm`(_ text: String) { #expect(isConfirmed(IMAP(), text)) }
+
+    @Test(arguments: ["C a1 LOGIN x y\n", "C a1 CAPABILITY\n", "S * BYE\n", ""])
+    func `these do not`(_ text: String) { #expect(!isConfirmed(IMAP(), text)) }
+
+    @Test func `TLS takes the stream over at the reply with the tag`() {
+        let analyzer = IMAP()
+        #expect(isConfirmed(analyzer, "S * OK x\nC a STARTTLS\nS b OK no\nS a OK go\nS \u{1}\nC \u{2}\n"))
+    }
+
+    @Test(arguments: ["SSH-2.0-x", "\u{1}\u{2}"]) func `another protocol is refused`(_ text: String) {
+        let analyzer = IMAP()
+        #expect(!isConfirmed(analyzer, "S \(text)\n"))
+        #expect(analyzer.isDetached)
+    }
+
+    @Test(arguments: 1..<20) func `a split at every octet changes nothing`(_ pieces: Int) {
+        #expect(isConfirmed(IMAP(), "S * OK ready\nC a1 CAPABILITY\nS * CAPABILITY IMAP4\n", pieces: pieces))
+    }
+
+    @Test func `a line without end is bounded and a gap ends the reading`() {
+        let bench = TextBench(IMAP(), HTTPRecord.makeSchema(), port: 143)
+        bench.send([UInt8](repeating: 0x41, count: 100_000), from: .responder, pieces: 1000)
+        #expect(bench.analyzer.isDetached)
+        let other = TextBench(IMAP(), HTTPRecord.makeSchema(), port: 143)
+        other.lose(5, from: .responder)
+        other.answer("* OK x\n")
+        #expect(!other.analyzer.isConfirmed)
+    }
+}
