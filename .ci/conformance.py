@@ -21,19 +21,17 @@ ROOT = os.path.dirname(HERE)
 
 # One run of the checker: its cases, logs and ignored columns, and the checks that are read from the verdicts.
 # A check is (name, log, what is counted). No row of dns or http has a `service`: ignoring it there changes nothing.
+MORE = [
+    "ssl", "x509", "ssh", "smtp", "ftp", "ntp", "ntp_control", "ntp_private", "dhcp", "syslog", "snmp", "radius",
+    "postgresql", "mysql", "redis", "modbus", "dnp3", "socks", "rfb", "sip", "ldap", "ldap_search", "rdp",
+]
+ZEEK = ["conn", "dns", "http", "tunnel", "weird"] + [log for log in MORE if log != "snmp"]
+LIVE = ["conn", "dns", "http", "ssl", "x509", "ssh", "smtp", "ftp", "ntp", "dhcp", "syslog", "snmp", "redis"]
 RUNS = [
     ("zeek", "conn", "service", [("zeek.conn.ignore-service", "conn", "cases")]),
-    ("zeek", "conn,dns,http,tunnel,weird", "", [
-        ("zeek.conn", "conn", "cases"),
-        ("zeek.dns", "dns", "cases"),
-        ("zeek.http", "http", "cases"),
-        ("zeek.tunnel", "tunnel", "cases"),
-        ("zeek.weird", "weird", "cases"),
-    ]),
-    ("live", "conn,dns,http", "service", [
-        ("live.conn.ignore-service", "conn", "rows"),
-        ("live.dns", "dns", "rows"),
-        ("live.http", "http", "rows"),
+    ("zeek", ",".join(ZEEK), "", [(f"zeek.{log}", log, "cases") for log in ZEEK]),
+    ("live", ",".join(LIVE), "service", [
+        ("live.conn.ignore-service" if log == "conn" else f"live.{log}", log, "rows") for log in LIVE
     ]),
 ]
 # Seconds for one run of the checker; it gives each replay a minute itself.

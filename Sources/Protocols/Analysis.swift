@@ -29,6 +29,8 @@ package final class Analysis {
     // Probing: what is not yet decided, and what was delivered so far. Octets
     // are kept only while a probe is undecided.
     private var probes = OpenProbes()
+    /// Analyzers that the delivery at work starts; kept for its memory.
+    private var started: [Analyzer] = []
     private var probedBytes = 0
     private var probedDeliveries = 0
     private var deliveries: [Delivery] = []
@@ -159,39 +161,38 @@ package final class Analysis {
 
     private func probeStream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let side = Int(direction.rawValue)
-        var started: [Analyzer] = []
         hasKept = true
         if prefixes[side].isEmpty {
-            test(bytes, direction, isStream: true, &started, &context)
+            test(bytes, direction, isStream: true, &context)
             if isProbing { bytes.append(to: &prefixes[side]) }
         } else {
             bytes.append(to: &prefixes[side])
             let joined = prefixes[side]
-            test(joined.octets, direction, isStream: true, &started, &context)
+            test(joined.octets, direction, isStream: true, &context)
         }
-        for analyzer in started {
-            replay(to: analyzer, isStream: true, &context)
-            analyzer.stream(bytes, from: direction, &context)
+        for index in started.indices {
+            replay(to: started[index], isStream: true, &context)
+            started[index].stream(bytes, from: direction, &context)
         }
+        started.removeAll(keepingCapacity: true)
         keep(bytes, from: direction)
     }
 
     private func probeDatagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
-        var started: [Analyzer] = []
-        test(bytes, direction, isStream: false, &started, &context)
-        for analyzer in started {
-            replay(to: analyzer, isStream: false, &context)
-            analyzer.datagram(bytes, wireLength: wireLength, from: direction, &context)
+        test(bytes, direction, isStream: false, &context)
+        for index in started.indices {
+            replay(to: started[index], isStream: false, &context)
+            started[index].datagram(bytes, wireLength: wireLength, from: direction, &context)
         }
+        started.removeAll(keepingCapacity: true)
         keep(bytes, from: direction)
     }
 
     /// Runs the undecided probes of a direction on its octets so far.
     private func test(
-        _ bytes: RawSpan, _ direction: Direction, isStream: Bool, _ started: inout [Analyzer],
-        _ context: inout AnalyzerContext
+        _ bytes: RawSpan, _ direction: Direction, isStream: Bool, _ context: inout AnalyzerContext
     ) {
         // Other probes of an analyzer go on: it may have to be started again.
         var satisfied = probes.test(bytes, from: direction, isStream: isStream)
