@@ -46,6 +46,9 @@ package final class Analysis {
         var count: Int
     }
 
+    /// Transactions begun on the connection, kept here between deliveries by the worker.
+    package var transactionCount: UInt64 = 0
+
     package init() { isNested = false }
 
     /// A stream inside the stream of an analyzer: probes run again, ports are ignored.
@@ -113,6 +116,7 @@ package final class Analysis {
         analyzers.removeAll(keepingCapacity: true)
         services.removeAll(keepingCapacity: true)
         hasBegun = false
+        transactionCount = 0
         endProbing()
     }
 

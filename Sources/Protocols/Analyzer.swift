@@ -88,6 +88,8 @@ package struct AnalyzerContext: ~Copyable {
     package var output: RecordOutput
     /// Requests to the connection; the worker empties it after each call.
     package var requests: [FlowRequest] = []
+    /// What the signatures are shown (Analyzer+Signatures.swift); the worker empties it after each call.
+    package var transactions = TransactionOutput()
     var serviceChanges: [ServiceChange] = []
     /// Anomalies of the connection, for the worker to filter and write; emptied after each call.
     package var weirds: [PendingWeird] = []

@@ -194,25 +194,25 @@ struct Worker: ~Copyable {
         case .stream(let slot, let direction, let offset, let count):
             guard let analysis = enter(slot) else { return }
             analysis.stream(bytes.extracting(offset ..< offset &+ count), from: direction, &context)
-            leave(slot)
+            leave(slot, analysis)
         case .held(let slot, let direction, let block, let offset, let count):
             guard let analysis = enter(slot) else { return }
             let held = flows.held(block)
             analysis.stream(held.octets.extracting(offset ..< offset &+ count), from: direction, &context)
-            leave(slot)
+            leave(slot, analysis)
         case .gap(let slot, let direction, let count):
             guard let analysis = enter(slot) else { return }
             analysis.gap(count, from: direction, &context)
-            leave(slot)
+            leave(slot, analysis)
         case .datagram(let slot, let direction, let offset, let count, let wireLength):
             guard let analysis = enter(slot) else { return }
             analysis.datagram(
                 bytes.extracting(offset ..< offset &+ count), wireLength: wireLength, from: direction, &context)
-            leave(slot)
+            leave(slot, analysis)
         case .endOfStream(let slot, let direction):
             guard flows.analysis(slot) != 0, let analysis = enter(slot) else { return }
             analysis.endOfStream(from: direction, &context)
-            leave(slot)
+            leave(slot, analysis)
         case .weird(let slot, let anomaly, let detail): report(anomaly, detail, slot)
         case .packetWeird(let anomaly):
             notes.append(note(.packetWeird(anomaly, id: datagram.layer.identity, source: "IP", addl: nil), ordinal: 0))
@@ -242,6 +242,7 @@ struct Worker: ~Copyable {
             return nil
         }
         point(at: view)
+        context.transactions.nextTransaction = analysis.transactionCount
         return analysis
     }
 
@@ -256,7 +257,9 @@ struct Worker: ~Copyable {
     }
 
     /// Carries out what the analyzers asked for.
-    private mutating func leave(_ slot: UInt32) {
+    private mutating func leave(_ slot: UInt32, _ analysis: Analysis) {
+        analysis.transactionCount = context.transactions.nextTransaction
+        if !context.transactions.isEmpty { context.transactions.clear() }
         if !context.requests.isEmpty {
             for request in context.requests {
                 flows.apply(request, to: slot)
@@ -279,8 +282,10 @@ struct Worker: ~Copyable {
         let view = flows.view(slot)
         if view.analysis > AnalysisPool.nobody {
             point(at: view)
-            analyses[view.analysis].finish(&context)
-            leave(slot)
+            let analysis = analyses[view.analysis]
+            context.transactions.nextTransaction = analysis.transactionCount
+            analysis.finish(&context)
+            leave(slot, analysis)
         }
         context.output.ordinal = view.ordinal
         if let tunnel = outers.end(view.uid) {
