@@ -39,6 +39,7 @@ private let allowedImports: [String: Set<String>] = [
     "Flows": ["Wire", "Records", "Glibc"],
     "Files": ["Wire", "Records", "CZlib", "Crypto", "Glibc"],
     "Protocols": ["Wire", "Records", "Files", "Glibc"],
+    "Signatures": ["Wire", "Records", "Files", "CVectorscan", "CPCRE2", "Glibc", "Synchronization"],
     "Capture": ["Wire", "CPcap", "CZlib", "Glibc", "Foundation", "Synchronization"],
     "Logs": ["Records", "Glibc", "Foundation"],
     "Store": [
@@ -46,11 +47,11 @@ private let allowedImports: [String: Set<String>] = [
     ],
     "Query": ["Records", "Store", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials"],
     "Sensor": [
-        "Wire", "Records", "Flows", "Files", "Protocols", "Capture", "Logs", "Store", "Yams", "Glibc", "Foundation",
+        "Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", "Yams", "Glibc", "Foundation",
         "FoundationEssentials", "Synchronization",
     ],
     "weir": [
-        "Records", "Flows", "Protocols", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser", "Glibc",
+        "Records", "Flows", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser", "Glibc",
         "Dispatch", "Foundation", "FoundationEssentials", "Synchronization",
     ],
 ]
@@ -63,6 +64,7 @@ private let unsafeFiles: Set<String> = [
     "Sources/Records/RowBatch.swift",
     "Sources/Flows/FlowTable+Slab.swift",
     "Sources/Files/Inflate.swift",
+    "Sources/Signatures/Regex.swift",
     "Sources/Logs/LineBuffer.swift",
     "Sources/Capture/CaptureBytes.swift",
     "Sources/Capture/MappedFile.swift",
