@@ -141,23 +141,7 @@ extension MutableSpan<UInt8> {
 func headerTime(_ time: Timestamp) -> String {
     var (days, clock) = (time.nanoseconds / second).quotientAndRemainder(dividingBy: 86_400)
     if clock < 0 { (days, clock) = (days &- 1, clock &+ 86_400) }
-    let date = civil(days: days)
+    let date = CivilDate(days: days)
     let parts = [date.month, date.day, clock / 3600, clock / 60 % 60, clock % 60]
     return parts.reduce("\(date.year)") { $0 + ($1 < 10 ? "-0\($1)" : "-\($1)") }
-}
-
-/// Year, month and day of a number of days since 1970-01-01 in the Gregorian calendar.
-///
-/// Counts in eras of 400 years (146097 days) that begin on the first of March, so
-/// that the leap day is an era's, a century's and a year's last.
-private func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-    let shifted = days &+ 719_468  // days from 0000-03-01 to 1970-01-01
-    let era = (shifted >= 0 ? shifted : shifted &- 146_096) / 146_097
-    let dayOfEra = shifted &- era &* 146_097
-    let yearOfEra = (dayOfEra &- dayOfEra / 1460 &+ dayOfEra / 36_524 &- dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra &- (365 &* yearOfEra &+ yearOfEra / 4 &- yearOfEra / 100)
-    let marchMonth = (5 &* dayOfYear &+ 2) / 153
-    let day = dayOfYear &- (153 &* marchMonth &+ 2) / 5 &+ 1
-    let month = marchMonth < 10 ? marchMonth &+ 3 : marchMonth &- 9
-    return (yearOfEra &+ era &* 400 &+ (month <= 2 ? 1 : 0), month, day)
 }

@@ -11,9 +11,7 @@ struct LogFile {
     private static let waitingBytesMax = 256 << 10
 
     private let layout: RowLayout
-    private let isJSON: Bool
-    private let json: JSONForm
-    private let tsv: TSVForm
+    private let form: Form
     private let path: String
     private let appending: Bool
     /// Room for lines, made when the file is; the first `waitingCount` octets wait.
@@ -25,11 +23,21 @@ struct LogFile {
     private var closed = Timestamp.zero
     private(set) var rowCount = 0
 
-    init(_ schema: LogSchema, path: String, format: LogFormat, communityID: Bool, appending: Bool) {
+    /// How rows become lines.
+    private enum Form {
+        case json(JSONForm)
+        case tsv(TSVForm)
+        case eve(EVEForm)
+    }
+
+    init(_ schema: LogSchema, path: String, format: LogFormat, communityID: Bool, eve: EVESettings, appending: Bool) {
         layout = RowLayout(schema, communityID: communityID)
-        isJSON = format == .zeekJSON
-        json = JSONForm(layout)
-        tsv = TSVForm(layout)
+        form =
+            switch format {
+            case .zeekJSON: .json(JSONForm(layout))
+            case .zeekTSV: .tsv(TSVForm(layout))
+            case .eve: .eve(EVEForm(layout, eve))
+            }
         self.path = path
         self.appending = appending
     }
@@ -49,12 +57,15 @@ struct LogFile {
 
     /// Appends lines while there is room; gives the first row that had none.
     private mutating func fill(from start: Int, of batch: borrowing RowBatch) -> Int {
-        let row: Int
-        if isJSON {
-            row = LogFile.fill(json, from: start, of: batch, to: &waiting, &waitingCount, scratch: &scratch)
-        } else {
-            row = LogFile.fill(tsv, from: start, of: batch, to: &waiting, &waitingCount, scratch: &scratch)
-        }
+        let row =
+            switch form {
+            case .json(let json):
+                LogFile.fill(json, from: start, of: batch, to: &waiting, &waitingCount, scratch: &scratch)
+            case .tsv(let tsv):
+                LogFile.fill(tsv, from: start, of: batch, to: &waiting, &waitingCount, scratch: &scratch)
+            case .eve(let eve):
+                LogFile.fill(eve, from: start, of: batch, to: &waiting, &waitingCount, scratch: &scratch)
+            }
         for index in start..<row {
             if let time = layout.time(index, of: batch), closed < time { closed = time }
         }
@@ -97,7 +108,7 @@ struct LogFile {
     mutating func finish() throws(LogError) {
         guard let handle else { return removeStale() }
         try flush()
-        if !isJSON { try write(Data(tsv.footer(closed: closed).utf8), to: handle) }
+        if case .tsv(let tsv) = form { try write(Data(tsv.footer(closed: closed).utf8), to: handle) }
         try? handle.close()
         self.handle = nil
     }
@@ -125,6 +136,6 @@ struct LogFile {
         if waiting.isEmpty { waiting = [UInt8](repeating: 0, count: LogFile.waitingBytesMax) }
         let opened = layout.time(0, of: batch) ?? .zero
         closed = opened
-        if !isJSON { try write(Data(tsv.header(opened: opened).utf8), to: file) }
+        if case .tsv(let tsv) = form { try write(Data(tsv.header(opened: opened).utf8), to: file) }
     }
 }

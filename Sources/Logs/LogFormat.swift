@@ -8,7 +8,7 @@ package enum LogFormat: String, Sendable, CaseIterable {
     case zeekJSON = "zeek-json"
     /// Zeek's tab-separated values with header lines, `NAME.log`.
     case zeekTSV = "zeek-tsv"
-    /// Suricata's event format, `eve.json`; not written yet.
+    /// Suricata's event format, one file `eve.json`.
     case eve
 }
 
@@ -25,8 +25,6 @@ package struct LogError: Error, Equatable, CustomStringConvertible {
         case full
         /// The system refused to write.
         case write
-        /// The form is not written by this version.
-        case format
     }
 
     package var code: Code

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Log files in a folder: one `NAME.log` for each log that has a row.
+// Log files in a folder: one `NAME.log` for each log that has a row, or one file of events.
 //
 // Reads   batches of rows, in the order in which they are to stand.
-// Writes  DIR/NAME.log in one of Zeek's two forms.
+// Writes  DIR/NAME.log in one of Zeek's two forms, or DIR/eve.json.
 // Leaves  order and sampling of rows (the collector), rotation of files.
 
 import Foundation
@@ -16,26 +16,26 @@ package import Records
 package final class LogWriter {
     private var files: [LogFile]
     private let directory: String
+    private let isEVE: Bool
 
     /// Prepares for the logs of `schemas`, in the order of `LogID`, and makes the folder.
     ///
     /// - Parameters:
     ///   - communityID: whether logs of connections that do not declare `community_id` get it as last column.
+    ///   - eve: choices of the form eve.
     ///   - appending: whether files that are there are kept and written on; otherwise they are replaced.
-    /// - Throws: `LogError` where the folder cannot be made or the form is not written.
+    /// - Throws: `LogError` where the folder cannot be made.
     package init(
         directory: String, format: LogFormat, schemas: [LogSchema], communityID: Bool = true,
-        appending: Bool = false
+        eve: EVESettings = EVESettings(), appending: Bool = false
     ) throws(LogError) {
-        guard format != .eve else {
-            throw LogError(
-                .format, "the form eve is not written by this version", path: directory,
-                advice: "use zeek-json or zeek-tsv")
-        }
         self.directory = directory
+        isEVE = format == .eve
         files = schemas.map { schema in
-            LogFile(
-                schema, path: "\(directory)/\(schema.path).log", format: format, communityID: communityID,
+            let isEvents = schema.log == .eve
+            return LogFile(
+                schema, path: "\(directory)/\(isEvents ? "eve.json" : "\(schema.path).log")",
+                format: isEvents ? .eve : format == .eve ? .zeekJSON : format, communityID: communityID, eve: eve,
                 appending: appending)
         }
         do {
@@ -49,7 +49,7 @@ package final class LogWriter {
 
     /// Appends all rows of a batch to its log.
     package func append(batch: borrowing RowBatch, schema: LogSchema) throws(LogError) {
-        guard !batch.isEmpty else { return }
+        guard !batch.isEmpty, (schema.log == .eve) == isEVE else { return }
         try files[Int(schema.log.rawValue)].append(batch)
     }
 
@@ -60,7 +60,7 @@ package final class LogWriter {
 
     /// Ends every file that was opened.
     package func finish() throws(LogError) {
-        for index in files.indices { try files[index].finish() }
+        for index in files.indices where (index == Int(LogID.eve.rawValue)) == isEVE { try files[index].finish() }
     }
 
     /// Rows written to a log, for the summary.

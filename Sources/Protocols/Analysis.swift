@@ -120,6 +120,11 @@ package final class Analysis {
         endProbing()
     }
 
+    /// Writes what a transaction's event says of it into an alert.
+    package func writeEVE(_ kind: AnalyzerKind, tx: UInt64, to event: inout EVEBuilder) {
+        for analyzer in analyzers where analyzer.kind == kind { analyzer.writeEVE(tx: tx, to: &event) }
+    }
+
     /// Whether `service` has a name.
     package var hasServices: Bool { !services.isEmpty }
 

@@ -33,6 +33,9 @@ package class Analyzer {
     func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {}
     /// The connection is over: what is half done is written now.
     func finish(_ context: inout AnalyzerContext) {}
+    /// Writes the members that an event of transaction `tx` has, such as `"http":{…}`, for an alert
+    /// about it. Does nothing where the transaction is not known any more.
+    func writeEVE(tx: UInt64, to event: inout EVEBuilder) {}
     /// Back to the state of a new instance; keeps memory.
     func reset() {
         isConfirmed = false
@@ -107,6 +110,13 @@ package struct AnalyzerContext: ~Copyable {
     var inflaters: [Inflater] = []
     /// Certificates that this worker has read.
     var certificates = CertificateCache()
+    /// Whether events of EVE are written; false costs the analyzers this one test.
+    package let wantsEvents: Bool
+    /// The packet at work, as far as events speak of it; set where `wantsEvents`.
+    package var packet = EventPacket()
+    /// The members of the event at work; see `beginEvent`.
+    package var event = EVEBuilder()
+    var eventRecord = EventRecord()
     /// Records of DNS that wait for a message.
     var idleTransactions: [DNSTransaction] = []
     /// Open transactions of DHCP, which span connections.
@@ -118,6 +128,7 @@ package struct AnalyzerContext: ~Copyable {
         self.output = output
         self.settings = settings
         self.selection = selection
+        wantsEvents = settings.wantsEvents
         idle = Array(repeating: [], count: AnalyzerKind.allCases.count)
     }
 
@@ -159,6 +170,8 @@ package struct AnalyzerSettings: Sendable {
     package var httpLineBytesMax = 65_536
     /// Open transactions of DHCP, over all connections (`dhcp.transactions_max`).
     package var dhcpTransactionsMax = 10_000
+    /// Whether events of EVE are written (`--log-format eve`).
+    package var wantsEvents = false
     /// The sensor's name, part of every identity.
     package var sensorName = "weir"
     /// What counts as local, where a column tells local from remote.

@@ -39,6 +39,8 @@
     case x509
     case rdp
     case stats
+    /// Events in Suricata's form: no log or table of its own, the EVE writer alone reads it.
+    case eve
 
     /// The name: file, table and folder of the log.
     package var path: String {

@@ -59,12 +59,17 @@ package enum TextEscaping {
     /// Octets of the character at `index`; 0 where what stands there must be escaped.
     private static func plainLength(_ octets: ArraySlice<UInt8>, at index: Int) -> Int {
         let first = octets[index]
+        if first < 0x80 { return first >= 0x20 && first < 0x7F ? 1 : 0 }
+        return sequenceLength(octets, at: index)
+    }
+
+    /// Octets of the character of several octets at `index`; 0 where none stands there.
+    static func sequenceLength(_ octets: ArraySlice<UInt8>, at index: Int) -> Int {
         // RFC 3629 section 4: the second octet's range shuts out overlong forms and surrogates.
         var low: UInt8 = 0x80
         var high: UInt8 = 0xBF
         let length: Int
-        switch first {
-        case 0x20..<0x7F: return 1
+        switch octets[index] {
         case 0xC2...0xDF: length = 2
         case 0xE0: (length, low) = (3, 0xA0)
         case 0xE1...0xEC, 0xEE, 0xEF: length = 3

@@ -22,7 +22,7 @@ package final class Outputs {
 
     func append(_ batch: borrowing RowBatch, _ schema: LogSchema) throws {
         try logs?.append(batch: batch, schema: schema)
-        try store?.append(batch, schema: schema)
+        if schema.log != .eve { try store?.append(batch, schema: schema) }
     }
 
     /// The packet time has reached `time`. Segments of the hour that is over are ended, so

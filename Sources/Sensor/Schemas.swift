@@ -7,6 +7,9 @@ import Protocols
 package import Records
 
 package enum Schemas {
+    /// The logs that are files and tables: all but the rows of EVE.
+    package static let logs = all.filter { $0.log != .eve }
+
     /// One schema a log; the index is the raw value of its `LogID`.
     package static let all: [LogSchema] = {
         let made: [LogID: LogSchema] = Dictionary(
@@ -35,7 +38,7 @@ package enum Schemas {
                 DNP3Record.makeSchema(),
                 ModbusRecord.makeSchema(),
                 RedisRecord.makeSchema(),
-                MySQLRecord.makeSchema(),
+                MySQLRecord.makeSchema(), EventRecord.makeSchema(),
             ].map { ($0.log, $0) })
         return LogID.allCases.map { log in
             guard let schema = made[log] else { preconditionFailure("the log \(log.path) has no schema") }

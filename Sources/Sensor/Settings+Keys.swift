@@ -3,6 +3,7 @@
 // The keys of the configuration, each with a sentence and its setter.
 
 import Flows
+import Logs
 import Protocols
 import Records
 
@@ -126,6 +127,15 @@ extension Settings {
         SettingKey(name: "logs.community_id", doc: "Add community_id to each log line of a connection.") {
             (settings, value) throws(SettingsError) in
             settings.logsCommunityID = try value.boolean("logs.community_id")
+        },
+        SettingKey(name: "eve.types", doc: "Types of events that EVE has, such as dns, http; `all` for every one.") {
+            (settings, value) throws(SettingsError) in
+            let types = value.strings()
+            settings.eve.types = types == ["all"] ? [] : Set(types)
+        },
+        SettingKey(name: "eve.ether", doc: "Add the hardware addresses to each event of EVE.") {
+            (settings, value) throws(SettingsError) in
+            settings.eve.addsEther = try value.boolean("eve.ether")
         },
         SettingKey(name: "stats.interval", doc: "Seconds between rows of the stats log, live.") {
             (settings, value) throws(SettingsError) in

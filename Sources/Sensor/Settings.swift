@@ -7,6 +7,7 @@
 // Leaves  what the settings do (the modules that use them).
 
 package import Flows
+package import Logs
 package import Protocols
 import Yams
 
@@ -30,6 +31,8 @@ package struct Settings: Sendable {
     package var protocols = AnalyzerSettings()
     /// Adds `community_id` to each log line of a connection.
     package var logsCommunityID = true
+    /// Choices of the form eve.
+    package var eve = EVESettings()
     /// Seconds between stats rows, live.
     package var statsIntervalSeconds = 300
     /// Seconds between flushes of the store, live.

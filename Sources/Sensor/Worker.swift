@@ -159,6 +159,7 @@ struct Worker: ~Copyable {
     private mutating func process(
         _ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64, _ block: WorkBlock
     ) {
+        if context.wantsEvents { context.packet = EventPacket(datagram, packet) }
         let outer = datagram.tunnel == 0 ? 0 : TunnelName.make(tunnel: datagram.tunnel, packet: packet)
         flows.process(datagram.layer, bytes: bytes, now: now, ordinal: order, outer: outer)
         var index = 0
@@ -174,6 +175,7 @@ struct Worker: ~Copyable {
     /// Events of timers and of the end: no packet's bytes are among them.
     private mutating func drainTimers(_ time: Timestamp) {
         now = time
+        if context.wantsEvents { context.packet = EventPacket() }
         let none: [UInt8] = []
         let datagram = Datagram(layer: Layer(), packet: 0, index: 0, worker: 0)
         var index = 0

@@ -80,7 +80,7 @@ struct CaptureCommand: ParsableCommand {
         }
         let interfaces = try LiveInterface.open(liveOptions(settings))
         for warning in interfaces.flatMap(\.warnings) { Console.warn(warning) }
-        let logs = try options.logWriter(settings, appending: true)
+        let logs = try options.logWriter(settings, interface: interface, appending: true)
         var store: StoreWriter?
         if let folder = options.storeFolder {
             store = try options.storeWriter(folder, settings)

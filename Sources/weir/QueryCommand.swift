@@ -45,7 +45,7 @@ struct QueryCommand: ParsableCommand {
         var options = QueryOptions(store: store, statement: statement)
         options.format = form
         options.outputPath = output
-        options.schemas = Schemas.all
+        options.schemas = Schemas.logs
         options.usesPager = !noPager
         do {
             _ = try runQuery(options)

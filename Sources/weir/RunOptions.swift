@@ -5,6 +5,7 @@
 import ArgumentParser
 import Foundation
 import Logs
+import Protocols
 import Records
 import Sensor
 import Store
@@ -71,6 +72,7 @@ struct RunOptions: ParsableArguments {
                     analyzers.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
             }
             if let bpf { settings.filter = bpf }
+            settings.protocols.wantsEvents = logFolder != nil && logFormat == LogFormat.eve.rawValue
             return settings
         } catch let error as SettingsError {
             throw Console.fail(error.description)
@@ -81,21 +83,21 @@ struct RunOptions: ParsableArguments {
     func warnOfWhatComesLater() {
         if !ruleFiles.isEmpty { Console.warn("--rules: signatures are not evaluated by this version") }
         if !variables.isEmpty, ruleFiles.isEmpty { Console.warn("--var: variables matter to signatures only") }
-        if logFolder != nil, logFormat == LogFormat.eve.rawValue {
-            Console.warn("--log-format eve: not written by this version; nothing is logged to \(logFolder ?? "")")
-        }
     }
 
-    /// The log writers, where they are asked for.
-    func logWriter(_ settings: Settings, appending: Bool) throws -> LogWriter? {
+    /// The log writers, where they are asked for; `interface` is the one that is watched, live.
+    func logWriter(_ settings: Settings, interface: String? = nil, appending: Bool) throws -> LogWriter? {
         guard let format = LogFormat(rawValue: logFormat) else {
             let known = LogFormat.allCases.map(\.rawValue).joined(separator: ", ")
             throw Console.fail("--log-format \(logFormat): there is no such form; choose one of \(known)")
         }
-        guard let logFolder, format != .eve else { return nil }
+        guard let logFolder else { return nil }
+        var eve = settings.eve
+        eve.addsCommunityID = settings.logsCommunityID
+        eve.interface = interface
         return try LogWriter(
             directory: logFolder, format: format, schemas: Schemas.all, communityID: settings.logsCommunityID,
-            appending: appending)
+            eve: eve, appending: appending)
     }
 
     func storeWriter(_ folder: String, _ settings: Settings) throws -> StoreWriter {

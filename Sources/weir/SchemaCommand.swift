@@ -25,11 +25,11 @@ struct SchemaCommand: ParsableCommand {
     var format = "text"
 
     func run() throws {
-        var schemas = Schemas.all
+        var schemas = Schemas.logs
         if let log {
             schemas = schemas.filter { $0.path == log }
             guard !schemas.isEmpty else {
-                let known = Schemas.all.map(\.path).joined(separator: ", ")
+                let known = Schemas.logs.map(\.path).joined(separator: ", ")
                 throw Console.fail("there is no log “\(log)”; the logs are \(known)")
             }
         }

@@ -337,12 +337,6 @@ private func cells(_ octets: [UInt8]) throws -> (json: String, tsv: String) {
         try writer.append(batch: batch, schema: schemas[0])
         #expect(throws: LogError(.full, "", path: "", advice: "")) { try writer.finish() }
     }
-
-    @Test func `eve is refused until it is written`() {
-        #expect(throws: LogError(.format, "", path: "", advice: "")) {
-            try LogWriter(directory: "/tmp", format: .eve, schemas: [])
-        }
-    }
 }
 
 @Suite struct SchemaTextTests {

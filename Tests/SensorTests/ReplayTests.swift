@@ -49,7 +49,7 @@ import Testing
         let folder = try TestFolder()
         let summary = try #require(try TestRun().replay([Repository.office], into: folder.path, stores: true))
         let reader = try StoreReader.open(folder.path + "/store")
-        for log in LogID.allCases {
+        for log in Schemas.logs.map(\.log) {
             let stored = try reader.segments(log: log.path).reduce(0) { $0 + $1.rowCount }
             #expect(stored == Int(summary.rows[Int(log.rawValue)]), "\(log.path)")
             let lines = try LogLines("\(folder.path)/logs/\(log.path).log")

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How analyzers write events of EVE.
+//
+// Reads   `wantsEvents`: without `--log-format eve` an analyzer does nothing of this.
+// Writes  rows of `LogID.eve`.
+// Leaves  the fields common to all events (Logs/EVEForm.swift).
+
+package import Records
+
+extension AnalyzerContext {
+    /// Opens an event of a type; its members are written to `event` next, and `endEvent` ends it. Between
+    /// the two no other event may begin, so nothing is to be called that may write one.
+    ///
+    /// - Parameters:
+    ///   - direction: whom the event names as its source.
+    ///   - transaction: the number of the transaction on its connection, from 0.
+    ///   - application: the application protocol, where its name is not the event's.
+    package mutating func beginEvent(
+        _ type: StaticString, from direction: Direction, tx transaction: UInt64? = nil,
+        application: StaticString? = nil
+    ) {
+        eventRecord.type = type
+        eventRecord.isReversed = direction == .responder
+        eventRecord.transaction = transaction
+        eventRecord.appProtocol = application ?? type
+        event.clear()
+    }
+
+    /// Writes the event that was begun last.
+    package mutating func endEvent() {
+        eventRecord.ts = now
+        eventRecord.uid = uid
+        eventRecord.id = id
+        eventRecord.packet = packet
+        eventRecord.icmp = nil
+        swap(&eventRecord.body, &event)
+        output.emit(eventRecord)
+        swap(&eventRecord.body, &event)
+    }
+}
