@@ -25,6 +25,9 @@ import Wire
     /// The data could not be unpacked (or not within `bytesMax`).
     package private(set) var hasFailed = false
 
+    /// At least one octet was unpacked.
+    package var hasUnpacked: Bool { total > 0 }
+
     private let state = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     private var isReady = false
     private var total = 0

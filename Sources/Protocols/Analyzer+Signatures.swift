@@ -21,6 +21,11 @@ extension AnalyzerContext {
     /// number is also EVE's `tx_id`.
     mutating func beginTransaction(_ proto: AppProtocol) -> UInt64 { transactions.begin(proto) }
 
+    /// The same for a reader that numbers its transactions itself.
+    mutating func showTransaction(_ proto: AppProtocol, _ transaction: UInt64, from direction: Direction) {
+        transactions.begin(proto, transaction)
+    }
+
     /// Files that follow in this direction belong to this transaction.
     mutating func enterTransaction(_ transaction: UInt64, from direction: Direction) {
         if direction == .originator {

@@ -168,6 +168,8 @@ package struct AnalyzerSettings: Sendable {
     package var httpPendingMax = 100
     /// Octets of one header line that are kept.
     package var httpLineBytesMax = 65_536
+    /// Content codings of one HTTP body that are undone for signatures (`http.decompress_layers`).
+    package var httpDecompressLayersMax = 2
     /// Open transactions of DHCP, over all connections (`dhcp.transactions_max`).
     package var dhcpTransactionsMax = 10_000
     /// Whether events of EVE are written (`--log-format eve`).

@@ -105,7 +105,7 @@ extension HTTP {
     static let rangeFilesMax = 64
     /// A body up to the end of the connection.
     static let endless: Int64 = 0x7FFF_FFFF
-    private static let lineEndOctets: [UInt8] = [0x0D, 0x0A]
+    static let lineEndOctets: [UInt8] = [0x0D, 0x0A]
 
     // MARK: entities
 

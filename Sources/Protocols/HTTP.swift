@@ -257,12 +257,18 @@ final class HTTP: Analyzer {
     /// The streams inside the tunnel, once there is one.
     var inner: Analysis?
     private var hasReportedReturn = false
+    /// What signatures see; made when a rule first wants it.
+    private var view: HTTPView?
     /// Octets of the span at work behind what is being handled.
     var spanLeft = 0
 
     init() { super.init(kind: .http) }
 
     override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        if context.wantsTransactions, !isTunnel {
+            if view == nil { view = HTTPView() }
+            view?.stream(bytes, from: direction, &context)
+        }
         guard !context.isPartial, bytes.byteCount > 0 else { return }
         if isTunnel { return tunnel(bytes, from: direction, &context) }
         let side = direction == .originator ? originator : responder
@@ -284,6 +290,7 @@ final class HTTP: Analyzer {
     }
 
     override func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
+        view?.gap(count, from: direction, &context)
         guard !context.isPartial, count > 0 else { return }
         if isTunnel { inner?.gap(count, from: direction, &context) }
         if isTunnel || isUpgraded { return }
@@ -297,6 +304,7 @@ final class HTTP: Analyzer {
     }
 
     override func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
+        view?.endOfStream(from: direction, &context)
         if isTunnel { inner?.endOfStream(from: direction, &context) }
         if context.isPartial || isTunnel || isUpgraded { return }
         let side = direction == .originator ? originator : responder
@@ -309,6 +317,7 @@ final class HTTP: Analyzer {
     }
 
     override func finish(_ context: inout AnalyzerContext) {
+        view?.finish(&context)
         requestMade(isInterrupted: true, &context)
         replyMade(isInterrupted: true, &context)
         flush(&context)
@@ -329,6 +338,7 @@ final class HTTP: Analyzer {
         (hasUpgradeConnection, hasUpgradeProtocol, isUpgraded, isTunnel) = (false, false, false, false)
         inner = nil
         hasReportedReturn = false
+        view?.reset()
     }
 
     /// The one place where a tunnel begins: CONNECT was answered by 200, and the

@@ -77,12 +77,16 @@ package struct TransactionOutput: Sendable {
     package mutating func begin(_ proto: AppProtocol) -> UInt64 {
         let transaction = nextTransaction
         nextTransaction &+= 1
-        current = (transaction, transaction)
-        if wantsTransactions {
-            let number = UInt64(proto.rawValue)
-            add(Exposure(transaction: transaction, number: number, kind: .begin, direction: .originator))
-        }
+        begin(proto, transaction)
         return transaction
+    }
+
+    /// Shows a transaction that its reader has numbered itself.
+    package mutating func begin(_ proto: AppProtocol, _ transaction: UInt64) {
+        current = (transaction, transaction)
+        guard wantsTransactions else { return }
+        let number = UInt64(proto.rawValue)
+        add(Exposure(transaction: transaction, number: number, kind: .begin, direction: .originator))
     }
 
     package mutating func expose(
