@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
+/// Set by Scripts/fuzz: our own modules are then built with libFuzzer's coverage, optimised, and linked to it.
+let isFuzzing = Context.environment["WEIR_FUZZ"] != nil
+
 /// One list for every target: strict, and unsafe code is an error unless it is marked.
-let settings: [SwiftSetting] = [
+let settings: [SwiftSetting] = (isFuzzing ? [.unsafeFlags(["-O", "-sanitize=fuzzer", "-parse-as-library"])] : []) + [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -73,6 +76,19 @@ let package = Package(
         tests(
             "SensorTests",
             ["Sensor", "Capture", "Flows", "Wire", "Records", "Protocols", "Store", "Query", "Logs", "weir"]),
+        tests("FuzzTests", ["Fuzzing"]),
         tests("TidyTests", []),
+        .target(
+            name: "Fuzzing", dependencies: ["Capture", "Files", "Logs", "Protocols", "Records", "Sensor", "Wire"],
+            path: "Tests/Fuzzing", swiftSettings: settings),
     ]
 )
+
+if isFuzzing {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/CFuzzer"),
+        .executableTarget(
+            name: "FuzzMain", dependencies: ["CFuzzer", "Fuzzing"], path: "Tests/FuzzMain", swiftSettings: settings,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]),
+    ]
+}

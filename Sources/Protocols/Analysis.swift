@@ -149,6 +149,12 @@ package final class Analysis {
 
     // MARK: choice
 
+    /// Begins with one analyzer that is known to be the right one: no port and no probe adds another.
+    package func begin(with kind: AnalyzerKind, _ context: inout AnalyzerContext) {
+        hasBegun = true
+        attach(kind, &context)
+    }
+
     /// Attaches what the responder port asks for and sets the probes.
     private func begin(_ context: inout AnalyzerContext) {
         hasBegun = true

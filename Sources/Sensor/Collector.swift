@@ -24,7 +24,8 @@ struct Collector: ~Copyable {
     private var references: [Reference] = []
     private var notes: [Note] = []
     private var weird = WeirdRecord()
-    private let weirdsByName: [[UInt8]: Weird]
+    private static let weirdsByName: [[UInt8]: Weird] = Dictionary(
+        uniqueKeysWithValues: Weird.allCases.map { (Array("\($0)".utf8), $0) })
     private(set) var rowCounts = [UInt64](repeating: 0, count: LogID.allCases.count)
     private(set) var weirdCounts: [Weird: UInt64] = [:]
 
@@ -39,8 +40,6 @@ struct Collector: ~Copyable {
         self.outputs = outputs
         self.logsTunnels = logsTunnels
         ledger = TunnelLedger(sensorName: sensorName)
-        weirdsByName = Dictionary(
-            uniqueKeysWithValues: Weird.allCases.map { (Array("\($0)".utf8), $0) })
     }
 
     var suppressedWeirds: UInt64 { sampler.suppressed }
@@ -215,7 +214,7 @@ struct Collector: ~Copyable {
     private mutating func admits(_ batch: borrowing RowBatch, _ row: Int, _ schema: LogSchema) -> Bool {
         guard let name = schema.index(of: "name") else { return true }
         let octets = Array(batch.bytes[batch.textRange(row, schema.columns[name])])
-        guard let anomaly = weirdsByName[octets] else { return true }
+        guard let anomaly = Collector.weirdsByName[octets] else { return true }
         weirdCounts[anomaly, default: 0] &+= 1
         var id: ConnectionID?
         if batch.isSet(row, 2) {

@@ -22,7 +22,7 @@ struct Ingress: ~Copyable {
     private(set) var networkTime = Timestamp.zero
     private(set) var packetNumber: UInt64 = 0
     private(set) var counters = SensorCounters()
-    private let weirds: [Weird?] = {
+    private static let weirds: [Weird?] = {
         let byName = Dictionary(uniqueKeysWithValues: Weird.allCases.map { ("\($0)", $0) })
         return Anomaly.allCases.map { byName["\($0)"] }
     }()
@@ -175,7 +175,7 @@ struct Ingress: ~Copyable {
     /// Turns what the decoder found into notes for the anomaly log.
     private mutating func report(_ time: Timestamp, into block: WorkBlock) {
         for finding in layers.findings {
-            guard let weird = weirds[Int(finding.anomaly.rawValue)] else { continue }
+            guard let weird = Ingress.weirds[Int(finding.anomaly.rawValue)] else { continue }
             var id: ConnectionID?
             if finding.hasAddresses {
                 id = ConnectionID(
