@@ -15,15 +15,87 @@ import Wire
 /// An instance is reused for another connection after `reset`; a stream inside a
 /// stream (HTTP CONNECT) is a nested instance, whose probes ignore ports.
 package final class Analysis {
+    /// All in one value: a look into a class is checked each time, and a delivery looks once.
+    private var state: AnalysisState
+    /// Transactions begun on the connection, kept here between deliveries by the worker.
+    package var transactionCount: UInt64 = 0
+
+    package init() { state = AnalysisState(isNested: false) }
+
+    /// A stream inside the stream of an analyzer: probes run again, ports are ignored.
+    init(nested: Void) { state = AnalysisState(isNested: true) }
+
+    /// Whether octets still matter to anybody here.
+    package var wantsBytes: Bool { state.wantsBytes }
+    /// Whether `service` has a name.
+    package var hasServices: Bool { !state.services.isEmpty }
+    /// Names for `service`, in order of confirmation.
+    package var services: [AnalyzerKind] { state.services }
+
+    package func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        state.stream(bytes, from: direction, &context)
+    }
+
+    /// `wireLength` is what the datagram had on the wire; fewer octets may be there.
+    package func datagram(
+        _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        state.datagram(bytes, wireLength: wireLength, from: direction, &context)
+    }
+
+    package func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
+        state.gap(count, from: direction, &context)
+    }
+
+    package func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
+        state.endOfStream(from: direction, &context)
+    }
+
+    /// The connection is over: what is half done is written.
+    package func finish(_ context: inout AnalyzerContext) { state.finish(&context) }
+
+    /// Back to the state of a new instance. Analyzers go back to the pool; memory is kept.
+    package func reset(_ context: inout AnalyzerContext) {
+        state.reset(&context)
+        transactionCount = 0
+    }
+
+    /// Writes what a transaction's event says of it into an alert.
+    package func writeEVE(_ kind: AnalyzerKind, tx: UInt64, to event: inout EVEBuilder) {
+        for analyzer in state.analyzers where analyzer.kind == kind { analyzer.writeEVE(tx: tx, to: &event) }
+    }
+
+    /// For a connection of which the analyzers have had enough: no protocol is looked for.
+    package func stopLooking() { state.hasBegun = true }
+
+    /// A tunnel was recognised on its outer connection, or turned out to be none.
+    package func tunnel(_ kind: AnalyzerKind) {
+        if !state.services.contains(kind) { state.services.append(kind) }
+    }
+
+    /// The `service` column: names in order of confirmation, joined by commas.
+    package func writeServices(to text: inout TextBuffer) -> Text {
+        let services = state.services
+        guard !services.isEmpty else { return .absent }
+        let start = text.begin()
+        for (index, kind) in services.enumerated() {
+            if index > 0 { text.append(",") }
+            text.append(kind.serviceName)
+        }
+        return text.end(start)
+    }
+}
+
+/// What an analysis holds, and what it does.
+struct AnalysisState {
     /// Octets of both directions after which probing ends.
     static let probeBytesMax = 1024
     /// Deliveries after which probing ends (`dpd_max_packets`).
     static let probeDeliveriesMax = 100
 
-    private var analyzers: [Analyzer] = []
-    /// Names for `service`, in order of confirmation.
-    package private(set) var services: [AnalyzerKind] = []
-    private var hasBegun = false
+    fileprivate var analyzers: [Analyzer] = []
+    fileprivate var services: [AnalyzerKind] = []
+    fileprivate var hasBegun = false
     private let isNested: Bool
 
     // Probing: what is not yet decided, and what was delivered so far. Octets
@@ -35,7 +107,7 @@ package final class Analysis {
     private var probedDeliveries = 0
     private var deliveries: [Delivery] = []
     private var deliveredBytes: [UInt8] = []
-    private var prefixes: [[UInt8]] = [[], []]
+    private var prefixes: [2 of [UInt8]] = [[], []]
     /// Something is in these arrays.
     private var hasKept = false
 
@@ -46,22 +118,15 @@ package final class Analysis {
         var count: Int
     }
 
-    /// Transactions begun on the connection, kept here between deliveries by the worker.
-    package var transactionCount: UInt64 = 0
+    init(isNested: Bool) { self.isNested = isNested }
 
-    package init() { isNested = false }
-
-    /// A stream inside the stream of an analyzer: probes run again, ports are ignored.
-    init(nested: Void) { isNested = true }
-
-    /// Whether octets still matter to anybody here.
-    package var wantsBytes: Bool { !hasBegun || isProbing || !analyzers.isEmpty }
+    var wantsBytes: Bool { !hasBegun || isProbing || !analyzers.isEmpty }
 
     private var isProbing: Bool { !probes.isEmpty }
 
     // MARK: what arrives
 
-    package func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+    mutating func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         if !hasBegun { begin(&context) }
         for index in analyzers.indices where !analyzers[index].isDetached {
             analyzers[index].stream(bytes, from: direction, &context)
@@ -71,7 +136,7 @@ package final class Analysis {
     }
 
     /// `wireLength` is what the datagram had on the wire; fewer octets may be there.
-    package func datagram(
+    mutating func datagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
         if !hasBegun { begin(&context) }
@@ -82,7 +147,7 @@ package final class Analysis {
         settle(&context)
     }
 
-    package func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
+    mutating func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
         if !hasBegun { begin(&context) }
         for index in analyzers.indices where !analyzers[index].isDetached {
             analyzers[index].gap(count, from: direction, &context)
@@ -95,7 +160,7 @@ package final class Analysis {
         settle(&context)
     }
 
-    package func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
+    mutating func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
         for index in analyzers.indices where !analyzers[index].isDetached {
             analyzers[index].endOfStream(from: direction, &context)
         }
@@ -103,7 +168,7 @@ package final class Analysis {
     }
 
     /// The connection is over: what is half done is written.
-    package func finish(_ context: inout AnalyzerContext) {
+    mutating func finish(_ context: inout AnalyzerContext) {
         for index in analyzers.indices where !analyzers[index].isDetached {
             analyzers[index].finish(&context)
         }
@@ -111,40 +176,12 @@ package final class Analysis {
     }
 
     /// Back to the state of a new instance. Analyzers go back to the pool; memory is kept.
-    package func reset(_ context: inout AnalyzerContext) {
+    mutating func reset(_ context: inout AnalyzerContext) {
         for analyzer in analyzers { context.giveBack(analyzer) }
         analyzers.removeAll(keepingCapacity: true)
         services.removeAll(keepingCapacity: true)
         hasBegun = false
-        transactionCount = 0
         endProbing()
-    }
-
-    /// Writes what a transaction's event says of it into an alert.
-    package func writeEVE(_ kind: AnalyzerKind, tx: UInt64, to event: inout EVEBuilder) {
-        for analyzer in analyzers where analyzer.kind == kind { analyzer.writeEVE(tx: tx, to: &event) }
-    }
-
-    /// Whether `service` has a name.
-    package var hasServices: Bool { !services.isEmpty }
-
-    /// For a connection of which the analyzers have had enough: no protocol is looked for.
-    package func stopLooking() { hasBegun = true }
-
-    /// A tunnel was recognised on its outer connection, or turned out to be none.
-    package func tunnel(_ kind: AnalyzerKind) {
-        if !services.contains(kind) { services.append(kind) }
-    }
-
-    /// The `service` column: names in order of confirmation, joined by commas.
-    package func writeServices(to text: inout TextBuffer) -> Text {
-        guard !services.isEmpty else { return .absent }
-        let start = text.begin()
-        for (index, kind) in services.enumerated() {
-            if index > 0 { text.append(",") }
-            text.append(kind.serviceName)
-        }
-        return text.end(start)
     }
 
     // MARK: choice
@@ -156,7 +193,7 @@ package final class Analysis {
     }
 
     /// Attaches what the responder port asks for and sets the probes.
-    private func begin(_ context: inout AnalyzerContext) {
+    private mutating func begin(_ context: inout AnalyzerContext) {
         hasBegun = true
         let id = context.id
         if !isNested {
@@ -166,7 +203,7 @@ package final class Analysis {
     }
 
     @discardableResult
-    private func attach(_ kind: AnalyzerKind, _ context: inout AnalyzerContext) -> Analyzer? {
+    private mutating func attach(_ kind: AnalyzerKind, _ context: inout AnalyzerContext) -> Analyzer? {
         guard !analyzers.contains(where: { $0.kind == kind && !$0.isDetached }),
             let analyzer = context.take(kind)
         else { return nil }
@@ -174,46 +211,47 @@ package final class Analysis {
         return analyzer
     }
 
-    private func probeStream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
-        let side = Int(direction.rawValue)
+    private mutating func probeStream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        let (side, other) = (Int(direction.rawValue), 1 - Int(direction.rawValue))
         hasKept = true
+        let others = prefixes[other]
         if prefixes[side].isEmpty {
-            test(bytes, direction, isStream: true, &context)
+            start(probes.testStream(bytes, isFirst: true, others: others.octets, from: direction), &context)
             if isProbing { bytes.append(to: &prefixes[side]) }
         } else {
             bytes.append(to: &prefixes[side])
             let joined = prefixes[side]
-            test(joined.octets, direction, isStream: true, &context)
+            let satisfied = probes.testStream(
+                joined.octets, isFirst: false, others: others.octets, from: direction)
+            start(satisfied, &context)
         }
         for index in started.indices {
             replay(to: started[index], isStream: true, &context)
             started[index].stream(bytes, from: direction, &context)
         }
-        started.removeAll(keepingCapacity: true)
+        if !started.isEmpty { started.removeAll(keepingCapacity: true) }
         keep(bytes, from: direction)
     }
 
-    private func probeDatagram(
+    private mutating func probeDatagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
-        test(bytes, direction, isStream: false, &context)
+        start(probes.testDatagram(bytes, from: direction), &context)
         for index in started.indices {
             replay(to: started[index], isStream: false, &context)
             started[index].datagram(bytes, wireLength: wireLength, from: direction, &context)
         }
-        started.removeAll(keepingCapacity: true)
+        if !started.isEmpty { started.removeAll(keepingCapacity: true) }
         keep(bytes, from: direction)
     }
 
-    /// Runs the undecided probes of a direction on its octets so far.
-    private func test(
-        _ bytes: RawSpan, _ direction: Direction, isStream: Bool, _ context: inout AnalyzerContext
-    ) {
+    /// Attaches what the satisfied probes name.
+    private mutating func start(_ satisfied: ProbeSet, _ context: inout AnalyzerContext) {
         // Other probes of an analyzer go on: it may have to be started again.
-        var satisfied = probes.test(bytes, from: direction, isStream: isStream)
-        while satisfied != 0 {
-            let index = satisfied.trailingZeroBitCount
-            satisfied &= satisfied &- 1
+        var rest = satisfied
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            rest &= rest &- 1
             if let analyzer = attach(Registry.probes[index].kind, &context) { started.append(analyzer) }
         }
     }
@@ -240,7 +278,7 @@ package final class Analysis {
     }
 
     /// Keeps a delivery for analyzers that start later, as long as one still may.
-    private func keep(_ bytes: RawSpan, from direction: Direction) {
+    private mutating func keep(_ bytes: RawSpan, from direction: Direction) {
         guard isProbing else { return endProbing() }
         spendProbeBudget(bytes.byteCount)
         guard isProbing else { return }
@@ -249,13 +287,15 @@ package final class Analysis {
         bytes.append(to: &deliveredBytes)
     }
 
-    private func spendProbeBudget(_ count: Int) {
+    private mutating func spendProbeBudget(_ count: Int) {
         probedBytes &+= count
         probedDeliveries &+= 1
-        if probedBytes > Analysis.probeBytesMax || probedDeliveries > Analysis.probeDeliveriesMax { endProbing() }
+        guard probedBytes > AnalysisState.probeBytesMax || probedDeliveries > AnalysisState.probeDeliveriesMax
+        else { return }
+        endProbing()
     }
 
-    private func endProbing() {
+    private mutating func endProbing() {
         probes.close()
         probedBytes = 0
         probedDeliveries = 0
@@ -271,7 +311,7 @@ package final class Analysis {
     // MARK: after each delivery
 
     /// Takes over what the analyzers said of the service, and lets the detached go.
-    private func settle(_ context: inout AnalyzerContext) {
+    private mutating func settle(_ context: inout AnalyzerContext) {
         guard !context.serviceChanges.isEmpty || analyzers.contains(where: \.isDetached) else { return }
         analyzers.removeAll { analyzer in
             guard analyzer.isDetached else { return false }

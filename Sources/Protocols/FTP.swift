@@ -60,22 +60,37 @@ struct FTPChannel: Equatable, Sendable {
 
 /// The greeting of the server and the first command of the client; the two belong together.
 enum FTPProbe {
-    /// `120` or `220` at the start, or `230` or `331` at the start of a later line.
+    /// A greeting, `120` or `220`, and behind it a line with `230` or `331`.
     static func responder(_ bytes: RawSpan) -> ProbeVerdict {
-        var verdict = ProbeVerdict.needsMore
-        TextProbe.forEachLine(bytes) { at in
-            guard bytes.byteCount &- at >= 4 else { return false }
-            let isFirst = at == TextProbe.skipBlanks(bytes, 0)
-            let isCode =
-                isFirst
-                ? bytes.begins(with: "120", at: at) || bytes.begins(with: "220", at: at)
-                : bytes.begins(with: "230", at: at) || bytes.begins(with: "331", at: at)
-            guard isCode, !HTTPOctets.isDigit(bytes.octet(at &+ 3)) else { return false }
-            verdict = .matches
-            return true
+        var at = 0
+        while at < bytes.byteCount, isLineEnd(bytes.octet(at)) || bytes.octet(at) == 0x20 { at &+= 1 }
+        guard at < bytes.byteCount else { return .needsMore }
+        let greeting = code("120", "220", bytes, at)
+        guard greeting == .matches else { return greeting }
+        at &+= 4
+        while at < bytes.byteCount {
+            let isEnd = isLineEnd(bytes.octet(at))
+            at &+= 1
+            guard isEnd else { continue }
+            while at < bytes.byteCount, bytes.octet(at) == 0x20 { at &+= 1 }
+            if code("230", "331", bytes, at) == .matches { return .matches }
         }
-        return verdict
+        return .needsMore
     }
+
+    /// One of two codes, and no digit behind it.
+    private static func code(
+        _ one: StaticString, _ other: StaticString, _ bytes: RawSpan, _ at: Int
+    ) -> ProbeVerdict {
+        let (first, second) = (bytes.beginning(with: one, at: at), bytes.beginning(with: other, at: at))
+        guard first == .matches || second == .matches else {
+            return first == .never && second == .never ? .never : .needsMore
+        }
+        guard bytes.byteCount > at &+ 3 else { return .needsMore }
+        return HTTPOctets.isDigit(bytes.octet(at &+ 3)) ? .never : .matches
+    }
+
+    private static func isLineEnd(_ octet: UInt8) -> Bool { octet == 0x0A || octet == 0x0D }
 
     /// `USER ` at the start of a line.
     static func originator(_ bytes: RawSpan) -> ProbeVerdict {

@@ -18,6 +18,9 @@ enum ProbeVerdict: Equatable {
 
 /// One probe: which analyzer it starts, and where it looks. Where there is a reverse test,
 /// the other direction must pass that one too, before or after.
+///
+/// On streams the reverse test is run only when the other one has matched: give the cheaper or
+/// the rarer of the two as `test`.
 struct Probe: Sendable {
     typealias Test = @Sendable (RawSpan) -> ProbeVerdict
 
@@ -27,31 +30,63 @@ struct Probe: Sendable {
     let side: Direction?
     let test: Test
     let reverse: Test?
+    /// Datagrams that begin with another octet are not looked at. Of streams the tests themselves
+    /// say what they can begin with.
+    let first: ClosedRange<UInt8>
 
     init(
         _ kind: AnalyzerKind, _ transport: Transport, _ side: Direction?, _ test: @escaping Test,
-        reverse: Test? = nil
+        reverse: Test? = nil, first: ClosedRange<UInt8> = 0...0xFF
     ) {
         self.kind = kind
         self.transport = transport
         self.side = side
         self.test = test
         self.reverse = reverse
+        self.first = first
     }
 }
 
-/// The probes of one transport that may apply to each direction: bit n is probe n.
+/// A set of probes: bit n is probe n of the registry, which holds no more than there are bits.
+typealias ProbeSet = UInt128
+
+/// Which probes the first octet of a side leaves possible. Made once, by asking every test.
+struct ProbeTable: Sendable {
+    /// By first octet, those whose test, or reverse test, may still match.
+    let forward: [ProbeSet]
+    let reverse: [ProbeSet]
+
+    static let shared = ProbeTable(Registry.probes)
+
+    init(_ probes: [Probe]) {
+        precondition(probes.count <= ProbeSet.bitWidth, "more probes than a set has bits")
+        var forward = [ProbeSet](repeating: 0, count: 256)
+        var reverse = forward
+        for octet in 0..<256 {
+            let only = [UInt8(octet)]
+            for (index, probe) in probes.enumerated() where probe.first.contains(UInt8(octet)) {
+                let isStream = probe.transport == .tcp
+                if !isStream || probe.test(only.octets) != .never { forward[octet] |= 1 << index }
+                if let test = probe.reverse, !isStream || test(only.octets) != .never { reverse[octet] |= 1 << index }
+            }
+        }
+        self.forward = forward
+        self.reverse = reverse
+    }
+}
+
+/// The probes of one transport that may apply to each direction.
 struct ProbeMasks: Sendable {
-    var forward: [2 of UInt64] = [0, 0]
-    var reverse: [2 of UInt64] = [0, 0]
+    var forward: [2 of ProbeSet] = [0, 0]
+    var reverse: [2 of ProbeSet] = [0, 0]
 
     /// The masks of the probes in `chosen`.
-    init(_ transport: Transport, chosen: UInt64) {
-        for (index, probe) in Registry.probes.enumerated() where chosen & (1 << UInt64(index)) != 0 {
+    init(_ transport: Transport, chosen: ProbeSet) {
+        for (index, probe) in Registry.probes.enumerated() where chosen & (1 << index) != 0 {
             guard probe.transport == transport else { continue }
             for side in 0..<2 where probe.side == nil || Int(probe.side?.rawValue ?? 2) == side {
-                forward[side] |= 1 << UInt64(index)
-                if probe.reverse != nil { reverse[1 - side] |= 1 << UInt64(index) }
+                forward[side] |= 1 << index
+                if probe.reverse != nil { reverse[1 - side] |= 1 << index }
             }
         }
     }
@@ -59,10 +94,10 @@ struct ProbeMasks: Sendable {
 
 /// Which probes of a connection are still open, and which wait for their other half.
 struct OpenProbes {
-    private var forward: [2 of UInt64] = [0, 0]
-    private var reverse: [2 of UInt64] = [0, 0]
-    private var forwardMatched: [2 of UInt64] = [0, 0]
-    private var reverseMatched: [2 of UInt64] = [0, 0]
+    private var forward: [2 of ProbeSet] = [0, 0]
+    private var reverse: [2 of ProbeSet] = [0, 0]
+    private var forwardMatched: [2 of ProbeSet] = [0, 0]
+    private var reverseMatched: [2 of ProbeSet] = [0, 0]
 
     var isEmpty: Bool { forward[0] | forward[1] | reverse[0] | reverse[1] == 0 }
 
@@ -73,55 +108,109 @@ struct OpenProbes {
 
     mutating func close() { self = OpenProbes() }
 
-    /// Runs the open probes on a direction's octets so far; answers those that are satisfied
-    /// now, each once a connection. In a stream a probe that cannot match any more is closed;
-    /// the next datagram is a new chance.
-    mutating func test(_ bytes: RawSpan, from direction: Direction, isStream: Bool) -> UInt64 {
+    /// Runs the open probes on all octets of a direction so far; `others` are those of the other
+    /// one, `isFirst` says that the direction had none before. Answers the probes that are satisfied
+    /// now, each once a connection; one that cannot match any more is closed.
+    mutating func testStream(
+        _ bytes: RawSpan, isFirst: Bool, others: RawSpan, from direction: Direction
+    ) -> ProbeSet {
+        guard bytes.byteCount > 0 else { return 0 }
         let (side, other) = (Int(direction.rawValue), 1 - Int(direction.rawValue))
-        var satisfied: UInt64 = 0
+        if isFirst { narrow(side, bytes.octet(0)) }
+        var satisfied: ProbeSet = 0
         var rest = forward[side]
         while rest != 0 {
             let index = rest.trailingZeroBitCount
-            let bit: UInt64 = 1 << UInt64(index)
+            let bit: ProbeSet = 1 << index
             rest &= ~bit
             let probe = Registry.probes[index]
             switch probe.test(bytes) {
             case .needsMore: continue
-            case .never:
-                guard isStream else { continue }
-                forward[side] &= ~bit
-                reverse[other] &= ~bit
+            case .never: closeForward(bit, side)
             case .matches:
                 forward[side] &= ~bit
-                if probe.reverse == nil || reverseMatched[other] & bit != 0 {
+                guard let reverse = probe.reverse else {
                     satisfied |= bit
-                } else {
-                    forwardMatched[side] |= bit
+                    continue
                 }
+                forwardMatched[side] |= bit
+                guard others.byteCount > 0 else { continue }
+                take(reverse(others), bit, of: other, &satisfied)
             }
         }
-        rest = reverse[side]
+        rest = reverse[side] & forwardMatched[other]
         while rest != 0 {
             let index = rest.trailingZeroBitCount
-            let bit: UInt64 = 1 << UInt64(index)
+            let bit: ProbeSet = 1 << index
             rest &= ~bit
-            switch Registry.probes[index].reverse?(bytes) ?? .never {
-            case .needsMore: continue
-            case .never:
-                guard isStream else { continue }
-                reverse[side] &= ~bit
-                forward[other] &= ~bit
-                forwardMatched[other] &= ~bit
-            case .matches:
-                reverse[side] &= ~bit
-                if forwardMatched[other] & bit != 0 { satisfied |= bit } else { reverseMatched[side] |= bit }
-            }
+            take(Registry.probes[index].reverse?(bytes) ?? .never, bit, of: side, &satisfied)
         }
-        for place in 0..<2 {
-            forward[place] &= ~satisfied
-            reverse[place] &= ~satisfied
-        }
+        settle(satisfied)
         return satisfied
+    }
+
+    /// Runs the open probes on one datagram. Whatever it is, the next one is a new chance.
+    mutating func testDatagram(_ bytes: RawSpan, from direction: Direction) -> ProbeSet {
+        guard bytes.byteCount > 0 else { return 0 }
+        let (side, other) = (Int(direction.rawValue), 1 - Int(direction.rawValue))
+        var satisfied: ProbeSet = 0
+        var rest = forward[side] & ProbeTable.shared.forward[Int(bytes.octet(0))]
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            let bit: ProbeSet = 1 << index
+            rest &= ~bit
+            let probe = Registry.probes[index]
+            guard probe.test(bytes) == .matches else { continue }
+            forward[side] &= ~bit
+            forwardMatched[side] |= bit
+            if probe.reverse == nil || reverseMatched[other] & bit != 0 { satisfied |= bit }
+        }
+        rest = reverse[side] & ProbeTable.shared.reverse[Int(bytes.octet(0))]
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            let bit: ProbeSet = 1 << index
+            rest &= ~bit
+            guard Registry.probes[index].reverse?(bytes) == .matches else { continue }
+            reverse[side] &= ~bit
+            reverseMatched[side] |= bit
+            if forwardMatched[other] & bit != 0 { satisfied |= bit }
+        }
+        settle(satisfied)
+        return satisfied
+    }
+
+    /// Closes what cannot begin with the first octet of a side.
+    private mutating func narrow(_ side: Int, _ first: UInt8) {
+        let table = ProbeTable.shared
+        closeForward(forward[side] & ~table.forward[Int(first)], side)
+        closeReverse(reverse[side] & ~table.reverse[Int(first)], side)
+    }
+
+    /// The verdict of a reverse test on the octets of `side`.
+    private mutating func take(_ verdict: ProbeVerdict, _ bit: ProbeSet, of side: Int, _ satisfied: inout ProbeSet) {
+        switch verdict {
+        case .needsMore: break
+        case .never: closeReverse(bit, side)
+        case .matches: satisfied |= bit
+        }
+    }
+
+    private mutating func closeForward(_ set: ProbeSet, _ side: Int) {
+        forward[side] &= ~set
+        reverse[1 - side] &= ~set
+    }
+
+    private mutating func closeReverse(_ set: ProbeSet, _ side: Int) {
+        reverse[side] &= ~set
+        forward[1 - side] &= ~set
+        forwardMatched[1 - side] &= ~set
+    }
+
+    private mutating func settle(_ satisfied: ProbeSet) {
+        for side in 0..<2 {
+            forward[side] &= ~satisfied
+            reverse[side] &= ~satisfied
+        }
     }
 }
 

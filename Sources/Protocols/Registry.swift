@@ -118,11 +118,12 @@ package enum Registry {
         }
     }
 
-    /// The probes, each with the analyzer that it starts.
+    /// The probes, each with the analyzer that it starts. Of two conditions the first is that which few
+    /// connections meet.
     static let probes: [Probe] = [
         Probe(.ssl, .tcp, .originator, TLSProbe.client),
         Probe(.ssl, .tcp, .responder, TLSProbe.server),
-        Probe(.dtls, .udp, nil, TLSProbe.datagram),
+        Probe(.dtls, .udp, nil, TLSProbe.datagram, first: 0x16...0x16),
         Probe(.http, .tcp, .originator, HTTPProbe.request),
         Probe(.http, .tcp, .responder, HTTPProbe.response),
         Probe(.ssh, .tcp, .originator, SSHProbe.originator, reverse: SSHProbe.responder),
@@ -132,22 +133,22 @@ package enum Registry {
         Probe(.postgresql, .tcp, nil, PostgreSQLProbe.sslReply, reverse: PostgreSQLProbe.sslRequest),
         Probe(.postgresql, .tcp, nil, PostgreSQLProbe.reply, reverse: PostgreSQLProbe.startup),
         Probe(.mqtt, .tcp, nil, MQTTProbe.connect),
-        Probe(.dnp3UDP, .udp, nil, DNP3Probe.header),
+        Probe(.dnp3UDP, .udp, nil, DNP3Probe.header, first: 5...5),
         Probe(.dnp3, .tcp, .responder, DNP3Probe.header),
         Probe(.redis, .tcp, .responder, RedisProbe.response),
         Probe(.sip, .udp, nil, SIPProbe.any),
         Probe(.irc, .tcp, .originator, IRCProbe.originator, reverse: IRCProbe.responder),
-        Probe(.irc, .tcp, nil, IRCProbe.server, reverse: IRCProbe.server),
+        Probe(.irc, .tcp, .originator, IRCProbe.server, reverse: IRCProbe.server),
         Probe(.rfb, .tcp, .responder, RFBProbe.responder, reverse: RFBProbe.originator),
         Probe(.socks, .tcp, .responder, SOCKSProbe.reply4, reverse: SOCKSProbe.request4),
         Probe(.socks, .tcp, .originator, SOCKSProbe.reply4, reverse: SOCKSProbe.request4),
         Probe(.socks, .tcp, .responder, SOCKSProbe.reply5, reverse: SOCKSProbe.request5),
         Probe(.rdp, .tcp, nil, RDPProbe.client, reverse: RDPProbe.server),
-        Probe(.rdpeudp, .udp, nil, RDPProbe.datagram),
+        Probe(.rdpeudp, .udp, nil, RDPProbe.datagram, first: 0xFF...0xFF),
         Probe(.ldapTCP, .tcp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
-        Probe(.ldapUDP, .udp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
+        Probe(.ldapUDP, .udp, nil, LDAPProbe.message, reverse: LDAPProbe.bind, first: 0x30...0x30),
         Probe(.dhcp, .udp, nil, DHCPProbe.message),
-        Probe(.tftp, .udp, nil, TFTPProbe.packet),
+        Probe(.tftp, .udp, nil, TFTPProbe.packet, first: 0...0),
     ]
 }
 
@@ -174,8 +175,7 @@ package struct AnalyzerSelection: Sendable {
     package init(names: Set<String>?) {
         self.names = names
         logsTunnels = true
-        // Bit n: probe n of the registry is on.
-        var probeMask: UInt64 = 0
+        var probeMask: ProbeSet = 0
         for entry in Registry.entries where names?.contains(entry.name) ?? true {
             serverPortsTCP += entry.tcpPorts
             serverPortsUDP += entry.udpPorts
