@@ -17,6 +17,8 @@ let settings: [SwiftSetting] = (isFuzzing ? [.unsafeFlags(["-O", "-sanitize=fuzz
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+/// For the bare AES block of QUIC's header protection.
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -37,7 +39,7 @@ let package = Package(
     products: [.executable(name: "weir", targets: ["weir"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -52,7 +54,7 @@ let package = Package(
         library("Records", []),
         library("Flows", ["Wire", "Records"]),
         library("Files", ["Wire", "Records", "CZlib", crypto]),
-        library("Protocols", ["Wire", "Records", "Files"]),
+        library("Protocols", ["Wire", "Records", "Files", crypto, cryptoExtras]),
         library("Signatures", ["Wire", "Records", "Files", "CVectorscan", "CPCRE2"]),
         library("Capture", ["Wire", "CPcap", "CZlib"]),
         library("Logs", ["Records"]),

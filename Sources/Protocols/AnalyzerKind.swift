@@ -35,6 +35,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case dtls
     case rdp
     case rdpeudp
+    case quic
     // Tunnels confirm on their outer connection; they have no dissector here.
     case vxlan
     case geneve
@@ -76,6 +77,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .dtls: "dtls"
         case .rdp: "rdp"
         case .rdpeudp: "rdpeudp"
+        case .quic: "quic"
         case .vxlan: "vxlan"
         case .geneve: "geneve"
         case .gtpv1: "gtpv1"

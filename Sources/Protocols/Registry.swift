@@ -54,7 +54,7 @@ package enum Registry {
         RegistryEntry("ntp", udp: [123], .ntp),
         RegistryEntry("pop3", .pop3),
         RegistryEntry("postgresql", tcp: [5432], .postgresql),
-        RegistryEntry("quic", udp: [443]),
+        RegistryEntry("quic", udp: [443], .quic),
         RegistryEntry("radius", udp: [1812], .radius),
         RegistryEntry("rdp", tcp: [3389], .rdp),
         RegistryEntry("rdp", udp: [3389], .rdpeudp),
@@ -114,6 +114,7 @@ package enum Registry {
         case .dtls: TLS(kind: .dtls)
         case .rdp: RDP()
         case .rdpeudp: RDPEUDP()
+        case .quic: QUIC()
         case .vxlan, .geneve, .gtpv1, .teredo, .ayiya: nil
         }
     }
@@ -124,6 +125,8 @@ package enum Registry {
         Probe(.ssl, .tcp, .originator, TLSProbe.client),
         Probe(.ssl, .tcp, .responder, TLSProbe.server),
         Probe(.dtls, .udp, nil, TLSProbe.datagram, first: 0x16...0x16),
+        Probe(.dtls, .udp, nil, TLSProbe.datagram),
+        Probe(.quic, .udp, nil, QUICProbe.initial),
         Probe(.http, .tcp, .originator, HTTPProbe.request),
         Probe(.http, .tcp, .responder, HTTPProbe.response),
         Probe(.ssh, .tcp, .originator, SSHProbe.originator, reverse: SSHProbe.responder),

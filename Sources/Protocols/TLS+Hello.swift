@@ -33,6 +33,7 @@ extension TLS {
             let data = try walk.take(Int(try walk.read(UInt16.self)))
             switch type {
             case 0: try serverNames(data, &context)
+            case 16: try offers(data)
             case 35: if data.byteCount > 0 { hasTicket = true }
             case 41: hasPreSharedKey = true
             default: break
@@ -144,6 +145,20 @@ extension TLS {
         }
         if count > 1 { context.weird(.SSL_many_server_names, source: "SSL") }
     }
+
+    /// application_layer_protocol_negotiation (RFC 7301): what the client offers.
+    private func offers(_ data: RawSpan) throws(WireError) {
+        clientProtocols.removeAll(keepingCapacity: true)
+        var input = Cursor(data)
+        var walk = Cursor(try input.take(Int(try input.read(UInt16.self))))
+        while walk.remaining > 0 {
+            let name = try walk.take(Int(try walk.read(UInt8.self)))
+            if clientProtocols.count < TLS.protocolsMax { clientProtocols.append(record.text.add(name)) }
+        }
+    }
+
+    /// Protocols of one hello that are kept.
+    private static var protocolsMax: Int { 100 }
 
     /// application_layer_protocol_negotiation (RFC 7301): the server's one choice.
     private func protocols(_ data: RawSpan) throws(WireError) {

@@ -140,6 +140,8 @@ final class TLS: FramedAnalyzer {
     var hasClientKeyExchange = false
     var hasPreSharedKey = false
     var hasServerHello = false
+    /// Protocols that the client offered, in the texts of the row.
+    var clientProtocols: [Text] = []
     /// The server's first certificate; nil where there is none, or where it could not be read.
     var serverCertificate: X509Certificate?
 
@@ -371,6 +373,7 @@ final class TLS: FramedAnalyzer {
         sessionID.removeAll(keepingCapacity: true)
         (hasTicket, hasClientKeyExchange, hasPreSharedKey, hasServerHello) = (false, false, false, false)
         serverCertificate = nil
+        clientProtocols.removeAll(keepingCapacity: true)
         (invalidVersions, hasReportedVersion) = (0, false)
     }
 }

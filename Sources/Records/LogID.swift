@@ -38,6 +38,7 @@
     case ssl
     case x509
     case rdp
+    case quic
     case stats
     /// Events in Suricata's form: no log or table of its own, the EVE writer alone reads it.
     case eve

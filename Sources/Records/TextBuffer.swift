@@ -68,6 +68,12 @@
         }
     }
 
+    /// Appends a number in lower-case hexadecimal digits, without leading zeros.
+    @inlinable package mutating func append(hexadecimalNumber value: UInt32) {
+        if value >= 16 { append(hexadecimalNumber: value >> 4) }
+        bytes.append(TextBuffer.hexadecimalDigit(UInt8(truncatingIfNeeded: value & 15)))
+    }
+
     @inlinable package static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
         value < 10 ? 0x30 &+ value : 0x57 &+ value
     }

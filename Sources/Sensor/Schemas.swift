@@ -30,6 +30,7 @@ package enum Schemas {
                 LDAPRecord.makeSchema(),
                 LDAPSearchRecord.makeSchema(),
                 RDPRecord.makeSchema(),
+                QUICRecord.makeSchema(),
                 TLSRecord.makeSchema(), X509Record.makeSchema(), StatsRecord.makeSchema(),
                 PostgreSQLRecord.makeSchema(),
                 MQTTPublishRecord.makeSchema(),

@@ -38,7 +38,7 @@ private let allowedImports: [String: Set<String>] = [
     "Records": ["Glibc"],
     "Flows": ["Wire", "Records", "Glibc"],
     "Files": ["Wire", "Records", "CZlib", "Crypto", "Glibc"],
-    "Protocols": ["Wire", "Records", "Files", "Glibc"],
+    "Protocols": ["Wire", "Records", "Files", "Crypto", "CryptoExtras", "Glibc"],
     "Signatures": ["Wire", "Records", "Files", "CVectorscan", "CPCRE2", "Glibc", "Synchronization"],
     "Capture": ["Wire", "CPcap", "CZlib", "Glibc", "Foundation", "Synchronization"],
     "Logs": ["Records", "Glibc", "Foundation"],
