@@ -69,7 +69,7 @@ let package = Package(
         tests("RecordsTests", ["Records"]),
         tests("FlowsTests", ["Flows", "Wire", "Records"]),
         tests("FilesTests", ["Files", "Wire", "Records"]),
-        tests("ProtocolsTests", ["Protocols", "Wire", "Records", "Files"]),
+        tests("ProtocolsTests", ["Protocols", "Wire", "Records", "Files", crypto, cryptoExtras]),
         tests("SignaturesTests", ["Signatures", "Wire", "Records"]),
         tests("CaptureTests", ["Capture"]),
         tests("LogsTests", ["Logs", "Records"]),
