@@ -20,19 +20,21 @@ struct QUICHello {
     private var present: [UInt64] = []
     /// Octets from the start without a hole.
     private(set) var ready = 0
+    /// Octets of the message; nil while its header is not there.
+    private(set) var count: Int?
     /// The message was complete; nothing more of this side is looked at.
     private(set) var isOver = false
-
-    /// Octets of the message; nil while its header is not there.
-    var count: Int? {
-        guard ready >= 4 else { return nil }
-        return 4 &+ (Int(bytes[1]) << 16 | Int(bytes[2]) << 8 | Int(bytes[3]))
+    /// The message is longer than any, or more came than the message.
+    var isExcessive: Bool {
+        guard let count else { return false }
+        return count > QUICHello.bytesMax || ready > count
     }
 
     mutating func clear() {
         bytes.removeAll(keepingCapacity: bytes.capacity <= TLS.keptBytesMax)
         present.removeAll(keepingCapacity: true)
         ready = 0
+        count = nil
         isOver = false
     }
 
@@ -51,15 +53,15 @@ struct QUICHello {
             bytes[place] = span.octet(place &- start)
         }
         while ready < bytes.count, present[ready >> 6] & (1 << UInt64(ready & 63)) != 0 { ready &+= 1 }
+        guard count == nil, ready >= 4 else { return }
+        count = 4 &+ (Int(bytes[1]) << 16 | Int(bytes[2]) << 8 | Int(bytes[3]))
     }
 
     /// The message, when it is whole; the side is done with then.
     mutating func take() -> [UInt8]? {
-        guard !isOver, let count, ready == count else { return nil }
+        guard !isOver, let count, ready >= count, count <= QUICHello.bytesMax else { return nil }
         isOver = true
-        var whole: [UInt8] = []
-        swap(&whole, &bytes)
-        return whole
+        return Array(bytes[..<count])
     }
 }
 
@@ -119,10 +121,8 @@ extension QUIC {
     ) -> Bool {
         let side = Int(direction.rawValue)
         sides[side].hello.add(data, at: offset)
-        guard let count = sides[side].hello.count else { return true }
-        // A side says one message in the clear and no more.
-        guard count <= QUICHello.bytesMax, sides[side].hello.ready <= count else { return false }
         if let message = sides[side].hello.take() { hello(message.octets, from: direction, &context) }
-        return true
+        // A side says one message in the clear and no more.
+        return !sides[side].hello.isExcessive
     }
 }
