@@ -49,6 +49,7 @@ let package = Package(
         system("CLZ4", pkgConfig: "liblz4", package: "liblz4-dev"),
         system("CVectorscan", pkgConfig: "libhs", package: "libvectorscan-dev"),
         system("CPCRE2", pkgConfig: "libpcre2-8", package: "libpcre2-dev"),
+        system("CZstd", pkgConfig: "libzstd", package: "libzstd-dev"),
         // Lifetimes is experimental, so it stays in the one small module that needs it.
         library("Wire", [], [.enableExperimentalFeature("Lifetimes")]),
         library("Records", []),
@@ -58,7 +59,7 @@ let package = Package(
         library("Signatures", ["Wire", "Records", "Files", "CVectorscan", "CPCRE2"]),
         library("Capture", ["Wire", "CPcap", "CZlib"]),
         library("Logs", ["Records"]),
-        library("Store", ["Records", "CLZ4", grdb, sqlite]),
+        library("Store", ["Records", "CLZ4", "CZlib", "CZstd", grdb, sqlite]),
         library("Query", ["Records", "Store", grdb, sqlite]),
         library("Sensor", ["Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", yams]),
         .executableTarget(

@@ -71,6 +71,14 @@
     /// Whether questions look for single values of it: it gets a bloom filter.
     @usableFromInline package let isKey: Bool
 
+    package init(name: String, doc: String, kind: ColumnKind, wordOffset: Int, isKey: Bool) {
+        self.name = name
+        self.doc = doc
+        self.kind = kind
+        self.wordOffset = wordOffset
+        self.isKey = isKey
+    }
+
     /// The name in SQL and Parquet, where a dot would need quoting: `id_orig_h`.
     package var storeName: String { String(name.map { $0 == "." ? "_" : $0 }) }
 }

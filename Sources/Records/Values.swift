@@ -135,6 +135,26 @@
         }
     }
 
+    /// The identity that these 12 characters name; nil where they are none.
+    package init?(octets: ArraySlice<UInt8>) {
+        guard octets.count == 12 else { return nil }
+        var value: UInt64 = 0
+        for octet in octets.dropFirst() {
+            let digit: UInt64
+            switch octet {
+            case 0x30...0x39: digit = UInt64(octet &- 0x30)
+            case 0x41...0x5A: digit = UInt64(octet &- 0x41 &+ 10)
+            case 0x61...0x7A: digit = UInt64(octet &- 0x61 &+ 36)
+            default: return nil
+            }
+            let (product, isTooLarge) = value.multipliedReportingOverflow(by: 62)
+            let (sum, isBeyond) = product.addingReportingOverflow(digit)
+            guard !isTooLarge, !isBeyond else { return nil }
+            value = sum
+        }
+        self.value = value
+    }
+
     @inlinable static func digit(_ value: UInt8) -> UInt8 {
         switch value {
         case 0..<10: 0x30 &+ value

@@ -83,6 +83,12 @@ struct Collector: ~Copyable {
     /// What waits in memory becomes visible.
     mutating func flush(at time: Timestamp) throws { try outputs.flush(at: time) }
 
+    /// What an operator should hear of the outputs since the last time.
+    func complaints() -> [String] { outputs.complaints() }
+
+    /// Records that a full disk has cost.
+    var lostRowCount: UInt64 { outputs.lostRowCount }
+
     /// Everything is written; nothing follows.
     consuming func finish() throws -> Totals {
         try outputs.finish()

@@ -25,6 +25,8 @@ package final class StopSignal: Sendable {
 package struct Live: Sendable {
     private let settings: Settings
     private let stop: StopSignal
+    /// Called with a line for the operator when something beside the packets goes wrong, such as a full disk.
+    package var complain: (@Sendable (String) -> Void)?
 
     package init(settings: Settings, stop: StopSignal) {
         self.settings = settings
@@ -69,6 +71,7 @@ package struct Live: Sendable {
         }
         var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
         counters.weirdsSampled = collector.suppressedWeirds
+        counters.storeRowsLost = collector.lostRowCount
         try collector.add(stats(counters))
         let totals = try collector.finish()
         if let failure { throw failure }
@@ -101,11 +104,13 @@ package struct Live: Sendable {
             if now >= nextStats {
                 var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
                 counters.weirdsSampled = collector.suppressedWeirds
+                counters.storeRowsLost = collector.lostRowCount
                 try collector.add(stats(counters))
                 nextStats = now.adding(Int64(settings.statsIntervalSeconds) * second)
             }
             if now >= nextFlush {
                 try collector.flush(at: share.time)
+                for line in collector.complaints() { complain?(line) }
                 nextFlush = now.adding(Int64(settings.flushIntervalSeconds) * second)
             }
         }

@@ -12,6 +12,7 @@ package final class Outputs {
     private let store: StoreWriter?
     private let isReplay: Bool
     private var last: Timestamp?
+    private var isPaused = false
 
     /// `isReplay` where the store has begun a source, which ends with the run.
     package init(logs: LogWriter?, store: StoreWriter?, isReplay: Bool) {
@@ -39,10 +40,30 @@ package final class Outputs {
         try store?.flush(time: time)
     }
 
+    /// What an operator should hear of the store since the last time: a full disk, room again, faults.
+    func complaints() -> [String] {
+        guard let store else { return [] }
+        var lines = store.takeComplaints().map(\.description)
+        if let pause = store.pause, !isPaused {
+            lines.append("\(pause.description); records are counted and lost until there is room")
+        } else if store.pause == nil, isPaused {
+            lines.append("the store is written again; \(store.lostRowCount) records were lost while the disk was full")
+        }
+        isPaused = store.pause != nil
+        return lines
+    }
+
+    /// Records that a full disk has cost.
+    var lostRowCount: UInt64 { store?.lostRowCount ?? 0 }
+
     /// Everything is written; a replay becomes visible as a whole.
     func finish() throws {
         try logs?.finish()
+        guard isReplay else {
+            try store?.finish(time: last ?? .zero)
+            return
+        }
         try store?.flush(time: last ?? .zero)
-        if isReplay { try store?.commitSource() }
+        try store?.commitSource()
     }
 }

@@ -9,7 +9,7 @@ import Records
 
 extension Settings {
     /// Every key, in the order of Config/weir.yaml.
-    package static let keys: [SettingKey] = general + capture + flow + protocolKeys + output
+    package static let keys: [SettingKey] = general + capture + flow + protocolKeys + output + storeKeys
 
     private static let general: [SettingKey] = [
         SettingKey(name: "sensor.name", doc: "Name of this sensor; part of every identity and segment.") {
@@ -140,10 +140,6 @@ extension Settings {
         SettingKey(name: "stats.interval", doc: "Seconds between rows of the stats log, live.") {
             (settings, value) throws(SettingsError) in
             settings.statsIntervalSeconds = try value.integer("stats.interval", 1...86_400)
-        },
-        SettingKey(name: "store.flush_interval", doc: "Seconds between segments of the store, live.") {
-            (settings, value) throws(SettingsError) in
-            settings.flushIntervalSeconds = try value.integer("store.flush_interval", 1...3600)
         },
     ]
 

@@ -9,6 +9,7 @@
 package import Flows
 package import Logs
 package import Protocols
+package import Store
 import Yams
 
 #if canImport(FoundationEssentials)
@@ -37,6 +38,11 @@ package struct Settings: Sendable {
     package var statsIntervalSeconds = 300
     /// Seconds between flushes of the store, live.
     package var flushIntervalSeconds = 5
+    /// Bounds of a sensor's store, and how its segments are merged.
+    package var retention = RetentionSettings()
+    package var merge = MergeSettings()
+    /// Megabytes that stay free on the store's disk.
+    package var reserveMegabytes = 64
     package var snapLength = 262_144
     package var bufferMegabytes = 64
     package var isPromiscuous = true

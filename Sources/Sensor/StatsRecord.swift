@@ -30,6 +30,7 @@ package struct StatsRecord: LogRecord {
         row.count("reassem_refused", counters.reassemblyRefused, "Octets not held because a reassembly limit was met.")
         row.count("frags_refused", counters.fragmentsRefused, "Fragments dropped because a limit was met.")
         row.count("weirds_sampled", counters.weirdsSampled, "Anomalies left out of the log by sampling.")
+        row.count("store_rows_lost", counters.storeRowsLost, "Records lost while the store's disk was full.")
     }
 }
 
@@ -48,6 +49,7 @@ package struct SensorCounters: Sendable, Equatable {
     package var reassemblyRefused: UInt64 = 0
     package var fragmentsRefused: UInt64 = 0
     package var weirdsSampled: UInt64 = 0
+    package var storeRowsLost: UInt64 = 0
 
     package init() {}
 
@@ -65,5 +67,6 @@ package struct SensorCounters: Sendable, Equatable {
         left.reassemblyRefused &+= right.reassemblyRefused
         left.fragmentsRefused &+= right.fragmentsRefused
         left.weirdsSampled &+= right.weirdsSampled
+        left.storeRowsLost &+= right.storeRowsLost
     }
 }

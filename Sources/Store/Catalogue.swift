@@ -43,7 +43,12 @@ final class Catalogue: Sendable {
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.read { database in try Catalogue.check(database, path) }
-            if !isReadOnly { try queue.write { database in try Catalogue.create(database) } }
+            if !isReadOnly {
+                try queue.write { database in
+                    try Catalogue.create(database)
+                    try Catalogue.addLevel(database)
+                }
+            }
         } catch {
             throw Catalogue.error(error, path)
         }
@@ -142,7 +147,7 @@ final class Catalogue: Sendable {
         }
     }
 
-    private static func insert(_ entry: CatalogueEntry, _ source: Int64?, _ database: Database) throws {
+    static func insert(_ entry: CatalogueEntry, _ source: Int64?, level: Int = 0, _ database: Database) throws {
         let segment = entry.segment
         var times: (min: Int64, max: Int64)?
         for (column, bounds) in zip(segment.columns, segment.bounds) where column.name == "ts" {
@@ -150,12 +155,12 @@ final class Catalogue: Sendable {
         }
         try database.cachedStatement(
             sql: """
-                INSERT INTO segments (log, path, rows, bytes, min_ts, max_ts, source, state, fingerprint)
-                VALUES (?, ?, ?, ?, ?, ?, ?, 'live', ?)
+                INSERT INTO segments (log, path, rows, bytes, min_ts, max_ts, source, state, fingerprint, level)
+                VALUES (?, ?, ?, ?, ?, ?, ?, 'live', ?, ?)
                 """
         ).execute(arguments: [
             segment.log, entry.path, segment.rowCount, segment.byteCount, times?.min, times?.max, source,
-            segment.fingerprint,
+            segment.fingerprint, level,
         ])
         let id = database.lastInsertedRowID
         let statement = try database.cachedStatement(

@@ -40,6 +40,7 @@ struct ChunkEncoder {
     static let dictionaryBytesCompressedMax = 8192
 
     let pageRows: Int
+    private let codec: Codec
     private var form = Form.deltas
     private var pages: [Page] = []
     /// The pages' octets before compression, one behind the other.
@@ -55,7 +56,10 @@ struct ChunkEncoder {
     private var numbers = WordDictionary()
     private var thrift = ThriftWriter()
 
-    init(pageRows: Int) { self.pageRows = pageRows }
+    init(pageRows: Int, codec: Codec = .lz4Raw) {
+        self.pageRows = pageRows
+        self.codec = codec
+    }
 
     /// Appends the chunk to `out`, whose first octet stands at `base` of the file.
     mutating func encode(_ column: inout ColumnBuilder, base: Int, to out: inout [UInt8]) -> EncodedChunk {
@@ -298,8 +302,10 @@ struct ChunkEncoder {
         encoded.chunk.compressedSize = base &+ out.count &- start
     }
 
-    /// LZ4 where the rule above allows it and the first page becomes smaller by a sixteenth.
+    /// LZ4 where the rule above allows it and the first page becomes smaller by a sixteenth; Zstandard
+    /// wherever it was chosen: what fails on large dictionaries is Spark's LZ4_RAW alone.
     private mutating func chooseCodec() -> Codec {
+        if codec == .zstd { return .zstd }
         guard dictionaryPage.count <= ChunkEncoder.dictionaryBytesCompressedMax, let first = pages.first else {
             return .uncompressed
         }
@@ -317,12 +323,18 @@ struct ChunkEncoder {
         var header = header
         header.uncompressedSize = body.count
         compressed.removeAll(keepingCapacity: true)
-        if chunk.codec == .lz4Raw { _ = LZ4.compress(body, to: &compressed) }
-        header.compressedSize = chunk.codec == .lz4Raw ? compressed.count : body.count
+        switch chunk.codec {
+        case .lz4Raw: _ = LZ4.compress(body, to: &compressed)
+        case .zstd: _ = Zstd.compress(body, to: &compressed)
+        case .uncompressed: break
+        }
+        let octets = chunk.codec == .uncompressed ? body : compressed
+        header.compressedSize = octets.count
+        header.checksum = PageChecksum.crc32(octets)
         thrift.clear()
         header.write(to: &thrift)
         chunk.uncompressedSize &+= thrift.bytes.count &+ body.count
         out.append(contentsOf: thrift.bytes)
-        out.append(contentsOf: chunk.codec == .lz4Raw ? compressed : body)
+        out.append(contentsOf: octets)
     }
 }

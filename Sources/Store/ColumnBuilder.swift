@@ -2,7 +2,7 @@
 //
 // The values of one column of a row group under construction.
 //
-// Reads   cells of row batches.
+// Reads   cells of row batches, or of segments that are merged.
 // Writes  its own arrays, kept from one row group to the next.
 // Leaves  encoding (`ChunkEncoder`).
 
@@ -119,6 +119,42 @@ struct ColumnBuilder: Sendable {
                 default: words.append(batch.listWord(&place))
                 }
             }
+        }
+    }
+
+    // MARK: rows of other segments
+
+    /// Appends rows that a segment holds already: texts and units are those of the file.
+    mutating func append(_ vector: ColumnVector, rows: Range<Int>) {
+        // Of each text of the vector its number here, once it is known; +1, so that 0 is unknown.
+        var numbers = [UInt32](repeating: 0, count: vector.isDictionary ? vector.texts.count : 0)
+        guard column.kind.isList else {
+            for row in rows where note(vector.isSet(row)) { append(vector, place: row, &numbers) }
+            return
+        }
+        for row in rows {
+            rowCount &+= 1
+            guard vector.isSet(row) else {
+                listCounts.append(0)
+                nullCount &+= 1
+                continue
+            }
+            let elements = vector.elements(row)
+            listCounts.append(UInt32(truncatingIfNeeded: elements.count &+ 1))
+            for place in elements { append(vector, place: place, &numbers) }
+        }
+    }
+
+    private mutating func append(_ vector: ColumnVector, place: Int, _ numbers: inout [UInt32]) {
+        switch column.kind.elementKind {
+        case .uid, .fuid: words.append(UID(octets: vector.text(place))?.value ?? 0)
+        case .text, .enumeration, .address:
+            let number = Int(vector.indices[place])
+            if number < numbers.count, numbers[number] != 0 { return indices.append(numbers[number] &- 1) }
+            let index = texts.index(of: vector.texts.bytes, vector.texts.range(number))
+            if number < numbers.count { numbers[number] = index &+ 1 }
+            indices.append(index)
+        default: words.append(vector.words[place])
         }
     }
 

@@ -46,11 +46,22 @@ internal import Glibc
         return unsafe [UInt8](octets)
     }
 
-    /// Some octets out of LZ4, `plainCount` of them; nil where this cannot be.
-    func decompress(_ offset: Int, _ count: Int, plainCount: Int) -> [UInt8]? {
+    /// Some octets decompressed, `plainCount` of them; nil where this cannot be.
+    func decompress(_ offset: Int, _ count: Int, plainCount: Int, _ codec: Codec) -> [UInt8]? {
         guard let octets = unsafe range(offset, count) else { return nil }
         // Safe: read inside the call only.
-        return unsafe LZ4.decompress(octets, count: plainCount)
+        return switch codec {
+        case .lz4Raw: unsafe LZ4.decompress(octets, count: plainCount)
+        case .zstd: unsafe Zstd.decompress(octets, count: plainCount)
+        case .uncompressed: unsafe [UInt8](octets)
+        }
+    }
+
+    /// The CRC-32 of some octets; nil where they are not all inside.
+    func checksum(_ offset: Int, _ count: Int) -> UInt32? {
+        guard let octets = unsafe range(offset, count) else { return nil }
+        // Safe: read inside the call only.
+        return unsafe PageChecksum.crc32(octets)
     }
 
     /// Eight little-endian octets; nil where they are not all inside.

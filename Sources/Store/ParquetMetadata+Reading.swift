@@ -17,6 +17,7 @@ extension PageHeader {
                 hasType = true
             case 2: header.uncompressedSize = try reader.size()
             case 3: header.compressedSize = try reader.size()
+            case 4: header.checksum = UInt32(truncatingIfNeeded: try reader.number())
             case 5, 7: try header.readDetail(&reader)
             default: return false
             }

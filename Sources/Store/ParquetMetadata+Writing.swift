@@ -11,6 +11,7 @@ extension PageHeader {
         writer.field(1, i32: type.rawValue)
         writer.field(2, i32: uncompressedSize)
         writer.field(3, i32: compressedSize)
+        if let checksum { writer.field(4, i32: Int(Int32(bitPattern: checksum))) }
         switch type {
         case .data:
             writer.begin(5)

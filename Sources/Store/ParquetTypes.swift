@@ -26,6 +26,8 @@ enum Encoding: Int {
 
 enum Codec: Int {
     case uncompressed = 0
+    /// Of merged segments, where the setting asks for it.
+    case zstd = 6
     case lz4Raw = 7
 }
 
@@ -42,6 +44,8 @@ struct PageHeader {
     /// Values, unset ones too; for lists one for each element, unset list and empty list.
     var valueCount = 0
     var encoding = Encoding.plain
+    /// CRC-32 of the page's octets as they stand in the file; nil in segments older than it.
+    var checksum: UInt32?
 }
 
 /// Bounds as they stand in the file: values in their PLAIN form, texts without length.

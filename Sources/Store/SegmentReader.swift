@@ -133,6 +133,9 @@ package final class SegmentReader: Sendable {
         }
     }
 
+    /// Whether some row group has a bloom filter of the column.
+    func hasBloomFilter(column: Int) -> Bool { groups.contains { $0.columns[column].bloomOffset != nil } }
+
     /// False where the bloom filter proves that no cell (or element) equals `text`; true where there is no filter.
     package func mayContain(column: Int, rowGroup: Int, text: ArraySlice<UInt8>) throws(StoreError) -> Bool {
         let chunk = groups[rowGroup].columns[column]
@@ -241,8 +244,9 @@ package final class SegmentReader: Sendable {
         let body: [UInt8]?
         switch chunk.codec {
         case .uncompressed: body = file.bytes(place, header.compressedSize)
+        case .zstd: body = file.decompress(place, header.compressedSize, plainCount: header.uncompressedSize, .zstd)
         case .lz4Raw:
-            body = file.decompress(place, header.compressedSize, plainCount: header.uncompressedSize)
+            body = file.decompress(place, header.compressedSize, plainCount: header.uncompressedSize, .lz4Raw)
         }
         guard let body, body.count == header.uncompressedSize else { throw damage(column, "a page's octets") }
         return (header, body)
@@ -250,5 +254,53 @@ package final class SegmentReader: Sendable {
 
     private func damage(_ column: Int, _ what: String) -> StoreError {
         SegmentReader.damage(file, "column \(columns[column].name), \(what)")
+    }
+}
+
+extension SegmentReader {
+    package var byteCount: Int { file.byteCount }
+
+    /// Reads every page of every column and compares its checksum, where it has one. Answers how many had.
+    /// Throws `.damagedSegment`.
+    package func verify() throws(StoreError) -> Int {
+        var count = 0
+        for rowGroup in groups.indices {
+            for column in columns.indices {
+                _ = try read(column: column, rowGroup: rowGroup)
+                let chunk = groups[rowGroup].columns[column]
+                if let offset = chunk.dictionaryOffset {
+                    count += try verify(column, offset, size: chunk.dataOffset &- offset)
+                }
+                for location in try locations(column, rowGroup) {
+                    count += try verify(column, location.offset, size: location.size)
+                }
+            }
+        }
+        return count
+    }
+
+    /// 1 where the page has a checksum and it is right, 0 where it has none.
+    private func verify(_ column: Int, _ offset: Int, size: Int) throws(StoreError) -> Int {
+        guard let start = file.bytes(offset, min(size, SegmentReader.pageHeaderBytesMax)) else {
+            throw damage(column, "a page beyond the file")
+        }
+        var reader = ThriftReader(start)
+        guard let header = try? PageHeader(&reader) else { throw damage(column, "a page header") }
+        guard let wanted = header.checksum else { return 0 }
+        guard file.checksum(offset &+ reader.position, header.compressedSize) == wanted else {
+            throw damage(column, "the checksum of a page")
+        }
+        return 1
+    }
+}
+
+extension SegmentReader {
+    /// Bounds over the whole segment, in the order of the columns.
+    var allBounds: [ColumnBounds] {
+        columns.indices.map { column in
+            var whole = ColumnBounds(values: nil, nullCount: 0, rowCount: 0)
+            for rowGroup in 0..<rowGroupCount { whole.merge(bounds(column: column, rowGroup: rowGroup)) }
+            return whole
+        }
     }
 }

@@ -27,6 +27,12 @@ struct StoredSchema: Sendable {
     /// 16 hexadecimal digits over names and kinds.
     let fingerprint: String
 
+    init(log: String, columns: [SegmentColumn], fingerprint: String) {
+        self.log = log
+        self.columns = columns
+        self.fingerprint = fingerprint
+    }
+
     init(_ schema: LogSchema) {
         log = schema.path
         columns = schema.columns.map { SegmentColumn(name: $0.storeName, kind: $0.kind) }

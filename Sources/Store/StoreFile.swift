@@ -110,6 +110,15 @@ enum StoreFile {
         _ = unsafe unlink(path)
     }
 
+    /// Octets that this user may still write on the file system of `folder`; nil where the system does not say.
+    static func freeByteCount(_ folder: String) -> Int? {
+        var status = statvfs()
+        // Safe: `status` is a local variable of the type that the call fills; the path is copied for the call.
+        guard unsafe statvfs(folder, &status) == 0 else { return nil }
+        let (count, isTooMuch) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return isTooMuch ? .max : Int(clamping: count)
+    }
+
     /// Waits until everything written to the file system that holds `folder` is on the disk.
     static func syncAll(_ folder: String) throws(StoreError) {
         // Safe: the path is copied for the call.

@@ -27,8 +27,8 @@ package struct SegmentInfo: Sendable {
 
 /// A store, open for reading.
 package final class StoreReader: Sendable {
-    private let folder: String
-    private let catalogue: Catalogue
+    let folder: String
+    let catalogue: Catalogue
 
     private init(folder: String, catalogue: Catalogue) {
         self.folder = folder
@@ -97,6 +97,25 @@ package final class StoreReader: Sendable {
                 segments[place].bounds[name] = StoreReader.bounds(row, kind)
             }
             return segments
+        }
+    }
+
+    /// Every visible segment of every log, without bounds, in order of log and number.
+    func visibleSegments() throws(StoreError) -> [SegmentInfo] {
+        try catalogue.read { database in
+            try Row.fetchAll(database, sql: "SELECT * FROM segments WHERE state = 'live' ORDER BY log, id").map(info)
+        }
+    }
+
+    /// What SQLite's own check of the catalogue finds; nothing where it is whole.
+    func integrity() throws(StoreError) -> [String] {
+        try catalogue.read { try String.fetchAll($0, sql: "PRAGMA integrity_check(20)") }.filter { $0 != "ok" }
+    }
+
+    /// Segments in the folder that are not in `known`; hidden ones count as what they are going to be.
+    func unknownSegments(_ known: Set<String>) -> [String] {
+        Leftovers.segments(folder).map { "\(folder)/\($0)" }.filter { path in
+            !known.contains(path) && !known.contains(Leftovers.finalPath(path))
         }
     }
 

@@ -32,6 +32,10 @@ package final class StoreWriter {
         /// All open row groups together: above it the largest is closed.
         package var bytesMax = 64 << 20
         package var pageRows = 16_384
+        /// Of an interface's store: writing stops when less is free on the disk, and goes on at twice as much.
+        package var reserveBytes = 64 << 20
+        package var merge = MergeSettings()
+        package var retention = RetentionSettings()
 
         package init() {}
     }
@@ -51,6 +55,11 @@ package final class StoreWriter {
     private var source: String?
     /// Why writing ended; nothing is written after an error.
     private var failure: StoreError?
+    /// Why nothing is written at the moment: the disk is full. It goes on when there is room again.
+    package private(set) var pause: StoreError?
+    /// Rows that came while the disk was full, and those that waited when it became full.
+    package private(set) var lostRowCount: UInt64 = 0
+    private var upkeep: Upkeep?
 
     /// Opens a store, makes it where there is none, and removes what an interrupted writer left.
     /// Throws `.locked`, `.newer`, `.full`, `.unreadable`, `.unwritable`, `.catalogue`.
@@ -63,10 +72,30 @@ package final class StoreWriter {
         lock = try StoreLock(path: self.folder + "/.lock")
         catalogue = try Catalogue(folder: self.folder, isReadOnly: false)
         number = try catalogue.nextNumber()
+        try Merger.settle(self.folder, catalogue)
         Leftovers.remove(self.folder, keeping: try catalogue.livePaths())
     }
 
-    deinit { discard() }
+    deinit {
+        upkeep?.stop()
+        discard()
+    }
+
+    /// Begins merging and retention beside the writing, for an interface's store.
+    package func beginUpkeep() {
+        if upkeep == nil { upkeep = Upkeep(folder, catalogue, settings) }
+    }
+
+    /// Merges everything that can be merged, at once; answers how many segments went into others.
+    package func mergeNow() throws(StoreError) -> Int {
+        let count = try Merger(folder: folder, catalogue: catalogue, settings: settings.merge).merge(openHour: nil)
+        try Merger.settle(folder, catalogue)
+        catalogue.emptyLog()
+        return count
+    }
+
+    /// What went wrong beside the writing since it was last asked for.
+    package func takeComplaints() -> [StoreError] { upkeep?.takeComplaints() ?? [] }
 
     // MARK: sources
 
@@ -92,11 +121,31 @@ package final class StoreWriter {
     /// throws the same error.
     private func attempt(_ work: (StoreWriter) throws(StoreError) -> Void) throws(StoreError) {
         if let failure { throw failure }
-        do { try work(self) } catch {
+        do { try work(self) } catch { try take(error) }
+    }
+
+    /// Ends writing, or puts it off where an interface's disk is full.
+    private func take(_ error: StoreError) throws(StoreError) {
+        guard error.code == .full, source == nil else {
             discard()
             failure = error
             throw error
         }
+        lostRowCount += logs.reduce(0) { $0 + UInt64($1?.rowCount ?? 0) + UInt64($1?.writer?.rowCount ?? 0) }
+        lostRowCount += pending.reduce(0) { $0 + UInt64($1.segment.rowCount) }
+        discard()
+        pause = error
+    }
+
+    /// Whether an interface's rows can be written: looks at the disk, and ends or begins a pause.
+    private func hasRoom() -> Bool {
+        guard source == nil, let free = StoreFile.freeByteCount(folder) else { return true }
+        if free < settings.reserveBytes {
+            if pause == nil { pause = StoreFile.full(folder) }
+        } else if free >= settings.reserveBytes * 2 {
+            pause = nil
+        }
+        return pause == nil
     }
 
     // MARK: rows
@@ -105,11 +154,11 @@ package final class StoreWriter {
     package func append(_ batch: borrowing RowBatch, schema: LogSchema) throws(StoreError) {
         if let failure { throw failure }
         guard !batch.isEmpty else { return }
-        do { try add(batch, schema) } catch {
-            discard()
-            failure = error
-            throw error
+        guard pause == nil else {
+            lostRowCount += UInt64(batch.count)
+            return
         }
+        do { try add(batch, schema) } catch { try take(error) }
     }
 
     private func add(_ batch: borrowing RowBatch, _ schema: LogSchema) throws(StoreError) {
@@ -169,6 +218,8 @@ package final class StoreWriter {
     /// Ends the segments of all logs. Of an interface they become visible, in one transaction with the checkpoint;
     /// of a replay they wait for `commitSource()`. `time` is packet time and chooses the folder.
     package func flush(time: Timestamp) throws(StoreError) {
+        // What waits in memory stays there while the disk is full; new rows do not come in.
+        guard hasRoom() else { return }
         try attempt { store throws(StoreError) in try store.endSegments(time) }
     }
 
@@ -190,7 +241,10 @@ package final class StoreWriter {
     /// Ends writing: what is left of an interface's rows becomes visible.
     package func finish(time: Timestamp) throws(StoreError) {
         precondition(source == nil, "a replay ends with commitSource()")
+        upkeep?.stop()
+        upkeep = nil
         try flush(time: time)
+        try Merger.settle(folder, catalogue)
         catalogue.emptyLog()
     }
 

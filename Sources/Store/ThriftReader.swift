@@ -64,6 +64,9 @@ struct ThriftReader {
         return Int(value)
     }
 
+    /// An i16, i32 or i64 of any sign.
+    mutating func number() throws(ThriftError) -> Int64 { try need(source.zigzag()) }
+
     mutating func binary() throws(ThriftError) -> [UInt8] {
         let count = try need(source.count(limit: source.left))
         return Array(try need(source.slice(count)))

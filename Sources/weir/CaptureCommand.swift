@@ -84,6 +84,7 @@ struct CaptureCommand: ParsableCommand {
         var store: StoreWriter?
         if let folder = options.storeFolder {
             store = try options.storeWriter(folder, settings)
+            store?.beginUpkeep()
         }
         if let user {
             try Ownership.give([options.logFolder, options.storeFolder].compactMap { $0 }, to: user)
@@ -92,7 +93,9 @@ struct CaptureCommand: ParsableCommand {
         Console.say(
             "watching \(interface) with \(interfaces.count) worker\(interfaces.count == 1 ? "" : "s"); Ctrl-C ends")
         let start = ContinuousClock.now
-        let summary = try Live(settings: settings, stop: stop).run(
+        var live = Live(settings: settings, stop: stop)
+        live.complain = { Console.warn($0) }
+        let summary = try live.run(
             interfaces, into: Outputs(logs: logs, store: store, isReplay: false))
         for source in sources { source.cancel() }
         for line in summary.lines(seconds: (ContinuousClock.now - start) / .seconds(1)) { Console.say(line) }

@@ -104,6 +104,11 @@ struct RunOptions: ParsableArguments {
         var choices = StoreWriter.Settings()
         choices.sensorName = settings.sensorName
         choices.version = WeirVersion.text
+        choices.reserveBytes = settings.reserveMegabytes << 20
+        choices.retention = settings.retention
+        choices.merge = settings.merge
+        choices.merge.sensorName = settings.sensorName
+        choices.merge.version = WeirVersion.text
         return try StoreWriter(folder: folder, settings: choices)
     }
 

@@ -21,7 +21,9 @@ struct Weir: ParsableCommand {
             Exit status: 0 done; 1 done, but some input was damaged; 2 could not be done; 64 wrong usage.
             """,
         version: WeirVersion.text,
-        subcommands: [ReplayCommand.self, CaptureCommand.self, QueryCommand.self, SchemaCommand.self])
+        subcommands: [
+            ReplayCommand.self, CaptureCommand.self, QueryCommand.self, StoreCommand.self, SchemaCommand.self,
+        ])
 }
 
 enum WeirVersion {

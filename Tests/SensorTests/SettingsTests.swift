@@ -46,7 +46,8 @@ import Testing
             "dns.pending_max": "3", "dns.questions_max": "4",
             "http.pending_max": "5", "http.line_bytes_max": "512", "dhcp.transactions_max": "5",
             "logs.community_id": "false",
-            "stats.interval": "6", "store.flush_interval": "8",
+            "stats.interval": "6", "store.flush_interval": "8", "store.max_age": "90d", "store.max_gb": "5",
+            "store.log_bounds": "dns=30d", "store.reserve_mb": "3", "store.merge_zstd": "yes",
         ]
         for key in Settings.keys {
             var settings = Settings()

@@ -43,7 +43,8 @@ private let allowedImports: [String: Set<String>] = [
     "Capture": ["Wire", "CPcap", "CZlib", "Glibc", "Foundation", "Synchronization"],
     "Logs": ["Records", "Glibc", "Foundation"],
     "Store": [
-        "Records", "CLZ4", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials", "Synchronization",
+        "Records", "CLZ4", "CZlib", "CZstd", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials",
+        "Synchronization",
     ],
     "Query": ["Records", "Store", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials"],
     "Sensor": [
@@ -72,6 +73,8 @@ private let unsafeFiles: Set<String> = [
     "Sources/Capture/Filter.swift",
     "Sources/Capture/LiveInterface.swift",
     "Sources/Store/LZ4.swift",
+    "Sources/Store/PageChecksum.swift",
+    "Sources/Store/Zstd.swift",
     "Sources/Store/MappedSegment.swift",
     "Sources/Store/ByteSink.swift",
     "Sources/Store/StoreFile.swift",
