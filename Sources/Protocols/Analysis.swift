@@ -65,6 +65,9 @@ package final class Analysis {
         for analyzer in state.analyzers where analyzer.kind == kind { analyzer.writeEVE(tx: tx, to: &event) }
     }
 
+    /// Begins with one analyzer that is known to be the right one: no port and no probe adds another.
+    package func begin(with kind: AnalyzerKind, _ context: inout AnalyzerContext) { state.begin(with: kind, &context) }
+
     /// For a connection of which the analyzers have had enough: no protocol is looked for.
     package func stopLooking() { state.hasBegun = true }
 
@@ -187,7 +190,7 @@ struct AnalysisState {
     // MARK: choice
 
     /// Begins with one analyzer that is known to be the right one: no port and no probe adds another.
-    package func begin(with kind: AnalyzerKind, _ context: inout AnalyzerContext) {
+    mutating func begin(with kind: AnalyzerKind, _ context: inout AnalyzerContext) {
         hasBegun = true
         attach(kind, &context)
     }
