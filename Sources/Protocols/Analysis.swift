@@ -19,6 +19,8 @@ package final class Analysis {
     private var state: AnalysisState
     /// Transactions begun on the connection, kept here between deliveries by the worker.
     package var transactionCount: UInt64 = 0
+    /// Files begun on the connection, likewise.
+    package var fileCount: UInt32 = 0
 
     package init() { state = AnalysisState(isNested: false) }
 
@@ -58,6 +60,7 @@ package final class Analysis {
     package func reset(_ context: inout AnalyzerContext) {
         state.reset(&context)
         transactionCount = 0
+        fileCount = 0
     }
 
     /// Writes what a transaction's event says of it into an alert.
@@ -350,6 +353,18 @@ extension AnalyzerContext {
 
     /// Idle analyzers of one protocol that are kept.
     static let idleMax = 65_536
+
+    /// Moves the clock of what spans connections; for every packet, before its datagrams.
+    package mutating func advance(to time: Timestamp) {
+        dhcp.advance(to: time, &output)
+        advanceFiles(to: time)
+    }
+
+    /// The input is over: writes what spans connections, after the last connection has ended.
+    package mutating func finish() {
+        dhcp.finish(&output)
+        finishFiles()
+    }
 }
 
 /// The analyses of one worker, by slot; a flow carries the slot. Slot 0 is none yet, slot 1 is

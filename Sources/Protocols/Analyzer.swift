@@ -6,7 +6,7 @@
 // Writes  records through the context; requests to its connection.
 // Leaves  which analyzer runs (Analysis.swift, Registry.swift).
 
-import Files
+package import Files
 package import Records
 import Wire
 
@@ -98,7 +98,8 @@ package struct AnalyzerContext: ~Copyable {
     package var weirds: [PendingWeird] = []
     /// The texts of `weirds`.
     package var weirdText = TextBuffer()
-    /// Files seen so far on the connection at work, for file identities.
+    /// Files begun so far on the connection at work, for file identities; the worker keeps it with
+    /// the connection's analysis.
     package var fileOrdinal: UInt32 = 0
     package let settings: AnalyzerSettings
     let selection: AnalyzerSelection
@@ -121,6 +122,9 @@ package struct AnalyzerContext: ~Copyable {
     var idleTransactions: [DNSTransaction] = []
     /// Open transactions of DHCP, which span connections.
     var dhcp = DHCPTable()
+    /// Files at work, of all connections.
+    var files = SeenFiles()
+    var filesRecord = FilesRecord()
     /// Transfers of TFTP whose data is awaited on another connection.
     var tftp = TFTPTable()
 
@@ -174,6 +178,8 @@ package struct AnalyzerSettings: Sendable {
     package var dhcpTransactionsMax = 10_000
     /// Whether events of EVE are written (`--log-format eve`).
     package var wantsEvents = false
+    /// Limits of the file layer (`files.…`).
+    package var files = FileSettings()
     /// The sensor's name, part of every identity.
     package var sensorName = "weir"
     /// What counts as local, where a column tells local from remote.

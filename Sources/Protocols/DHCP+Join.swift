@@ -8,7 +8,7 @@
 // Writes  one `DHCPRecord` per transaction.
 // Leaves  what a message says (DHCP.swift).
 
-package import Records
+import Records
 import Wire
 
 /// The open transactions of one worker.
@@ -168,12 +168,4 @@ package struct DHCPTable: Sendable {
         let passed = time.since(start)
         return start.adding(passed &- passed % second)
     }
-}
-
-extension AnalyzerContext {
-    /// Moves the clock of what spans connections; for every packet, before its datagrams.
-    package mutating func advance(to time: Timestamp) { dhcp.advance(to: time, &output) }
-
-    /// The input is over: writes what spans connections, after the last connection has ended.
-    package mutating func finish() { dhcp.finish(&output) }
 }

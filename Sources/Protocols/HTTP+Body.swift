@@ -4,7 +4,7 @@
 //
 // Reads   lines and stretches of octets of a message.
 // Writes  lengths, identities, names and types of files into the row.
-// Leaves  the contents: only the first 4096 octets of a file are kept, for its type.
+// Leaves  the contents, which go to the file layer (SeenFiles.swift).
 
 import Files
 import Records
@@ -23,7 +23,6 @@ final class HTTPEntity {
     enum Kind { case leaf, multipart, message }
     enum Chunk { case none, before, size, data, dataEnd, trailer, over }
     enum Transfer { case identity, quoted, base64 }
-    enum File { case none, own, range }
 
     var expectation = Expectation.perhaps
     var inHeader = true
@@ -48,7 +47,9 @@ final class HTTPEntity {
     var expectsContinue = false
 
     var isPartial = false
-    var file = File.none
+    var file = FileHandle.none
+    /// The file is known by its URL, and may come in ranges.
+    var isOfURL = false
     /// Where in the file the next octets belong.
     var fileOffset: UInt64 = 0
     var fileName = Text.absent
@@ -67,20 +68,12 @@ final class HTTPEntity {
         isCompressed = false
         inflater = nil
         (contentLength, rangeLength, totalLength, lengthLeft, bodyBytes) = (-1, -1, -1, 0, 0)
-        (expectsContinue, isPartial) = (false, false)
+        (expectsContinue, isPartial, isOfURL) = (false, false, false)
         file = .none
         fileOffset = 0
         fileName = .absent
         fileNameKey = 0
     }
-}
-
-/// A file that comes in ranges: it is one file for the whole connection.
-struct HTTPRangeFile {
-    /// Hash of host and target.
-    var url: UInt64
-    /// Number of the file among those of the responder.
-    var ordinal: UInt32
 }
 
 /// Base64, one digit after the other; what is no digit is stepped over.
@@ -101,8 +94,6 @@ struct Base64 {
 extension HTTP {
     /// Depth of parts in parts (Zeek's `MIME::max_depth`).
     static let depthMax = 100
-    /// Range files of one connection that are known at a time.
-    static let rangeFilesMax = 64
     /// A body up to the end of the connection.
     static let endless: Int64 = 0x7FFF_FFFF
     static let lineEndOctets: [UInt8] = [0x0D, 0x0A]
@@ -391,35 +382,28 @@ extension HTTP {
         _ bytes: RawSpan, _ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext
     ) {
         guard bytes.byteCount > 0 else { return }
-        if entity.file == .none { beginFile(side, entity, &context) }
-        defer { entity.fileOffset &+= UInt64(bytes.byteCount) }
-        // Ranges are joined where they follow each other; others are not looked at.
-        if entity.isPartial, entity.fileOffset != side.head.offset { return }
-        if side.head.append(bytes) { decide(side, &context) }
-        // A file whose length is known ends by itself.
-        let total = entity.isPartial ? entity.totalLength : entity.contentLength
-        if total > 0, !entity.isCompressed, side.head.offset >= UInt64(total) { endFile(side, entity, &context) }
+        if entity.file.isNone || entity.isOfURL && !context.isOpen(entity.file) { beginFile(side, entity, &context) }
+        if entity.isPartial {
+            decided(context.fileData(entity.file, bytes, at: entity.fileOffset), side)
+            entity.fileOffset &+= UInt64(bytes.byteCount)
+        } else {
+            decided(context.fileData(entity.file, bytes), side)
+        }
     }
 
     private func beginFile(_ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext) {
         let row = transaction(of: side, &context)
-        entity.file = .own
-        if row.asksForRange, !side.isOriginator {
-            entity.file = .range
-            let url = hash(row)
-            if let known = rangeFiles.first(where: { $0.url == url }) {
-                // Only the file seen last can be continued.
-                if known.ordinal &+ 1 != side.fileCount { side.head.begin() }
-                return
-            }
-            if rangeFiles.count >= HTTP.rangeFilesMax { rangeFiles.removeFirst() }
-            rangeFiles.append(HTTPRangeFile(url: url, ordinal: side.fileCount))
-        }
-        let identity = UID.make(fileOf: context.uid, direction: side.direction, ordinal: side.fileCount)
-        side.fileCount &+= 1
-        side.head.begin()
+        let length = entity.isPartial ? entity.totalLength : entity.isCompressed ? -1 : entity.contentLength
+        entity.isOfURL = row.asksForRange && !side.isOriginator
+        let file = context.openFile(
+            .http, from: side.direction, total: length > 0 ? UInt64(length) : nil,
+            key: entity.isOfURL ? urlKey(row, context.id) : nil)
+        entity.file = file.file
+        guard file.isNew else { return }
         side.fileKey = row.key
         let name = entity.fileNameKey == row.key ? entity.fileName : .absent
+        if !name.isAbsent { context.nameFile(file.file, Array(row.record.text[name]).octets) }
+        guard let identity = context.fileID(file.file) else { return }
         if side.isOriginator {
             if !row.record.files.0.isFull { row.record.files.0.add(identity, name: name) }
         } else if !row.record.files.1.isFull {
@@ -427,35 +411,38 @@ extension HTTP {
         }
     }
 
-    /// FNV-1a over host and target.
-    private func hash(_ row: HTTPTransaction) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for text in [row.record.host, row.record.uri] {
-            for octet in row.record.text[text] { hash = (hash ^ UInt64(octet)) &* 0x100_0000_01B3 }
-        }
-        return hash
+    /// Client and URL: ranges of one are one file, whatever connections they come over.
+    private func urlKey(_ row: HTTPTransaction, _ id: ConnectionID) -> UInt64 {
+        var key = FileKey(.http)
+        key.add(id.originator)
+        let text = row.record.text
+        if row.record.host.isAbsent { key.add(id.responder) } else { key.add(text[row.record.host]) }
+        key.add(UInt64(id.responderPort))
+        key.add(text[row.record.uri])
+        return key.value
     }
 
     func endFile(_ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext) {
-        guard entity.file != .none else { return }
-        decide(side, &context)
-        if entity.file == .range { rangeFiles.removeAll { $0.ordinal &+ 1 == side.fileCount } }
+        guard !entity.file.isNone else { return }
+        decided(context.endFile(entity.file), side)
+        entity.file = .none
     }
 
     private func gapInFile(
         _ count: Int64, _ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext
     ) {
-        guard entity.file != .none else { return }
-        decide(side, &context)
-        side.head.gap(UInt64(count))
-        entity.fileOffset &+= UInt64(count)
+        guard !entity.file.isNone else { return }
+        if entity.isPartial {
+            decided(context.fileGap(entity.file, UInt64(count), at: entity.fileOffset), side)
+            entity.fileOffset &+= UInt64(count)
+        } else {
+            decided(context.fileGap(entity.file, UInt64(count)), side)
+        }
     }
 
-    /// Asks for the type, once a file, and puts it into the row where the file is listed.
-    private func decide(_ side: HTTPSide, _ context: inout AnalyzerContext) {
-        guard let type = side.head.decide(),
-            let row = transactions.first(where: { $0.key == side.fileKey })
-        else { return }
+    /// Puts a type, once it is known, into the row where its file is listed.
+    private func decided(_ type: MIMEType?, _ side: HTTPSide) {
+        guard let type, let row = transactions.first(where: { $0.key == side.fileKey }) else { return }
         if side.isOriginator {
             if !row.record.files.0.isFullOfTypes { row.record.files.0.add(type: type.write(to: &row.record.text)) }
         } else if !row.record.files.1.isFullOfTypes {

@@ -314,7 +314,7 @@ extension HTTP {
         guard let place else { return }
         let row = transaction(of: side, &context)
         let name = value.extracting(place)
-        entity.fileName = unescape(name, to: &row.record.text, &context, reports: false)
+        entity.fileName = HTTP.unescape(name, to: &row.record.text, &context, reports: false)
         entity.fileNameKey = row.key
     }
 }

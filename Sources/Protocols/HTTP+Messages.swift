@@ -316,7 +316,7 @@ extension HTTP {
         let row = transaction(of: originator, &context)
         let method = line.extracting(0..<parts.method)
         row.record.method = row.record.text.add(method)
-        row.record.uri = unescape(line.extracting(parts.target), to: &row.record.text, &context, reports: true)
+        row.record.uri = HTTP.unescape(line.extracting(parts.target), to: &row.record.text, &context, reports: true)
         if !HTTPMethods.isKnown(method) { context.weird(.unknown_HTTP_method, addl: method, source: "") }
     }
 
@@ -357,7 +357,7 @@ extension HTTP {
 
     /// Percent-decodes once. What cannot be decoded stays, and is an anomaly of a
     /// request's target.
-    func unescape(
+    static func unescape(
         _ bytes: RawSpan, to text: inout TextBuffer, _ context: inout AnalyzerContext, reports: Bool
     ) -> Text {
         guard let first = bytes.firstIndex(of: 0x25) else { return text.add(bytes) }
@@ -403,7 +403,7 @@ extension HTTP {
     }
 
     /// The two octets of `%uXXXX`, which no standard has and some programs send.
-    private func unicodeEscape(_ bytes: RawSpan, _ at: Int) -> (UInt8, UInt8)? {
+    private static func unicodeEscape(_ bytes: RawSpan, _ at: Int) -> (UInt8, UInt8)? {
         guard bytes.byteCount &- at >= 4, let a = HTTPOctets.hexadecimal(bytes.octet(at)),
             let b = HTTPOctets.hexadecimal(bytes.octet(at &+ 1)),
             let c = HTTPOctets.hexadecimal(bytes.octet(at &+ 2)),

@@ -5,7 +5,7 @@
 //
 // Reads   both directions of a TCP connection.
 // Writes  one `HTTPRecord` per request and its response, path "http".
-// Leaves  HTTP/2 and 3, bodies (counted, not kept), what follows an upgrade.
+// Leaves  HTTP/2 and 3, bodies (counted, not kept: SeenFiles.swift), what follows an upgrade.
 //
 // The rules are Zeek's, so that the same traffic gives the same rows. They are in
 // four files: this one cuts the stream into lines and stretches of body;
@@ -171,9 +171,7 @@ final class HTTPSide {
 
     // The file.
 
-    var head = FileHead()
-    var fileCount: UInt32 = 0
-    /// The transaction in whose row the file at `head` is listed.
+    /// The transaction in whose row the newest file is listed.
     var fileKey = 0
     /// Octets under work in a decoder.
     var scratch: [UInt8] = []
@@ -203,8 +201,6 @@ final class HTTPSide {
         if scratch.capacity > HTTP.keptBytesMax { scratch = [] }
         header.removeAll(keepingCapacity: true)
         headerLineCount = 0
-        head.begin()
-        fileCount = 0
         fileKey = 0
         transaction = nil
     }
@@ -245,8 +241,6 @@ final class HTTP: Analyzer {
     var keepsAlive = false
     var closesAfterResponse = false
     var isConnect = false
-    /// Ranges of one URL are one file: what is open of them.
-    var rangeFiles: [HTTPRangeFile] = []
 
     // What the connection turns into.
 
@@ -334,7 +328,6 @@ final class HTTP: Analyzer {
         (requestKey, responseKey, depth, requestCount, replyCode) = (0, 0, 0, 0, 0)
         unanswered.removeAll(keepingCapacity: true)
         (keepsAlive, closesAfterResponse, isConnect) = (false, false, false)
-        rangeFiles.removeAll(keepingCapacity: true)
         (hasUpgradeConnection, hasUpgradeProtocol, isUpgraded, isTunnel) = (false, false, false, false)
         inner = nil
         hasReportedReturn = false

@@ -110,6 +110,13 @@ enum MIMEText {
 
     // MARK: names of files
 
+    /// The name of a file in one of the two headers that may have one; nil in any other.
+    static func fileName(ofHeader name: RawSpan, _ value: RawSpan) -> Range<Int>? {
+        if name.isText("content-type") { return fileName(value, "name", takesStar: false) }
+        if name.isText("content-disposition") { return fileName(value, "filename", takesStar: true) }
+        return nil
+    }
+
     /// The name as given, without quotes and without `charset'language'`, still
     /// percent-encoded; nil where the value has no `word=`.
     static func fileName(_ value: RawSpan, _ word: StaticString, takesStar: Bool) -> Range<Int>? {

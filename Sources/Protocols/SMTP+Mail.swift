@@ -4,7 +4,7 @@
 //
 // Reads   entities, headers and contents, as MIME.swift finds them.
 // Writes  columns of the row of the session.
-// Leaves  contents.
+// Leaves  contents, which go to the file layer (SeenFiles.swift).
 
 import Records
 import Wire
@@ -18,20 +18,53 @@ final class SMTPMail: MIMEMessage {
 
     unowned var session: SMTP?
 
-    override func began(_ context: inout AnalyzerContext) { session?.entityCount &+= 1 }
+    /// The part at work.
+    private var file = FileHandle.none
+    /// Entities of the connection so far; never begun anew.
+    private var depth = 0
+    /// The name of the part at work, and the texts that it stands in.
+    private var fileName = Text.absent
+    private var text = TextBuffer()
+
+    override func reset() {
+        super.reset()
+        file = .none
+        depth = 0
+        fileName = .absent
+        text.clear()
+    }
+
+    override func began(_ context: inout AnalyzerContext) {
+        session?.entityCount &+= 1
+        depth &+= 1
+        fileName = .absent
+        text.clear()
+    }
 
     override func header(_ name: RawSpan, _ value: RawSpan, _ level: Int, _ context: inout AnalyzerContext) {
+        if let place = MIMEText.fileName(ofHeader: name, value) {
+            fileName = HTTP.unescape(value.extracting(place), to: &text, &context, reports: false)
+        }
         guard let session, session.hasRecord, session.entityCount <= 1 else { return }
         session.column(name, value, &context)
     }
 
     override func content(_ bytes: RawSpan, isFirst: Bool, _ context: inout AnalyzerContext) {
-        guard isFirst, let session else { return }
-        let side: Direction = session.isTurned ? .responder : .originator
-        let file = UID.make(fileOf: context.uid, direction: side, ordinal: session.fileCount)
-        session.fileCount &+= 1
-        guard session.record.files.count < SMTPMail.addressesMax else { return }
-        session.record.files.append(file.value)
+        if isFirst { beginFile(&context) }
+        context.fileData(file, bytes)
+    }
+
+    override func contentEnded(_ context: inout AnalyzerContext) {
+        context.endFile(file)
+        file = .none
+    }
+
+    private func beginFile(_ context: inout AnalyzerContext) {
+        guard let session else { return }
+        file = context.beginFile(.smtp, from: session.isTurned ? .responder : .originator, depth: depth)
+        if !fileName.isAbsent { context.nameFile(file, Array(text[fileName]).octets) }
+        guard session.record.files.count < SMTPMail.addressesMax, let id = context.fileID(file) else { return }
+        session.record.files.append(id.value)
     }
 }
 

@@ -4,7 +4,7 @@
 //
 // Reads   command and reply lines of a TCP connection, and the mail between them.
 // Writes  one `SMTPRecord` per mail, path "smtp".
-// Leaves  the contents of mails: their parts are named, not kept. TLS (InnerTLS.swift).
+// Leaves  the contents of mails: their parts go to the file layer (SeenFiles.swift). TLS (InnerTLS.swift).
 //
 // The rules are Zeek's. SMTP+Session.swift has commands, replies and their pairing;
 // SMTP+Mail.swift the headers of mails; MIME.swift their parts.
@@ -168,7 +168,6 @@ final class SMTP: Analyzer {
     var hasHelo = false
     /// Entities that began since the row did; only the first one's headers are columns.
     var entityCount = 0
-    var fileCount: UInt32 = 0
     let mail = SMTPMail()
 
     init() {
@@ -253,7 +252,7 @@ final class SMTP: Analyzer {
         (hasSender, hasRecipient, sawLastChunk, hasHelo) = (false, false, false, false)
         if helo.capacity > SMTP.keptBytesMax { helo = [] }
         helo.removeAll(keepingCapacity: true)
-        (entityCount, fileCount) = (0, 0)
+        entityCount = 0
     }
 
     /// What follows on both sides is TLS.

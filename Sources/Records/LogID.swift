@@ -37,6 +37,7 @@
     case ldapSearch
     case ssl
     case x509
+    case files
     case rdp
     case quic
     case stats

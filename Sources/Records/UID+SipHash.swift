@@ -104,4 +104,12 @@ extension UID {
         hash.absorb(UInt64(direction.rawValue) << 32 | UInt64(ordinal))
         return UID(value: hash.finish())
     }
+
+    /// The identity of a file that is known by its place, such as a URL or a path, whatever
+    /// connection it comes over.
+    package static func make(fileKey key: UInt64) -> UID {
+        var hash = SipHash(key0: 0x7765_6972_2069_6465, key1: 0x6E74_6974_6965_732E)
+        hash.absorb(key)
+        return UID(value: hash.finish())
+    }
 }

@@ -32,6 +32,7 @@ package enum Schemas {
                 RDPRecord.makeSchema(),
                 QUICRecord.makeSchema(),
                 TLSRecord.makeSchema(), X509Record.makeSchema(), StatsRecord.makeSchema(),
+                TLSRecord.makeSchema(), X509Record.makeSchema(), FilesRecord.makeSchema(), StatsRecord.makeSchema(),
                 PostgreSQLRecord.makeSchema(),
                 MQTTPublishRecord.makeSchema(),
                 MQTTSubscribeRecord.makeSchema(),

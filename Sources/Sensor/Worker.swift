@@ -245,6 +245,7 @@ struct Worker: ~Copyable {
         }
         point(at: view)
         context.transactions.nextTransaction = analysis.transactionCount
+        context.fileOrdinal = analysis.fileCount
         return analysis
     }
 
@@ -262,6 +263,7 @@ struct Worker: ~Copyable {
     private mutating func leave(_ slot: UInt32, _ analysis: Analysis) {
         analysis.transactionCount = context.transactions.nextTransaction
         if !context.transactions.isEmpty { context.transactions.clear() }
+        analysis.fileCount = context.fileOrdinal
         if !context.requests.isEmpty {
             for request in context.requests {
                 flows.apply(request, to: slot)
@@ -283,9 +285,10 @@ struct Worker: ~Copyable {
     private mutating func end(_ slot: UInt32) {
         let view = flows.view(slot)
         if view.analysis > AnalysisPool.nobody {
-            point(at: view)
             let analysis = analyses[view.analysis]
+            point(at: view)
             context.transactions.nextTransaction = analysis.transactionCount
+            context.fileOrdinal = analysis.fileCount
             analysis.finish(&context)
             leave(slot, analysis)
         }

@@ -14,9 +14,15 @@ final class HTTPBench {
     let schema = HTTPRecord.makeSchema()
 
     init(_ settings: AnalyzerSettings = AnalyzerSettings()) {
-        let blank = [LogID.conn, .connOpen, .dns].map { LogSchema(log: $0, summary: "", columns: [], stride: 3) }
+        let schemas = LogID.allCases.map { log in
+            switch log {
+            case .http: HTTPRecord.makeSchema()
+            case .files: FilesRecord.makeSchema()
+            default: LogSchema(log: log, summary: "", columns: [], stride: 3)
+            }
+        }
         context = AnalyzerContext(
-            output: RecordOutput(schemas: blank + [schema]), settings: settings,
+            output: RecordOutput(schemas: schemas), settings: settings,
             selection: AnalyzerSelection(names: nil))
         context.uid = UID(value: 99)
         context.id = ConnectionID(
