@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The file layer by itself: order, gaps, limits, silence, files of several connections.
+
+import Files
+import Testing
+import Wire
+
+@testable import Protocols
+@testable import Records
+
+/// A context without a protocol, and the rows of files that came of it.
+private final class FileBench {
+    let bench: DatagramBench
+
+    init(_ settings: AnalyzerSettings = AnalyzerSettings()) {
+        bench = DatagramBench(HTTP(), port: 80, .tcp, settings, logs: [])
+    }
+
+    var rows: [DNSRow] { bench.rows(.files) }
+
+    func begin(total: UInt64? = nil, key: UInt64? = nil) -> FileHandle {
+        bench.context.beginFile(.http, from: .responder, total: total, key: key)
+    }
+
+    func data(_ file: FileHandle, _ text: String, at offset: UInt64? = nil) -> String? {
+        let octets = octets(text)
+        guard let offset else { return bench.context.fileData(file, octets.octets)?.description }
+        return bench.context.fileData(file, octets.octets, at: offset)?.description
+    }
+
+    func gap(_ file: FileHandle, _ count: UInt64, at offset: UInt64? = nil) -> String? {
+        bench.context.fileGap(file, count, at: offset)?.description
+    }
+
+    func isOpen(_ file: FileHandle) -> Bool { bench.context.isOpen(file) }
+    var evicted: UInt64 { bench.context.fileCounters.evicted }
+
+    func clock(_ seconds: Int64) {
+        bench.context.now = Timestamp(seconds: seconds)
+        bench.context.advance(to: bench.context.now)
+    }
+}
+
+@Suite("File layer") struct SeenFilesTests {
+    @Test func `a file without an octet has no row`() {
+        let files = FileBench()
+        let file = files.begin()
+        files.bench.context.endFile(file)
+        files.bench.context.finish()
+        #expect(files.rows.isEmpty)
+        #expect(!files.isOpen(file))
+    }
+
+    @Test func `a file in order has its type and its size`() {
+        let files = FileBench()
+        let file = files.begin()
+        #expect(files.data(file, "{\"a\": ") == nil)
+        #expect(files.data(file, "1}") == nil)
+        let type = files.bench.context.endFile(file)
+        #expect(type?.description == "text/json")
+        let row = files.rows[0]
+        #expect(row.text("mime_type") == "text/json" && row.text("source") == "HTTP")
+        #expect(row.number("seen_bytes") == 8 && row.number("missing_bytes") == 0)
+        #expect(row.flag("is_orig") == false && row.flag("local_orig") == true && row.flag("timedout") == false)
+    }
+
+    @Test func `a file of known size ends by itself`() {
+        let files = FileBench()
+        let file = files.begin(total: 6)
+        #expect(files.data(file, "GIF89a") == "image/gif")
+        #expect(files.rows.count == 1 && files.rows[0].number("total_bytes") == 6)
+        files.bench.context.endFile(file)
+        #expect(files.rows.count == 1)
+    }
+
+    @Test func `octets out of order are put in order, whatever the order is`() {
+        let pieces: [(UInt64, String)] = [(0, "%PDF"), (4, "-1.4"), (8, " and"), (12, " more")]
+        for first in 0..<4 {
+            for second in 0..<4 where second != first {
+                let rest = (0..<4).filter { $0 != first && $0 != second }
+                let files = FileBench()
+                let file = files.begin()
+                for index in [first, second] + rest { _ = files.data(file, pieces[index].1, at: pieces[index].0) }
+                files.bench.context.endFile(file)
+                #expect(files.rows[0].number("seen_bytes") == 17 && files.rows[0].number("missing_bytes") == 0)
+                #expect(files.rows[0].text("mime_type") == "application/pdf")
+            }
+        }
+    }
+
+    @Test func `what overlaps counts once`() {
+        let files = FileBench()
+        let file = files.begin()
+        _ = files.data(file, "cdef", at: 2)
+        _ = files.data(file, "abcdefgh", at: 0)
+        _ = files.data(file, "abc", at: 0)
+        files.bench.context.endFile(file)
+        #expect(files.rows[0].number("seen_bytes") == 8)
+        #expect(files.rows[0].number("missing_bytes") == 0)
+    }
+
+    @Test func `holes before what is held are missing`() {
+        let files = FileBench()
+        let file = files.begin(total: 100)
+        _ = files.data(file, "abc", at: 10)
+        _ = files.data(file, "abc", at: 20)
+        files.bench.context.finish()
+        let row = files.rows[0]
+        #expect(row.number("seen_bytes") == 6 && row.number("missing_bytes") == 17)
+        #expect(row.number("overflow_bytes") == 0 && row.flag("timedout") == true)
+        #expect(row.text("mime_type") == nil)
+    }
+
+    @Test func `beyond the limit what is held goes on with its holes`() {
+        var settings = AnalyzerSettings()
+        settings.files.reassemblyBytesMax = 8
+        let files = FileBench(settings)
+        let file = files.begin()
+        _ = files.data(file, "abcdefghij", at: 10)
+        _ = files.data(file, "klmn", at: 30)
+        files.bench.context.endFile(file)
+        let row = files.rows[0]
+        #expect(row.number("seen_bytes") == 14 && row.number("missing_bytes") == 20)
+        #expect(row.number("overflow_bytes") == 10)
+    }
+
+    @Test func `offsets at the end of the range are refused`() {
+        let files = FileBench()
+        let file = files.begin()
+        _ = files.data(file, "abc", at: .max)
+        _ = files.data(file, "abc", at: 1 << 63)
+        _ = files.gap(file, .max, at: .max)
+        files.bench.context.endFile(file)
+        #expect(files.rows[0].number("seen_bytes") == 0)
+    }
+
+    @Test func `a gap decides the type by what came before it`() {
+        let files = FileBench()
+        let file = files.begin()
+        _ = files.data(file, "GIF89a")
+        #expect(files.gap(file, 10) == "image/gif")
+        _ = files.data(file, "more")
+        files.bench.context.endFile(file)
+        #expect(files.rows[0].number("seen_bytes") == 10 && files.rows[0].number("missing_bytes") == 10)
+    }
+
+    @Test func `silence ends a file, and more of it makes another row of the same identity`() {
+        let files = FileBench()
+        files.clock(1000)
+        let file = files.begin()
+        _ = files.data(file, "abc")
+        files.clock(1119)
+        #expect(files.rows.isEmpty)
+        files.clock(1121)
+        #expect(files.rows.count == 1 && files.rows[0].flag("timedout") == true)
+        _ = files.data(file, "def")
+        files.bench.context.endFile(file)
+        #expect(files.rows.count == 2 && files.rows[1].number("seen_bytes") == 3)
+        #expect(files.rows[0].number("fuid") == files.rows[1].number("fuid"))
+    }
+
+    @Test func `a file that is not silent lives on`() {
+        let files = FileBench()
+        files.clock(1000)
+        let file = files.begin()
+        for second in stride(from: Int64(1000), to: 2000, by: 50) {
+            files.clock(second)
+            _ = files.data(file, "abc")
+        }
+        #expect(files.rows.isEmpty)
+        #expect(files.isOpen(file))
+    }
+
+    @Test func `a file with a key has a row for each connection`() {
+        let files = FileBench()
+        let first = files.begin(key: 7)
+        _ = files.data(first, "abc")
+        files.bench.context.uid = UID(value: 100)
+        let second = files.begin(key: 7)
+        #expect(first == second)
+        _ = files.data(second, "def", at: 3)
+        files.bench.context.endFile(second)
+        #expect(files.rows.count == 2)
+        #expect(files.rows.map { $0.number("seen_bytes") } == [6, 6])
+        #expect(files.rows[0].number("fuid") == files.rows[1].number("fuid"))
+        #expect(!files.isOpen(first))
+        let third = files.begin(key: 7)
+        _ = files.data(third, "abc")
+        files.bench.context.endFile(third)
+        #expect(files.rows[2].number("fuid") == files.rows[0].number("fuid"))
+    }
+
+    @Test func `a full table ends the file that was begun first`() {
+        var settings = AnalyzerSettings()
+        settings.files.openMax = 2
+        let files = FileBench(settings)
+        let all = (0..<3).map { _ in
+            let file = files.begin()
+            _ = files.data(file, "abc")
+            return file
+        }
+        #expect(files.rows.count == 1)
+        #expect(!files.isOpen(all[0]) && files.isOpen(all[2]))
+        #expect(files.evicted == 1)
+    }
+
+    @Test func `a handle of a file that is over does nothing`() {
+        let files = FileBench()
+        let file = files.begin()
+        _ = files.data(file, "abc")
+        files.bench.context.endFile(file)
+        let other = files.begin()
+        _ = files.data(file, "xyz")
+        files.bench.context.endFile(file)
+        #expect(files.rows.count == 1)
+        #expect(files.isOpen(other))
+    }
+}
