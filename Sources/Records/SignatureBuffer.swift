@@ -14,6 +14,8 @@
         ipDestination
     // Files of every protocol.
     case fileData, fileName, fileMagic
+    // Digests and length of a whole file.
+    case fileMD5, fileSHA1, fileSHA256, fileSize
     // HTTP 1 and 2.
     case httpURI, httpURIRaw, httpMethod, httpHost, httpHostRaw, httpUserAgent, httpReferer, httpCookie,
         httpHeader, httpHeaderRaw, httpHeaderNames, httpRequestHeader, httpResponseHeader, httpRequestLine,
@@ -107,6 +109,10 @@ extension SignatureBuffer {
         case .fileData: "file.data"
         case .fileName: "file.name"
         case .fileMagic: "file.magic"
+        case .fileMD5: "filemd5"
+        case .fileSHA1: "filesha1"
+        case .fileSHA256: "filesha256"
+        case .fileSize: "filesize"
         case .httpURI: "http.uri"
         case .httpURIRaw: "http.uri.raw"
         case .httpMethod: "http.method"
