@@ -29,6 +29,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case dnp3
     case dnp3UDP
     case mqtt
+    case enip
     case ldapTCP
     case ldapUDP
     case ssl
@@ -71,6 +72,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .dnp3: "dnp3_tcp"
         case .dnp3UDP: "dnp3_udp"
         case .mqtt: "mqtt"
+        case .enip: "enip"
         case .ldapTCP: "ldap_tcp"
         case .ldapUDP: "ldap_udp"
         case .ssl: "ssl"

@@ -38,6 +38,7 @@ package enum Registry {
         RegistryEntry("dhcp", udp: [67, 4011], .dhcp),
         RegistryEntry("dnp3", tcp: [20000], udp: [20000], .dnp3, udpKind: .dnp3UDP),
         RegistryEntry("dns", tcp: [53], udp: [53, 137, 5353, 5355], .dns),
+        RegistryEntry("enip", tcp: [44818], udp: [44818, 2222], .enip),
         RegistryEntry("finger", tcp: [79]),
         RegistryEntry("ftp", tcp: [21, 2811], .ftp),
         RegistryEntry("gssapi"),
@@ -108,6 +109,7 @@ package enum Registry {
         case .dnp3: DNP3()
         case .dnp3UDP: DNP3(.dnp3UDP)
         case .mqtt: MQTT()
+        case .enip: ENIP()
         case .ldapTCP: LDAP(kind: .ldapTCP)
         case .ldapUDP: LDAP(kind: .ldapUDP)
         case .ssl: TLS(kind: .ssl)
@@ -136,6 +138,8 @@ package enum Registry {
         Probe(.postgresql, .tcp, nil, PostgreSQLProbe.sslReply, reverse: PostgreSQLProbe.sslRequest),
         Probe(.postgresql, .tcp, nil, PostgreSQLProbe.reply, reverse: PostgreSQLProbe.startup),
         Probe(.mqtt, .tcp, nil, MQTTProbe.connect),
+        Probe(.enip, .tcp, .originator, ENIPProbe.register),
+        Probe(.enip, .udp, .originator, ENIPProbe.listIdentity),
         Probe(.dnp3UDP, .udp, nil, DNP3Probe.header, first: 5...5),
         Probe(.dnp3, .tcp, .responder, DNP3Probe.header),
         Probe(.redis, .tcp, .responder, RedisProbe.response),

@@ -30,6 +30,10 @@
     case tftp
     case modbus
     case dnp3
+    case enip
+    case cip
+    case cipIdentity
+    case cipIO
     case mqttConnect
     case mqttSubscribe
     case mqttPublish
@@ -54,6 +58,8 @@
         case .mqttSubscribe: "mqtt_subscribe"
         case .mqttPublish: "mqtt_publish"
         case .ldapSearch: "ldap_search"
+        case .cipIdentity: "cip_identity"
+        case .cipIO: "cip_io"
         default: "\(self)"
         }
     }

@@ -48,6 +48,8 @@ package enum Schemas {
                 MQTTSubscribeRecord.makeSchema(),
                 MQTTConnectRecord.makeSchema(),
                 DNP3Record.makeSchema(),
+                ENIPRecord.makeSchema(), CIPRecord.makeSchema(), CIPIdentityRecord.makeSchema(),
+                CIPIORecord.makeSchema(),
                 ModbusRecord.makeSchema(),
                 RedisRecord.makeSchema(),
                 MySQLRecord.makeSchema(),

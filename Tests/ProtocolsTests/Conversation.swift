@@ -14,6 +14,8 @@ struct Conversation: Sendable {
     let turns: [(Direction, [UInt8])]
     let port: UInt16
     let logs: [LogSchema]
+    /// Each turn is a datagram, which is never in pieces.
+    var isDatagrams = false
     let make: @Sendable () -> Analyzer
 
     var byteCount: Int { turns.reduce(0) { $0 + $1.1.count } }
@@ -22,7 +24,7 @@ struct Conversation: Sendable {
     func play(
         pieces: Int = .max, limit: Int = .max, damage: Int? = nil, gap: Int? = nil, on analyzer: Analyzer? = nil
     ) -> Outcome {
-        let bench = DatagramBench(analyzer ?? make(), port: port, .tcp, logs: logs)
+        let bench = DatagramBench(analyzer ?? make(), port: port, isDatagrams ? .udp : .tcp, logs: logs)
         var left = limit
         var at = 0
         for (direction, octets) in turns {
@@ -30,6 +32,13 @@ struct Conversation: Sendable {
             left -= octets.count
             if let damage, damage >= at, damage < at + octets.count {
                 for index in (damage - at)..<min(octets.count, damage - at + 4) { octets[index] = 0xFF }
+            }
+            if isDatagrams {
+                // A lost datagram is the gap of such a conversation.
+                let isLost = gap.map { $0 >= at && $0 < at + octets.count } ?? false
+                at += octets.count
+                if !isLost, !octets.isEmpty, !bench.analyzer.isDetached { bench.datagram(octets, from: direction) }
+                continue
             }
             if let gap, gap >= at, gap < at + octets.count {
                 bench.stream(octets[..<(gap - at)], from: direction)
