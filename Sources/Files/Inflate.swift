@@ -57,6 +57,13 @@ import Wire
         start(windowBits: 15 + 32)
     }
 
+    /// Ready for the bare deflate of RFC 1951, without a header.
+    package func beginBare() {
+        begin()
+        guard !isOver else { return }
+        start(windowBits: -15)
+    }
+
     private func start(windowBits: Int32) {
         let status: Int32
         if isReady {

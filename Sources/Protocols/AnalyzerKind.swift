@@ -37,6 +37,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case rdp
     case rdpeudp
     case quic
+    case websocket
     // Tunnels confirm on their outer connection; they have no dissector here.
     case vxlan
     case geneve
@@ -80,6 +81,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .rdp: "rdp"
         case .rdpeudp: "rdpeudp"
         case .quic: "quic"
+        case .websocket: "websocket"
         case .vxlan: "vxlan"
         case .geneve: "geneve"
         case .gtpv1: "gtpv1"

@@ -86,7 +86,9 @@ extension HTTP {
         case .contentEncoding: contentCoding(value, entity)
         case .expect: expect(value, entity, &context)
         case .connection: connection(value, side)
-        case .upgrade: if !side.isOriginator { hasUpgradeProtocol = !token(value).isEmpty }
+        case .upgrade: if !side.isOriginator { upgradeProtocol = HTTPUpgrade(value.extracting(token(value))) }
+        case .secWebSocketAccept, .secWebSocketExtensions, .secWebSocketKey, .secWebSocketProtocol:
+            if level == 0 { handshake(known, value, side, &context) }
         default: break
         }
         if side.isOriginator, level == 0 { column(known, value, &context) }

@@ -242,14 +242,11 @@ extension HTTP {
         done(responder, &context)
         // After 1xx the response is still to come.
         if !(100..<200 ~= replyCode), !unanswered.isEmpty { unanswered.removeFirst() }
-        if replyCode == 101, unanswered.count == 1, hasUpgradeConnection, hasUpgradeProtocol {
-            isUpgraded = true
-            if spanLeft > 0 {
-                context.weird(.protocol_data_with_HTTP_upgrade_reply, addl: UInt64(spanLeft), source: "HTTP")
-            }
+        if replyCode == 101, unanswered.count == 1, hasUpgradeConnection, let upgradeProtocol {
+            upgrade(to: upgradeProtocol, &context)
         }
         replyCode = 0
-        (hasUpgradeConnection, hasUpgradeProtocol) = (false, false)
+        (hasUpgradeConnection, upgradeProtocol) = (false, nil)
         responder.state = isInterrupted || isUpgraded ? .nothing : .line
     }
 

@@ -55,7 +55,7 @@ enum HTTPHeaderName {
     case authorization, clientIP, connection, contentDisposition, contentEncoding, contentLength, contentRange
     case contentTransferEncoding, contentType, expect, forwarded, host, origin, proxyAuthorization
     case proxyConnection, range, referer, transferEncoding, upgrade, userAgent, via, xForwardedFor, xForwardedFrom
-    case xroxyConnection
+    case xroxyConnection, secWebSocketAccept, secWebSocketExtensions, secWebSocketKey, secWebSocketProtocol
 
     /// The header of this name, any case; nil for one that nobody looks at.
     init?(_ name: RawSpan) {
@@ -83,6 +83,10 @@ enum HTTPHeaderName {
         case (16, 0x78) where isName("x-forwarded-from"): self = .xForwardedFrom
         case (16, 0x78) where isName("xroxy-connection"): self = .xroxyConnection
         case (17, 0x74) where isName("transfer-encoding"): self = .transferEncoding
+        case (17, 0x73) where isName("sec-websocket-key"): self = .secWebSocketKey
+        case (20, 0x73) where isName("sec-websocket-accept"): self = .secWebSocketAccept
+        case (22, 0x73) where isName("sec-websocket-protocol"): self = .secWebSocketProtocol
+        case (24, 0x73) where isName("sec-websocket-extensions"): self = .secWebSocketExtensions
         case (19, 0x63) where isName("content-disposition"): self = .contentDisposition
         case (19, 0x70) where isName("proxy-authorization"): self = .proxyAuthorization
         case (25, 0x63) where isName("content-transfer-encoding"): self = .contentTransferEncoding

@@ -245,8 +245,11 @@ final class HTTP: Analyzer {
     // What the connection turns into.
 
     var hasUpgradeConnection = false
-    var hasUpgradeProtocol = false
+    var upgradeProtocol: HTTPUpgrade?
+    var webSocket: WebSocketHandshake?
     var isUpgraded = false
+    /// Reads what the connection has turned into, where that is known.
+    var successor: Analyzer?
     var isTunnel = false
     /// The streams inside the tunnel, once there is one.
     var inner: Analysis?
@@ -259,14 +262,15 @@ final class HTTP: Analyzer {
     init() { super.init(kind: .http) }
 
     override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
-        if context.wantsTransactions, !isTunnel {
+        if context.wantsTransactions, !isTunnel, !isUpgraded {
             if view == nil { view = HTTPView() }
             view?.stream(bytes, from: direction, &context)
         }
         guard !context.isPartial, bytes.byteCount > 0 else { return }
         if isTunnel { return tunnel(bytes, from: direction, &context) }
         let side = direction == .originator ? originator : responder
-        guard !isUpgraded, !side.isSkipping else { return }
+        if isUpgraded { return upgraded(bytes, from: direction, &context) }
+        guard !side.isSkipping else { return }
         if side.state == .raw { return rawResponse(bytes, &context) }
         if side.deliveryLeft > 0 {
             // A line feed that belongs to the last line of the header is no body.
@@ -287,6 +291,7 @@ final class HTTP: Analyzer {
         view?.gap(count, from: direction, &context)
         guard !context.isPartial, count > 0 else { return }
         if isTunnel { inner?.gap(count, from: direction, &context) }
+        successor?.gap(count, from: direction, &context)
         if isTunnel || isUpgraded { return }
         let side = direction == .originator ? originator : responder
         guard !side.isSkipping else { return }
@@ -300,6 +305,7 @@ final class HTTP: Analyzer {
     override func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
         view?.endOfStream(from: direction, &context)
         if isTunnel { inner?.endOfStream(from: direction, &context) }
+        successor?.endOfStream(from: direction, &context)
         if context.isPartial || isTunnel || isUpgraded { return }
         let side = direction == .originator ? originator : responder
         if !side.isSkipping, !side.carry.isEmpty || side.isMidLine { endCarriedLine(side, &context) }
@@ -317,6 +323,7 @@ final class HTTP: Analyzer {
         flush(&context)
         inner?.finish(&context)
         inner?.reset(&context)
+        finishSuccessor(&context)
     }
 
     override func reset() {
@@ -328,7 +335,8 @@ final class HTTP: Analyzer {
         (requestKey, responseKey, depth, requestCount, replyCode) = (0, 0, 0, 0, 0)
         unanswered.removeAll(keepingCapacity: true)
         (keepsAlive, closesAfterResponse, isConnect) = (false, false, false)
-        (hasUpgradeConnection, hasUpgradeProtocol, isUpgraded, isTunnel) = (false, false, false, false)
+        (hasUpgradeConnection, upgradeProtocol, isUpgraded, isTunnel) = (false, nil, false, false)
+        (webSocket, successor) = (nil, nil)
         inner = nil
         hasReportedReturn = false
         view?.reset()
@@ -364,7 +372,7 @@ final class HTTP: Analyzer {
         let end = bytes.byteCount
         while at < end, !side.isSkipping {
             if isTunnel { return tunnel(bytes.extracting(at..<end), from: side.direction, &context) }
-            if isUpgraded { return }
+            if isUpgraded { return upgraded(bytes.extracting(at..<end), from: side.direction, &context) }
             if side.state == .nothing { return lookForReturns(bytes.extracting(at..<end), side, &context) }
             // Whatever ends a line now: this belongs to the last one.
             if side.endedAtReturn, bytes.octet(at) == 0x0A {

@@ -74,7 +74,7 @@ package enum Registry {
         RegistryEntry("syslog", udp: [514], .syslog),
         RegistryEntry("tftp", udp: [69], .tftp),
         RegistryEntry("tunnels"),
-        RegistryEntry("websocket"),
+        RegistryEntry("websocket", .websocket),
         RegistryEntry("xmpp", tcp: [5222, 5269]),
     ]
 
@@ -117,6 +117,7 @@ package enum Registry {
         case .rdp: RDP()
         case .rdpeudp: RDPEUDP()
         case .quic: QUIC()
+        case .websocket: WebSocket()
         case .vxlan, .geneve, .gtpv1, .teredo, .ayiya: nil
         }
     }
@@ -197,6 +198,9 @@ package struct AnalyzerSelection: Sendable {
         tcpProbes = ProbeMasks(.tcp, chosen: probeMask)
         udpProbes = ProbeMasks(.udp, chosen: probeMask)
     }
+
+    /// Whether an analyzer that another one starts is on.
+    func isOn(_ name: String) -> Bool { names?.contains(name) ?? true }
 
     /// The analyzers registered for a responder port.
     func kinds(_ transport: Transport, port: UInt16) -> [AnalyzerKind] {

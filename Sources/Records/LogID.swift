@@ -44,6 +44,7 @@
     case files
     case rdp
     case quic
+    case websocket
     case stats
     /// Events in Suricata's form: no log or table of its own, the EVE writer alone reads it.
     case eve
