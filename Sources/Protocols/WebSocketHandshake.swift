@@ -28,9 +28,9 @@ final class WebSocketHandshake {
     ) {
         isSeen = true
         switch (name, isOriginator) {
-        case (.secWebSocketProtocol, true): append(value, to: &record.clientProtocols)
-        case (.secWebSocketExtensions, true): append(value, to: &record.clientExtensions)
-        case (.secWebSocketExtensions, false): append(value, to: &record.serverExtensions)
+        case (.secWebSocketProtocol, true): record.clientProtocols = appended(value, to: record.clientProtocols)
+        case (.secWebSocketExtensions, true): record.clientExtensions = appended(value, to: record.clientExtensions)
+        case (.secWebSocketExtensions, false): record.serverExtensions = appended(value, to: record.serverExtensions)
         case (.secWebSocketKey, true):
             if !key.isAbsent { context.weird(.websocket_multiple_key_headers, source: "WebSocket") }
             key = record.text.add(value, limit: 1024)
@@ -46,8 +46,8 @@ final class WebSocketHandshake {
         }
     }
 
-    /// Appends the elements of a comma-separated value.
-    private func append(_ value: RawSpan, to list: inout [Text]?) {
+    /// A list with the elements of a comma-separated value behind it.
+    private func appended(_ value: RawSpan, to list: [Text]?) -> [Text] {
         var all = list ?? []
         var start = 0
         while start <= value.byteCount, all.count < WebSocketHandshake.listMax {
@@ -58,7 +58,7 @@ final class WebSocketHandshake {
             start = comma &+ 1
             while start < value.byteCount, value.octet(start) == 0x20 { start &+= 1 }
         }
-        list = all
+        return all
     }
 
     /// Both have agreed. Writes the row; the analyzer for what follows.

@@ -44,8 +44,6 @@ package enum Schemas {
                 StatsRecord.makeSchema(),
                 FilesRecord.makeSchema(),
                 WebSocketRecord.makeSchema(),
-                TLSRecord.makeSchema(), X509Record.makeSchema(), StatsRecord.makeSchema(),
-                TLSRecord.makeSchema(), X509Record.makeSchema(), FilesRecord.makeSchema(), StatsRecord.makeSchema(),
                 PostgreSQLRecord.makeSchema(),
                 MQTTPublishRecord.makeSchema(),
                 MQTTSubscribeRecord.makeSchema(),

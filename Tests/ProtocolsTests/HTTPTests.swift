@@ -465,8 +465,8 @@ private let exchanges: [HTTPExchange] = [
 
     @Test func `an upgrade takes the connection away`() {
         let bench = HTTPBench()
-        bench.ask("GET /chat HTTP/1.1\nConnection: Upgrade\nUpgrade: websocket\n\n")
-        bench.answer("HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\nUpgrade: websocket\n\n")
+        bench.ask("GET /chat HTTP/1.1\nConnection: Upgrade\nUpgrade: spoken\n\n")
+        bench.answer("HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\nUpgrade: spoken\n\n")
         bench.send([0x81, 0x85, 1, 2, 3, 4, 5, 6, 7, 8, 9], from: .originator)
         bench.send([0x81, 0x05, 1, 2, 3, 4, 5, 0x0A], from: .responder)
         #expect(bench.finished().map { $0.number("status_code") } == [101])
