@@ -210,6 +210,7 @@ extension FlowTable {
         let slot: UInt32
         if let found {
             slot = found
+            current = slot
             checkTunnel(slot, packet)
         } else {
             slot = create(key, hash, layer, packet, isLow: isLow, tie: tie)

@@ -260,6 +260,8 @@ final class DNS: Analyzer {
     private func message(
         _ bytes: RawSpan, from direction: Direction, isFirstOfCall: Bool, _ context: inout AnalyzerContext
     ) {
+        let transaction = context.beginTransaction(DNSView.application(context.id))
+        if context.wantsTransactions { DNSView.show(bytes, tx: transaction, from: direction, &context) }
         switch conversation.message(bytes, from: direction, isFirstOfCall: isFirstOfCall, &context) {
         case .sound: if !isConfirmed { confirm(&context) }
         case .unsound: break

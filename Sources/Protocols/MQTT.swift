@@ -29,6 +29,7 @@ final class MQTT: FramedAnalyzer {
     static let topicsMax = 1000
 
     private var isVersion5 = false
+    private var view = MQTTView()
     private var hasSession = false
     private var session = MQTTConnectRecord()
     private var publishes: [MQTTPending<MQTTPublishRecord>] = []
@@ -50,6 +51,7 @@ final class MQTT: FramedAnalyzer {
     override func reset() {
         super.reset()
         (isVersion5, hasSession) = (false, false)
+        view.reset()
         session.clear()
         publishes.removeAll(keepingCapacity: true)
         subscribes.removeAll(keepingCapacity: true)
@@ -77,6 +79,7 @@ final class MQTT: FramedAnalyzer {
         let needed = at &+ (isPublish ? min(length, publishBytes(bytes, at, first)) : length)
         guard bytes.byteCount >= needed else { return .needs(needed) }
         var cursor = Cursor(bytes.extracting(at..<needed))
+        view.show(first, bytes.extracting(at..<needed), from: direction, &context)
         expire(&context)
         do throws(WireError) {
             try packet(first, &cursor, length, direction, &context)

@@ -290,6 +290,7 @@ final class NTP: Analyzer {
         default: break
         }
         if isFlipped { context.requests.append(.flip) }
+        NTP.show(bytes, from: isFlipped ? direction.opposite : direction, &context)
         confirm(&context)
         // Every message writes the last one of each kind again: the field's logs do.
         if hasMessage { context.output.emit(message) }

@@ -103,6 +103,7 @@ final class RFB: FramedAnalyzer {
         let wanted = wantedCount(bytes)
         guard let wanted else { return refuse(&context) }
         guard bytes.byteCount >= wanted else { return .needs(wanted) }
+        show(bytes, wanted, &context)
         let isUnderstood = handle(bytes, wanted, &context)
         guard isUnderstood else { return refuse(&context) }
         return isStoppedHere ? .stop : .took(wanted)
@@ -110,6 +111,10 @@ final class RFB: FramedAnalyzer {
 
     override func finish(_ context: inout AnalyzerContext) {
         super.finish(&context)
+        if let transaction {
+            context.transactionDone(tx: transaction, from: .originator)
+            context.transactionDone(tx: transaction, from: .responder)
+        }
         guard hasRow else { return }
         hasRow = false
         context.output.emit(record)
@@ -122,6 +127,26 @@ final class RFB: FramedAnalyzer {
         state = .serverVersion
         (minor, keyBytes) = (0, 0)
         isStoppedHere = false
+        transaction = nil
+    }
+
+    /// The one transaction of the connection.
+    private var transaction: UInt64?
+
+    /// Shows what signatures ask of a message: the security type, its result, the desktop's name.
+    private func show(_ bytes: RawSpan, _ count: Int, _ context: inout AnalyzerContext) {
+        let tx = transaction ?? context.beginTransaction(.rfb)
+        transaction = tx
+        guard context.wantsTransactions else { return }
+        switch state {
+        case .serverMethod:
+            context.exposeNumber(.rfbSecurityType, UInt64(bytes.load32(0)), tx: tx, from: .responder)
+        case .clientMethod:
+            context.exposeNumber(.rfbSecurityType, UInt64(bytes.octet(0)), tx: tx, from: .originator)
+        case .result: context.exposeNumber(.rfbSecurityResult, UInt64(bytes.load32(0)), tx: tx, from: .responder)
+        case .serverStart: context.expose(.rfbName, bytes.extracting(24..<count), tx: tx, from: .responder)
+        default: break
+        }
     }
 
     /// All that is wanted has been seen.

@@ -150,6 +150,7 @@ final class SIP: Analyzer {
     ) {
         // A keep-alive.
         if bytes.byteCount == 2, bytes.octet(0) == 0x0D { return }
+        SIPView.show(bytes, from: direction, &context)
         if record.text.bytes.count > SIP.textBytesMax / 2 { record.compact() }
         let isResponse = bytes.byteCount > 6 && bytes.begins(with: "SIP/")
         var at = 0

@@ -236,6 +236,7 @@ final class SNMP: Analyzer {
             if direction == .responder { confirm(&context) }
             guard message.isKnown else { return }
             try message.readPDU(&input)
+            SNMP.show(message, bytes, from: direction, &context)
             if !hasRecord {
                 hasRecord = true
                 record.ts = context.now

@@ -132,6 +132,8 @@ final class SSH: Analyzer {
     var record = SSHRecord()
     private var hasRow = false
     private var version: UInt64?
+    /// The one transaction of the connection.
+    var transaction: UInt64?
     private var hasMismatch = false
     private var exchange = Exchange.unknown
 
@@ -159,13 +161,17 @@ final class SSH: Analyzer {
 
     override func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) { isStopped = true }
 
-    override func finish(_ context: inout AnalyzerContext) { write(&context) }
+    override func finish(_ context: inout AnalyzerContext) {
+        endTransaction(&context)
+        write(&context)
+    }
 
     override func reset() {
         super.reset()
         originator.reset()
         responder.reset()
         record.clear()
+        transaction = nil
         (hasRow, version, hasMismatch, exchange) = (false, nil, false, .unknown)
         (isCompressed, clientEncrypted, acceptBytes, failureBytes) = (false, false, 0, 0)
         (skippedBanner, isStopped) = (false, false)
@@ -232,6 +238,7 @@ final class SSH: Analyzer {
         let text = record.text.add(line)
         if direction == .originator { record.client = text } else { record.server = text }
         side.state = .clear
+        show(line, from: direction, &context)
         guard line.byteCount >= 5 else { return context.weird(.SSH_cannot_determine_version, source: "SSH") }
         switch line.octet(4) {
         case 0x32: side.version = .two
@@ -367,6 +374,7 @@ final class SSH: Analyzer {
         case 20: try offer(payload, &side, direction, &context)
         case 21:
             side.state = .encrypted
+            if let transaction { context.transactionDone(tx: transaction, from: direction) }
             confirm(&context)
         case 31 where direction == .responder && exchange == .plain,
             33 where direction == .responder && (exchange == .group || exchange == .generic):
@@ -418,6 +426,7 @@ final class SSH: Analyzer {
         try cursor.skip(16)
         for _ in 0..<10 { try cursor.skip(Int(try cursor.read(UInt32.self))) }
         payload.append(to: &side.offer)
+        showOffer(payload, from: direction, &context)
         let isOriginator = direction == .originator
         let other = isOriginator ? responder.offer : originator.offer
         guard !other.isEmpty else { return }
