@@ -261,6 +261,11 @@ package struct Connection: BitwiseCopyable, Sendable {
         let first = ends[0]
         ends[0] = ends[1]
         ends[1] = first
+        // Which sides have spoken is remembered by side, not by end: what came first decides once
+        // whether a connection is partial, and the exchange takes that back.
+        let spoke = (ends[0].marks.contains(.firstSeen), ends[1].marks.contains(.firstSeen))
+        if spoke.0 { ends[1].marks.insert(.firstSeen) } else { ends[1].marks.remove(.firstSeen) }
+        if spoke.1 { ends[0].marks.insert(.firstSeen) } else { ends[0].marks.remove(.firstSeen) }
         flags.remove(.isPartial)
         // With one end talking to itself there is nothing to exchange in the name.
         if !key.endsAreEqual { flags.formSymmetricDifference(.originatorIsLow) }

@@ -43,8 +43,11 @@ extension Connection {
         guard isGood else { return weird(.bad_ICMP_checksum, slot, &work) }
         last = now
         ends[side].payloadBytes &+= UInt64(header.payloadLength)
-        if layer.protocolNumber == 58, let problem = multicastListenerProblem(header, bytes) {
-            weird(problem, slot, &work)
+        if layer.protocolNumber == 58 {
+            if let problem = multicastListenerProblem(header, bytes) { weird(problem, slot, &work) }
+            if let problem = neighborDiscoveryProblem(header, bytes) {
+                work.events.append(.netWeird(problem.0, problem.1))
+            }
         }
         // Cut by the capture: analyzed as far as it goes, but not counted.
         if layer.capturedLength >= layer.payloadLength { count(layer, side: side) }
@@ -55,6 +58,34 @@ extension Connection {
         ends[side].packets &+= 1
         ends[side].ipBytes &+= UInt64(layer.totalLength)
     }
+}
+
+/// What is wrong with the options of neighbour discovery (RFC 4861 sections 4.1 to 4.6): where they would
+/// begin, how long each says it is.
+private func neighborDiscoveryProblem(_ header: ICMPHeader, _ bytes: RawSpan) -> (Weird, WeirdDetail)? {
+    let start: UInt32
+    let name: Weird
+    switch header.type {
+    case 133: (start, name) = (0, .icmp6_ra_bad_opt_offset)
+    case 134: (start, name) = (8, .icmp6_ra_bad_opt_offset)
+    case 135: (start, name) = (16, .icmp6_ns_bad_opt_offset)
+    case 136: (start, name) = (16, .icmp6_na_bad_opt_offset)
+    case 137: (start, name) = (32, .icmp6_redirect_bad_opt_offset)
+    default: return nil
+    }
+    let length = UInt32(header.capturedLength)
+    guard start <= length else { return (name, .beyond(start, length: length)) }
+    var place = Int(header.payloadOffset) &+ Int(start)
+    var left = Int(length &- start)
+    while left > 0 {
+        guard left >= 2 else { return (.truncated_ICMPv6_ND_options, .none) }
+        let size = Int(bytes.octet(place &+ 1)) &* 8
+        guard size > 0 else { return (.zero_length_ICMPv6_ND_option, .none) }
+        guard size <= left else { return nil }
+        place &+= size
+        left &-= size
+    }
+    return nil
 }
 
 /// What is cut in a report of multicast listeners (RFC 2710 section 3, RFC 3810 section 5.2).

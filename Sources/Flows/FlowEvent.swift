@@ -32,6 +32,8 @@ package enum FlowEvent: BitwiseCopyable, Sendable, Equatable {
     case weird(UInt32, Weird, WeirdDetail)
     /// An anomaly of the packet at work, which belongs to no connection.
     case packetWeird(Weird)
+    /// An anomaly of the packet at work that is told without its addresses.
+    case netWeird(Weird, WeirdDetail)
     /// A row of `conn_open` is due.
     case openDue(UInt32)
     /// The connection is over. It is out of the table; its slot waits for `release`.
@@ -76,6 +78,10 @@ package enum WeirdDetail: BitwiseCopyable, Sendable, Equatable {
     case number(UInt32)
     /// Two lengths that should be equal: `%d != %d`.
     case unequal(UInt32, UInt32)
+    /// A place behind the end: `%d (length %d)`.
+    case beyond(UInt32, length: UInt32)
+    /// A second inner tag of a VLAN took the place of the first.
+    case overwrittenTag
 
     /// Appends the text of the column, nothing for `.none`.
     package func write(to text: inout TextBuffer) -> Text {
@@ -91,6 +97,14 @@ package enum WeirdDetail: BitwiseCopyable, Sendable, Equatable {
             text.append(" != ")
             text.append(decimal: UInt64(right))
             return text.end(start)
+        case .beyond(let offset, let length):
+            let start = text.begin()
+            text.append(decimal: UInt64(offset))
+            text.append(" (length ")
+            text.append(decimal: UInt64(length))
+            text.append(")")
+            return text.end(start)
+        case .overwrittenTag: return text.add("inner VLAN tag overwritten")
         }
     }
 }

@@ -130,7 +130,7 @@ struct JSONForm: RowForm {
         }
         if index < end {
             scratch.removeAll(keepingCapacity: true)
-            TextEscaping.appendEscaped(batch.bytes, index..<end, to: &scratch)
+            TextEscaping.appendEscaped(batch.bytes, index..<end, to: &scratch, isDistinct: true)
             for octet in scratch {
                 if octet == 0x22 || octet == 0x5C { line.put(0x5C, &at) }
                 line.put(octet, &at)

@@ -109,6 +109,8 @@ package struct AnalyzerContext: ~Copyable {
     var nesting = 0
     /// Unpackers that wait for a compressed body.
     var inflaters: [Inflater] = []
+    /// Fingerprints of hellos that this worker has computed.
+    var fingerprints = FingerprintCache()
     /// Certificates that this worker has read.
     var certificates = CertificateCache()
     /// Whether events of EVE are written; false costs the analyzers this one test.

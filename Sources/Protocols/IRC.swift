@@ -48,8 +48,13 @@ enum IRCProbe {
     static func originator(_ bytes: RawSpan) -> ProbeVerdict {
         guard isText(bytes) else { return .never }
         var at = 0
+        var ends = Ends()
         var before: StaticString?
-        while let line = nextLine(bytes, &at, endsOnly: true) {
+        while let line = nextLine(bytes, &at, &ends, endsOnly: true) {
+            guard isLetter(bytes.octet(line.lowerBound), "n", "u") else {
+                before = nil
+                continue
+            }
             let text = bytes.extracting(line)
             let words = spaces(text, 0)
             var name: StaticString?
@@ -72,7 +77,8 @@ enum IRCProbe {
     static func responder(_ bytes: RawSpan) -> ProbeVerdict {
         guard isText(bytes) else { return .never }
         var at = 0
-        while let line = nextLine(bytes, &at, endsOnly: false) {
+        var ends = Ends()
+        while let line = nextLine(bytes, &at, &ends, endsOnly: false) {
             let text = bytes.extracting(line)
             var start = 0
             if text.octet(0) == 0x3A {
@@ -89,7 +95,9 @@ enum IRCProbe {
     static func server(_ bytes: RawSpan) -> ProbeVerdict {
         guard isText(bytes) else { return .never }
         var at = 0
-        while let line = nextLine(bytes, &at, endsOnly: true) {
+        var ends = Ends()
+        while let line = nextLine(bytes, &at, &ends, endsOnly: true) {
+            guard bytes.octet(line.lowerBound) | 0x20 == 0x73 else { continue }
             let text = bytes.extracting(line)
             guard text.beginning(with: "SERVER ", at: 0, anyCase: true) == .matches,
                 let name = text.firstIndex(of: 0x20, from: spaces(text, 7)),
@@ -106,12 +114,35 @@ enum IRCProbe {
     /// A NUL tells most other protocols; without it all would be looked through for lines.
     private static func isText(_ bytes: RawSpan) -> Bool { bytes.firstIndex(of: 0) == nil }
 
+    /// Where lines end. Each kind of end is looked for once behind the last one: every octet is passed twice at
+    /// most, by the fastest means there is.
+    private struct Ends {
+        private var feed = -1
+        private var mark = -1
+
+        /// The first end at or after `at`, or the count of octets.
+        mutating func next(_ bytes: RawSpan, _ at: Int) -> Int {
+            if feed < at { feed = bytes.firstIndex(of: 0x0A, from: at) ?? bytes.byteCount }
+            if mark < at { mark = bytes.firstIndex(of: 0x0D, from: at) ?? bytes.byteCount }
+            return min(feed, mark)
+        }
+    }
+
     /// The next line with something on it; `endsOnly` where its end must have come.
-    private static func nextLine(_ bytes: RawSpan, _ at: inout Int, endsOnly: Bool) -> Range<Int>? {
+    private static func nextLine(
+        _ bytes: RawSpan, _ at: inout Int, _ ends: inout Ends, endsOnly: Bool
+    ) -> Range<Int>? {
         while at < bytes.byteCount, isEnd(bytes.octet(at)) { at &+= 1 }
+        guard at < bytes.byteCount else { return nil }
         let start = at
-        while at < bytes.byteCount, !isEnd(bytes.octet(at)) { at &+= 1 }
-        return at > start && (at < bytes.byteCount || !endsOnly) ? start..<at : nil
+        at = ends.next(bytes, start)
+        return at < bytes.byteCount || !endsOnly ? start..<at : nil
+    }
+
+    /// Whether a line that begins with `octet` may be one of two words: most are told by that.
+    private static func isLetter(_ octet: UInt8, _ one: Unicode.Scalar, _ other: Unicode.Scalar) -> Bool {
+        let lower = UInt32(octet | 0x20)
+        return octet == 0x20 || lower == one.value || lower == other.value
     }
 
     private static func isEnd(_ octet: UInt8) -> Bool { octet == 0x0D || octet == 0x0A }

@@ -91,7 +91,12 @@ struct LineReader: ~Copyable {
     mutating func skipFeed(_ bytes: RawSpan, _ at: inout Int) {
         guard endedAtReturn, at < bytes.byteCount else { return }
         endedAtReturn = false
-        if bytes.octet(at) == 0x0A { at &+= 1 } else { hasLoneReturn = true }
+        // Another CR ends an empty line, and says nothing of this one.
+        switch bytes.octet(at) {
+        case 0x0A: at &+= 1
+        case 0x0D: break
+        default: hasLoneReturn = true
+        }
     }
 
     /// The stream ends: what is held is the last line. Nil where nothing is held.

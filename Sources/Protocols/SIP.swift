@@ -154,7 +154,7 @@ final class SIP: Analyzer {
         if record.text.bytes.count > SIP.textBytesMax / 2 { record.compact() }
         let isResponse = bytes.byteCount > 6 && bytes.begins(with: "SIP/")
         var at = 0
-        guard let first = SIP.line(bytes, &at),
+        guard let first = SIP.line(bytes, &at) ?? SIP.noLine(bytes, isResponse),
             isResponse
                 ? statusLine(bytes.extracting(first), &context) : requestLine(bytes.extracting(first), &context),
             let length = headers(bytes, &at, isResponse, &context), length <= bytes.byteCount &- at
@@ -175,6 +175,11 @@ final class SIP: Analyzer {
     }
 
     // MARK: lines
+
+    /// A request without a line's end: all there is, for what stands before it is told all the same.
+    private static func noLine(_ bytes: RawSpan, _ isResponse: Bool) -> Range<Int>? {
+        isResponse || bytes.byteCount == 0 || HTTPOctets.isSpace(bytes.octet(0)) ? nil : 0..<bytes.byteCount
+    }
 
     /// The next line without its end; nil where it has none.
     private static func line(_ bytes: RawSpan, _ at: inout Int) -> Range<Int>? {
@@ -197,12 +202,12 @@ final class SIP: Analyzer {
         while at < end, (0x21...0x7E).contains(line.octet(at)) { at &+= 1 }
         let uri = line.extracting(uriStart..<at)
         SIP.skipBlanks(line, &at)
-        guard method.byteCount > 0, uri.byteCount > 0, SIP.version(line, &at) else { return false }
         if start > 0 {
             var text = TextBuffer()
             for index in 0..<start { SIP.append(readable: line.octet(index), to: &text) }
             context.weird(.sip_junk_before_request, addl: text.bytes.octets, source: "SIP")
         }
+        guard method.byteCount > 0, uri.byteCount > 0, SIP.version(line, &at) else { return false }
         begin(&context)
         record.method = keep(method)
         record.uri = keep(uri)

@@ -84,20 +84,12 @@ extension SMTP {
 
     /// `BDAT 1234 LAST` (RFC 3030 section 2). False where it is none.
     private func beginChunk(_ argument: RawSpan, _ context: inout AnalyzerContext) -> Bool {
-        var at = 0
         var size: UInt64 = 0
-        var isValid = argument.byteCount > 0
-        while at < argument.byteCount, HTTPOctets.isDigit(argument.octet(at)) {
-            let (product, overflows) = size.multipliedReportingOverflow(by: 10)
-            let (sum, overflowsToo) = product.addingReportingOverflow(UInt64(argument.octet(at) &- 0x30))
-            if overflows || overflowsToo { isValid = false }
-            size = sum
-            at &+= 1
-        }
-        let rest = argument.extracting(TextProbe.skipBlanks(argument, at)..<argument.byteCount)
-        let isLast = rest.isText("LAST")
-        guard isValid, at > 0, rest.byteCount == 0 || isLast else {
-            context.weird(.smtp_invalid_bdat_command, source: "SMTP")
+        var isLast = false
+        if let problem = SMTP.readChunk(argument, &size, &isLast) {
+            var text = TextBuffer()
+            text.append(problem)
+            context.weird(.smtp_invalid_bdat_command, addl: text.bytes.octets, source: "SMTP")
             return false
         }
         guard size <= UInt64(Int64.max) else {
@@ -107,6 +99,25 @@ extension SMTP {
         if !hasChunks { beginMail(.chunk, &context) }
         (hasChunks, chunkLeft, isLastChunk) = (true, size, isLast)
         return true
+    }
+
+    /// Reads `1234` or `1234 LAST`; says what is wrong with it otherwise.
+    private static func readChunk(_ argument: RawSpan, _ size: inout UInt64, _ isLast: inout Bool) -> StaticString? {
+        // The greatest number and " LAST" have 25 octets.
+        guard (1...25).contains(argument.byteCount) else { return "BDAT argument bad length" }
+        var at = 0
+        while at < argument.byteCount, HTTPOctets.isDigit(argument.octet(at)) {
+            let (product, overflows) = size.multipliedReportingOverflow(by: 10)
+            let (sum, overflowsToo) = product.addingReportingOverflow(UInt64(argument.octet(at) &- 0x30))
+            if overflows || overflowsToo { return "BDAT chunk-size too large" }
+            size = sum
+            at &+= 1
+        }
+        guard at > 0 else { return "BDAT not followed by a valid chunk-size" }
+        guard at < argument.byteCount else { return nil }
+        guard argument.octet(at) == 0x20 else { return "BDAT chunk-size not valid" }
+        isLast = argument.extracting(at &+ 1 ..< argument.byteCount).isText("LAST")
+        return isLast ? nil : "BDAT chunk-size followed by junk"
     }
 
     /// The state after a command, as if it will succeed: some clients do not wait for the reply.

@@ -24,8 +24,12 @@ struct TLSNumbers {
     var hasServerName = false
     /// First and last octet of the first protocol of the client.
     var application: (UInt8, UInt8)?
-    /// The text that is hashed.
-    fileprivate var line = TextBuffer()
+    /// The text whose hash is JA3 or JA3S.
+    private(set) var line = TextBuffer()
+    /// The text whose hash is a half of JA4.
+    private var half = TextBuffer()
+    /// What tells one fingerprint from another.
+    private var key: [UInt16] = []
 
     fileprivate mutating func clear(_ stated: UInt16) {
         suites.removeAll(keepingCapacity: true)
@@ -94,107 +98,137 @@ struct TLSNumbers {
         if let newest { version = newest }
     }
 
-    fileprivate mutating func appendDecimal(_ list: KeyPath<TLSNumbers, [UInt16]>) {
-        for (index, value) in self[keyPath: list].enumerated() {
+    private mutating func appendDecimal(_ list: [UInt16]) {
+        for (index, value) in list.enumerated() {
             if index > 0 { line.append("-") }
             line.append(decimal: UInt64(value))
         }
     }
 
-    fileprivate mutating func appendHexadecimal(_ list: [UInt16]) {
+    private mutating func appendHexadecimal(_ list: [UInt16]) {
         for (index, value) in list.enumerated() {
-            if index > 0 { line.append(",") }
+            if index > 0 { half.append(",") }
             for shift: UInt16 in [12, 8, 4, 0] {
-                line.bytes.append(TextBuffer.hexadecimalDigit(UInt8(truncatingIfNeeded: value >> shift & 15)))
+                half.bytes.append(TextBuffer.hexadecimalDigit(UInt8(truncatingIfNeeded: value >> shift & 15)))
             }
         }
+    }
+
+    private mutating func beginKey(_ fields: [4 of Int], _ first: UInt16) {
+        key.removeAll(keepingCapacity: true)
+        for index in 0..<4 { key.append(UInt16(truncatingIfNeeded: fields[index])) }
+        key.append(first)
+    }
+
+    /// JA3: version, suites, extensions, groups, formats of points, each a list of decimal numbers.
+    fileprivate mutating func writeJA3(
+        _ stated: UInt16, to text: inout TextBuffer, _ cache: inout FingerprintCache
+    ) -> Text {
+        beginKey([suites.count, types.count, groups.count, formats.count], stated)
+        key += suites
+        key += types
+        key += groups
+        key += formats
+        let start = text.begin()
+        if cache.append(key, line: &line.bytes, digest: &text.bytes) { return text.end(start) }
+        line.append(decimal: UInt64(stated))
+        line.append(",")
+        appendDecimal(suites)
+        line.append(",")
+        appendDecimal(types)
+        line.append(",")
+        appendDecimal(groups)
+        line.append(",")
+        appendDecimal(formats)
+        return hash(to: &text, &cache)
+    }
+
+    /// JA3S: version, suite, extensions.
+    fileprivate mutating func writeJA3S(
+        _ stated: UInt16, suite: UInt16, to text: inout TextBuffer, _ cache: inout FingerprintCache
+    ) -> Text {
+        beginKey([types.count, 0, 0, -1], stated)
+        key.append(suite)
+        key += types
+        let start = text.begin()
+        if cache.append(key, line: &line.bytes, digest: &text.bytes) { return text.end(start) }
+        line.append(decimal: UInt64(stated))
+        line.append(",")
+        line.append(decimal: UInt64(suite))
+        line.append(",")
+        appendDecimal(types)
+        return hash(to: &text, &cache)
+    }
+
+    private func hash(to text: inout TextBuffer, _ cache: inout FingerprintCache) -> Text {
+        let start = text.begin()
+        let digest = Digests.md5(line.bytes, to: &text)
+        cache.keep(key, line: line.bytes, digest: text.bytes[start...])
+        return digest
+    }
+
+    /// A half of JA4: twelve digits of the hash of one list or two.
+    private mutating func appendDigest(
+        _ list: [UInt16], _ more: [UInt16], to text: inout TextBuffer, _ cache: inout FingerprintCache
+    ) {
+        guard !list.isEmpty else { return text.append("000000000000") }
+        beginKey([list.count, more.count, 0, -2], 0)
+        key += list
+        key += more
+        half.clear()
+        if cache.append(key, line: &half.bytes, digest: &text.bytes) { return }
+        appendHexadecimal(list)
+        if !more.isEmpty {
+            half.append("_")
+            appendHexadecimal(more)
+        }
+        let start = text.begin()
+        Digests.sha256(half.bytes, digitCount: 12, to: &text)
+        cache.keep(key, line: [], digest: text.bytes[start...])
+    }
+
+    /// JA4 behind its first letter: `13d1516h2_` and twelve digits each of the sorted suites and the sorted extensions.
+    fileprivate mutating func writeJA4(to text: inout TextBuffer, _ cache: inout FingerprintCache) {
+        text.append(TLS.versionCode(version))
+        text.append(hasServerName ? "d" : "i")
+        text.appendTwoDigits(suites.count)
+        text.appendTwoDigits(types.count)
+        text.appendApplication(application)
+        text.append("_")
+        suites.sort()
+        appendDigest(suites, [], to: &text, &cache)
+        text.append("_")
+        // The name and the protocols are told apart above.
+        types.removeAll { $0 == 0 || $0 == 16 }
+        types.sort()
+        appendDigest(types, signatures, to: &text, &cache)
     }
 }
 
 extension TLS {
-    func fingerprintClient(_ stated: UInt16, ciphers: RawSpan, extensions: RawSpan, _ id: ConnectionID) {
+    func fingerprintClient(
+        _ stated: UInt16, ciphers: RawSpan, extensions: RawSpan, _ context: inout AnalyzerContext
+    ) {
         numbers.clear(stated)
         TLSNumbers.append(ciphers, from: 0, to: &numbers.suites)
         numbers.read(extensions)
-        numbers.line.append(decimal: UInt64(stated))
-        numbers.line.append(",")
-        numbers.appendDecimal(\.suites)
-        numbers.line.append(",")
-        numbers.appendDecimal(\.types)
-        numbers.line.append(",")
-        numbers.appendDecimal(\.groups)
-        numbers.line.append(",")
-        numbers.appendDecimal(\.formats)
-        record.ja3 = Digests.md5(numbers.line.bytes, to: &record.text)
-        writeJA4(isDatagram: kind == .dtls, isQUIC: kind != .dtls && id.transport == .udp)
-    }
-
-    func fingerprintServer(_ stated: UInt16, suite: UInt16, extensions: RawSpan) {
-        numbers.clear(stated)
-        numbers.read(extensions)
-        numbers.line.append(decimal: UInt64(stated))
-        numbers.line.append(",")
-        numbers.line.append(decimal: UInt64(suite))
-        numbers.line.append(",")
-        numbers.appendDecimal(\.types)
-        record.ja3s = Digests.md5(numbers.line.bytes, to: &record.text)
-    }
-
-    // MARK: JA4
-
-    /// `t13d1516h2_` and twelve digits each of the sorted suites and the sorted extensions.
-    private func writeJA4(isDatagram: Bool, isQUIC: Bool) {
+        record.ja3 = numbers.writeJA3(stated, to: &record.text, &context.fingerprints)
         let start = record.text.begin()
-        record.text.append(isQUIC ? "q" : isDatagram ? "d" : "t")
-        record.text.append(TLS.versionCode(numbers.version))
-        record.text.append(numbers.hasServerName ? "d" : "i")
-        appendTwoDigits(numbers.suites.count)
-        appendTwoDigits(numbers.types.count)
-        appendApplication(numbers.application)
-        record.text.append("_")
-        numbers.suites.sort()
-        appendDigest(numbers.suites, [])
-        record.text.append("_")
-        // The name and the protocols are told apart above.
-        numbers.types.removeAll { $0 == 0 || $0 == 16 }
-        numbers.types.sort()
-        appendDigest(numbers.types, numbers.signatures)
+        let isQUIC = kind != .dtls && context.id.transport == .udp
+        record.text.append(isQUIC ? "q" : kind == .dtls ? "d" : "t")
+        numbers.writeJA4(to: &record.text, &context.fingerprints)
         record.ja4 = record.text.end(start)
     }
 
-    private func appendTwoDigits(_ count: Int) {
-        let value = min(count, 99)
-        record.text.bytes.append(0x30 &+ UInt8(truncatingIfNeeded: value / 10))
-        record.text.bytes.append(0x30 &+ UInt8(truncatingIfNeeded: value % 10))
+    func fingerprintServer(
+        _ stated: UInt16, suite: UInt16, extensions: RawSpan, _ context: inout AnalyzerContext
+    ) {
+        numbers.clear(stated)
+        numbers.read(extensions)
+        record.ja3s = numbers.writeJA3S(stated, suite: suite, to: &record.text, &context.fingerprints)
     }
 
-    /// First and last letter of the first protocol; of its hexadecimal form where they are no letters or digits.
-    private func appendApplication(_ ends: (UInt8, UInt8)?) {
-        guard let ends else { return record.text.append("00") }
-        if TLS.isAlphanumeric(ends.0), TLS.isAlphanumeric(ends.1) {
-            record.text.bytes += [ends.0, ends.1]
-        } else {
-            record.text.bytes.append(TextBuffer.hexadecimalDigit(ends.0 >> 4))
-            record.text.bytes.append(TextBuffer.hexadecimalDigit(ends.1 & 15))
-        }
-    }
-
-    private func appendDigest(_ list: [UInt16], _ more: [UInt16]) {
-        guard !list.isEmpty else { return record.text.append("000000000000") }
-        numbers.line.clear()
-        numbers.appendHexadecimal(list)
-        if !more.isEmpty {
-            numbers.line.append("_")
-            numbers.appendHexadecimal(more)
-        }
-        Digests.sha256(numbers.line.bytes, digitCount: 12, to: &record.text)
-    }
-
-    private static func isAlphanumeric(_ octet: UInt8) -> Bool {
-        (0x30...0x39).contains(octet) || (0x41...0x5A).contains(octet) || (0x61...0x7A).contains(octet)
-    }
-
-    private static func versionCode(_ version: UInt16) -> StaticString {
+    fileprivate static func versionCode(_ version: UInt16) -> StaticString {
         switch version {
         case 0x0304: "13"
         case 0x0303: "12"
@@ -207,5 +241,29 @@ extension TLS {
         case 0xFEFC: "d3"
         default: "00"
         }
+    }
+}
+
+extension TextBuffer {
+    fileprivate mutating func appendTwoDigits(_ count: Int) {
+        let value = min(count, 99)
+        bytes.append(0x30 &+ UInt8(truncatingIfNeeded: value / 10))
+        bytes.append(0x30 &+ UInt8(truncatingIfNeeded: value % 10))
+    }
+
+    /// First and last letter of the first protocol; of its hexadecimal form where they are no letters or digits.
+    fileprivate mutating func appendApplication(_ ends: (UInt8, UInt8)?) {
+        guard let ends else { return append("00") }
+        if TextBuffer.isAlphanumeric(ends.0), TextBuffer.isAlphanumeric(ends.1) {
+            bytes.append(ends.0)
+            bytes.append(ends.1)
+        } else {
+            bytes.append(TextBuffer.hexadecimalDigit(ends.0 >> 4))
+            bytes.append(TextBuffer.hexadecimalDigit(ends.1 & 15))
+        }
+    }
+
+    private static func isAlphanumeric(_ octet: UInt8) -> Bool {
+        (0x30...0x39).contains(octet) || (0x41...0x5A).contains(octet) || (0x61...0x7A).contains(octet)
     }
 }

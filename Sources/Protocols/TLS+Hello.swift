@@ -40,7 +40,7 @@ extension TLS {
             }
         }
         remember(session)
-        if record.ja3.isAbsent { fingerprintClient(stated, ciphers: ciphers, extensions: extensions, context.id) }
+        if record.ja3.isAbsent { fingerprintClient(stated, ciphers: ciphers, extensions: extensions, &context) }
     }
 
     /// A session that the client wants to resume. One of zeroes is no session.
@@ -88,7 +88,7 @@ extension TLS {
             record.isResumed = true
         }
         let isRetry = TLS.isRetry(random)
-        if !isRetry { fingerprintServer(stated, suite: suite, extensions: extensions) }
+        if !isRetry { fingerprintServer(stated, suite: suite, extensions: extensions, &context) }
         return isRetry
     }
 

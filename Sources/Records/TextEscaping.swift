@@ -11,8 +11,10 @@
 /// digits. A backslash stays single.
 package enum TextEscaping {
     /// Appends `octets`, escaped. Allocates only when `target` must grow.
-    package static func appendEscaped(_ octets: ArraySlice<UInt8>, to target: inout [UInt8]) {
-        if isPlain(octets) {
+    package static func appendEscaped(
+        _ octets: ArraySlice<UInt8>, to target: inout [UInt8], isDistinct: Bool = false
+    ) {
+        if !isDistinct, isPlain(octets) {
             target.append(contentsOf: octets)
             return
         }
@@ -27,6 +29,7 @@ package enum TextEscaping {
                 target.append(TextBuffer.hexadecimalDigit(octet & 15))
                 index &+= 1
             } else {
+                if isDistinct, octets[index] == 0x5C, isEscape(octets, at: index) { target.append(0x5C) }
                 for place in index ..< index &+ length { target.append(octets[place]) }
                 index &+= length
             }
@@ -35,8 +38,20 @@ package enum TextEscaping {
 
     /// The same for a stretch of an array, such as a text cell of a `RowBatch`.
     @inline(__always)
-    package static func appendEscaped(_ octets: [UInt8], _ range: Range<Int>, to target: inout [UInt8]) {
-        appendEscaped(octets[range], to: &target)
+    package static func appendEscaped(
+        _ octets: [UInt8], _ range: Range<Int>, to target: inout [UInt8], isDistinct: Bool = false
+    ) {
+        appendEscaped(octets[range], to: &target, isDistinct: isDistinct)
+    }
+
+    /// Whether what stands at `index` looks like the escape of an octet: `\xnn`.
+    private static func isEscape(_ octets: ArraySlice<UInt8>, at index: Int) -> Bool {
+        guard index &+ 4 <= octets.endIndex, octets[index &+ 1] == 0x78 else { return false }
+        return isHexadecimal(octets[index &+ 2]) && isHexadecimal(octets[index &+ 3])
+    }
+
+    private static func isHexadecimal(_ octet: UInt8) -> Bool {
+        (0x30...0x39).contains(octet) || (0x61...0x66).contains(octet | 0x20)
     }
 
     /// Whether escaping would change nothing.

@@ -2,9 +2,19 @@
 //
 // Who reports an anomaly below the transports: the column `source`.
 
+import Flows
+import Records
 import Wire
 
 extension Anomaly {
+    private static let weirds: [Weird?] = {
+        let byName = Dictionary(uniqueKeysWithValues: Weird.allCases.map { ("\($0)", $0) })
+        return Anomaly.allCases.map { byName["\($0)"] }
+    }()
+
+    /// Its name in the anomaly log; nil where that has none.
+    var weird: Weird? { Anomaly.weirds[Int(rawValue)] }
+
     /// The packet analyzer in capitals, as Zeek names it; nil for what its IPv6 header
     /// chain reports without one.
     var source: StaticString? {
@@ -59,8 +69,19 @@ extension Anomaly {
         }
     }
 
+    /// Whether it is an anomaly of the UDP connection whose datagram holds the tunnel's header.
+    var isOfCarrier: Bool {
+        switch self {
+        case .vxlan_empty_packet, .geneve_empty_packet, .geneve_invalid_version, .ayiya_empty_packet, .truncated_Teredo,
+            .truncated_Teredo_authentication, .truncated_Teredo_origin_indication, .truncated_IPv6_in_Teredo,
+            .Teredo_bubble_with_payload:
+            true
+        default: false
+        }
+    }
+
     /// What more the anomaly log says of it, where that is a fixed text.
-    var explanation: StaticString? {
-        self == .triple_tagged_vlan_unsupported ? "inner VLAN tag overwritten" : nil
+    var explanation: WeirdDetail {
+        self == .triple_tagged_vlan_unsupported ? .overwrittenTag : .none
     }
 }

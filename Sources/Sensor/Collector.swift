@@ -7,6 +7,7 @@
 // Writes  ordered rows to the log writers and the store.
 // Leaves  formats (Logs, Store).
 
+import Flows
 import Protocols
 import Records
 
@@ -111,7 +112,7 @@ struct Collector: ~Copyable {
             return left.ordinal < right.ordinal
         }
         for note in notes {
-            guard case .packetWeird(let anomaly, let id, let source, let addl) = note.what else {
+            guard case .packetWeird(let anomaly, let id, let source, let detail) = note.what else {
                 if logsTunnels { ledger.take(note, into: &own) }
                 continue
             }
@@ -127,7 +128,7 @@ struct Collector: ~Copyable {
             weird.weird = anomaly
             weird.source = source
             weird.text.clear()
-            if let addl { weird.addl = weird.text.add(addl) } else { weird.addl = .absent }
+            weird.addl = detail.write(to: &weird.text)
             own.order = note.order
             own.ordinal = note.ordinal
             own.emit(weird)

@@ -22,10 +22,6 @@ struct Ingress: ~Copyable {
     private(set) var networkTime = Timestamp.zero
     private(set) var packetNumber: UInt64 = 0
     private(set) var counters = SensorCounters()
-    private static let weirds: [Weird?] = {
-        let byName = Dictionary(uniqueKeysWithValues: Weird.allCases.map { ("\($0)", $0) })
-        return Anomaly.allCases.map { byName["\($0)"] }
-    }()
     /// Where each reassembly of the packet at work stands in the block.
     private var reassemblies: [(start: UInt32, count: UInt32)] = []
     private var outerIDs: [(number: UInt32, id: ConnectionID)] = []
@@ -107,10 +103,12 @@ struct Ingress: ~Copyable {
     /// Makes a datagram of each layer that belongs to a connection.
     private mutating func place(_ bytes: RawSpan, _ packet: Int, into block: WorkBlock) {
         var number: UInt8 = 0
-        if layers.count > 1 { outerIDs.removeAll(keepingCapacity: true) }
+        // A tunnel may carry nothing, such as a bubble of Teredo.
+        let hasTunnel = layers.count > 1 || layers.count == 1 && layers[0].tunnelVerdict == .decapsulated
+        if hasTunnel { outerIDs.removeAll(keepingCapacity: true) }
         for index in 0..<layers.count {
             let layer = layers[index]
-            if layers.count > 1 { nameTunnel(layer, bytes, block) }
+            if hasTunnel { nameTunnel(layer, bytes, block) }
             guard layer.makesConnection else { continue }
             var datagram = Datagram(
                 layer: layer, packet: UInt32(truncatingIfNeeded: packet), index: number,
@@ -119,13 +117,24 @@ struct Ingress: ~Copyable {
             if layer.isReassembled, Int(layer.reassemblies) <= reassemblies.count {
                 (datagram.reassembledStart, datagram.reassembledCount) = reassemblies[Int(layer.reassemblies) - 1]
             }
-            if layers.count > 1 {
-                datagram.carries = layer.tunnel.isConnection ? outerIDs[index].number : 0
+            if !layers.findings.isEmpty { datagram.anomaly = carrierAnomaly(layer) }
+            if hasTunnel {
+                let carries = layer.tunnel.isConnection && layer.tunnelVerdict == .decapsulated
+                datagram.carries = carries ? outerIDs[index].number : 0
                 surround(&datagram, index, block)
             }
             number &+= 1
             block.datagrams.append(datagram)
         }
+    }
+
+    /// What is wrong with the tunnel's header in a UDP datagram.
+    private func carrierAnomaly(_ layer: Layer) -> Anomaly? {
+        guard layer.tunnel.isConnection else { return nil }
+        for finding in layers.findings where finding.anomaly.isOfCarrier && finding.depth == layer.depth {
+            return finding.anomaly
+        }
+        return nil
     }
 
     /// Whether a datagram must be seen by one worker together with others of its kind: a
@@ -174,8 +183,8 @@ struct Ingress: ~Copyable {
 
     /// Turns what the decoder found into notes for the anomaly log.
     private mutating func report(_ time: Timestamp, into block: WorkBlock) {
-        for finding in layers.findings {
-            guard let weird = Ingress.weirds[Int(finding.anomaly.rawValue)] else { continue }
+        for finding in layers.findings where !finding.anomaly.isOfCarrier {
+            guard let weird = finding.anomaly.weird else { continue }
             var id: ConnectionID?
             if finding.hasAddresses {
                 id = ConnectionID(
@@ -187,7 +196,7 @@ struct Ingress: ~Copyable {
                 Note(
                     order: packetNumber << 1 | 1, ordinal: 0, time: time,
                     what: .packetWeird(
-                        weird, id: id, source: finding.anomaly.source, addl: finding.anomaly.explanation)))
+                        weird, id: id, source: finding.anomaly.source, detail: finding.anomaly.explanation)))
         }
     }
 }

@@ -2,6 +2,7 @@
 //
 // What workers tell the collector beside rows: things that span connections.
 
+import Flows
 import Records
 import Wire
 
@@ -22,9 +23,9 @@ struct Note: Sendable {
         /// `tunnel`; `id` is that of the outer packet, without ports.
         case innerSeen(tunnel: UInt32, kind: TunnelKind, id: ConnectionID)
         /// A stream of the connection `id` carries another stream.
-        case streamTunnel(StreamTunnel, uid: UID, id: ConnectionID)
+        case streamTunnel(StreamTunnel, id: ConnectionID)
         /// An anomaly of a packet without a connection; `id` where it has addresses.
-        case packetWeird(Weird, id: ConnectionID?, source: StaticString?, addl: StaticString?)
+        case packetWeird(Weird, id: ConnectionID?, source: StaticString?, detail: WeirdDetail)
     }
 
     /// Outer connections come before the inner ones that name them.

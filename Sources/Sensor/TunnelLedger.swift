@@ -44,10 +44,10 @@ struct TunnelLedger {
             tunnels[tunnel]?.isOpen = false
         case .innerSeen(let tunnel, let kind, let id):
             discover(tunnel, kind, id, note, &output)
-        case .streamTunnel(let kind, let uid, let id):
+        case .streamTunnel(let kind, let id):
             var outer = id
             outer.originatorPort = 0
-            write(.discover, kind.logName, kind == .http ? nil : uid, outer, note, &output)
+            write(.discover, kind.logName, nil, outer, note, &output)
         case .packetWeird: break
         }
     }

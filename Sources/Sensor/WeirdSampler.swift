@@ -8,12 +8,13 @@
 
 import Records
 
-/// Repeats and floods: one row a name and connection in ten minutes; one a
-/// connection or originator where the name says so; and of one name 25 in ten
-/// minutes, then one of a thousand (Zeek's base/frameworks/notice/weird.zeek and
+/// Repeats and floods: one row a name and connection in ten minutes (what belongs to none counts as one
+/// connection); one a day for a connection, for an originator, or at all, where the name says so; and of
+/// one name 25 in ten minutes, then one of a thousand (Zeek's base/frameworks/notice/weird.zeek and
 /// `Weird::sampling_threshold`, `sampling_rate`, `sampling_duration`).
 struct WeirdSampler {
     private static let window: Int64 = 600 * second
+    private static let day: Int64 = 86_400 * second
     private static let threshold: UInt64 = 25
     private static let rate: UInt64 = 1000
     /// Identities remembered at once; beyond, the memory starts anew.
@@ -42,15 +43,18 @@ struct WeirdSampler {
     }
 
     private mutating func isNew(_ weird: Weird, _ id: ConnectionID?, _ time: Timestamp) -> Bool {
-        guard let id else { return true }
         var identity = Identity(
-            weird: weird, originator: id.originator, responder: id.responder,
-            ports: UInt32(id.originatorPort) << 16 | UInt32(id.responderPort))
-        if weird.action == .perOriginator {
-            identity.responder = Address(v4: 0)
-            identity.ports = 0
+            weird: weird, originator: Address(v4: 0), responder: Address(v4: 0), ports: 0)
+        let action = weird.action
+        if let id, action != .once {
+            identity.originator = id.originator
+            if action != .perOriginator {
+                identity.responder = id.responder
+                identity.ports = UInt32(id.originatorPort) << 16 | UInt32(id.responderPort)
+            }
         }
-        if let last = seen[identity], time.since(last) < WeirdSampler.window { return false }
+        let window = action == .always ? WeirdSampler.window : WeirdSampler.day
+        if let last = seen[identity], time.since(last) < window { return false }
         if seen.count >= WeirdSampler.identitiesMax { seen.removeAll(keepingCapacity: true) }
         seen[identity] = time
         return true

@@ -28,6 +28,8 @@ struct Datagram {
     /// All tunnels around the datagram, in `WorkBlock.tunnels`, the outermost first.
     var tunnelStart: UInt32 = 0
     var tunnelCount: UInt8 = 0
+    /// What is wrong with the header of the tunnel that it carries.
+    var anomaly: Anomaly?
 }
 
 /// One tunnel around a datagram.

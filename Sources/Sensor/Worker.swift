@@ -168,7 +168,10 @@ struct Worker: ~Copyable {
             index &+= 1
             handle(event, bytes, datagram, block)
         }
-        if datagram.carries != 0, let slot = flows.current { carry(datagram, slot) }
+        if let slot = flows.current {
+            if let anomaly = datagram.anomaly { report(anomaly, of: slot) }
+            if datagram.carries != 0 { carry(datagram, slot) }
+        }
         flows.clearEvents()
     }
 
@@ -217,7 +220,10 @@ struct Worker: ~Copyable {
             leave(slot, analysis)
         case .weird(let slot, let anomaly, let detail): report(anomaly, detail, slot)
         case .packetWeird(let anomaly):
-            notes.append(note(.packetWeird(anomaly, id: datagram.layer.identity, source: "IP", addl: nil), ordinal: 0))
+            let id = datagram.layer.identity
+            notes.append(note(.packetWeird(anomaly, id: id, source: "IP", detail: .none), ordinal: 0))
+        case .netWeird(let anomaly, let detail):
+            notes.append(note(.packetWeird(anomaly, id: nil, source: "ICMP", detail: detail), ordinal: 0))
         case .started(let slot), .tunnelChanged(let slot): innerStarted(slot, datagram, block)
         case .openDue(let slot): writeOpen(slot)
         case .ended(let slot, _): end(slot)
@@ -269,7 +275,7 @@ struct Worker: ~Copyable {
                 flows.apply(request, to: slot)
                 guard case .tunnel(let kind) = request else { continue }
                 let view = flows.view(slot)
-                let what = Note.What.streamTunnel(kind, uid: view.uid, id: view.id)
+                let what = Note.What.streamTunnel(kind, id: view.id)
                 notes.append(note(what, ordinal: view.ordinal))
             }
             context.requests.removeAll(keepingCapacity: true)
@@ -327,6 +333,14 @@ struct Worker: ~Copyable {
         weird.addl = addl
         let source = FlowEvent.source(of: anomaly, protocolNumber: view.id.protocolNumber)
         emitWeird(anomaly, slot, source: source)
+    }
+
+    /// What is wrong with the header of a tunnel that the connection carries.
+    private mutating func report(_ anomaly: Anomaly, of slot: UInt32) {
+        guard let name = anomaly.weird, repeats.admits(name, flows.uid(slot)) else { return }
+        weird.text.clear()
+        weird.addl = .absent
+        emitWeird(name, slot, source: anomaly.source)
     }
 
     private mutating func write(

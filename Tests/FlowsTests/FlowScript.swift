@@ -135,7 +135,7 @@ struct FlowScript: ~Copyable {
         case .gap(_, _, let count): gaps.append(count)
         case .datagram(_, _, _, let count, _): datagramBytes += count
         case .endOfStream(_, let direction): streamEnds.append(direction)
-        case .weird(_, let weird, _), .packetWeird(let weird): weirds.append(weird)
+        case .weird(_, let weird, _), .packetWeird(let weird), .netWeird(let weird, _): weirds.append(weird)
         case .openDue: openRows += 1
         case .tunnelChanged: tunnelChanges += 1
         case .ended(let slot, let reason):

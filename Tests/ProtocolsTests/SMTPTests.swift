@@ -142,12 +142,27 @@ private let session = """
         #expect(bench.weirds.isEmpty)
     }
 
-    @Test(arguments: ["", "x", "-1", "99999999999999999999999", "5 LASTX", "9999999999999999999"])
-    func `an impossible chunk is said so`(_ argument: String) {
+    @Test(arguments: [
+        ("", "BDAT argument bad length"), ("x", "BDAT not followed by a valid chunk-size"),
+        ("-1", "BDAT not followed by a valid chunk-size"), ("99999999999999999999999", "BDAT chunk-size too large"),
+        ("5 LASTX", "BDAT chunk-size followed by junk"), ("5x", "BDAT chunk-size not valid"),
+        ("9999999999999999999", "9999999999999999999"),
+    ])
+    func `an impossible chunk is said so`(_ argument: String, _ detail: String) {
         let bench = bench()
         play("S 220 x\nC MAIL FROM:<a@b>\nC RCPT TO:<c@d>\nC BDAT \(argument)\nC QUIT\n", bench)
         #expect(bench.finished().count == 1)
         #expect(bench.weirds.contains { $0 == .smtp_invalid_bdat_command || $0 == .smtp_huge_bdat_chunk })
+        let details = bench.context.weirds.map { String(decoding: bench.context.weirdText[$0.addl], as: UTF8.self) }
+        #expect(details == [detail])
+    }
+
+    @Test func `a line whose end has a CR too many is a line`() {
+        let bench = bench()
+        bench.send(Array("EHLO x\r\r\nNOOP\r\n".utf8), from: .originator)
+        #expect(!bench.weirds.contains(.line_terminated_with_single_CR))
+        bench.send(Array("NOOP\rNOOP\r\n".utf8), from: .originator)
+        #expect(bench.weirds.contains(.line_terminated_with_single_CR))
     }
 
     @Test func `a chunk without an end is bounded`() {

@@ -218,3 +218,39 @@ private let answer = tlsServerHello(session: [1, 2], extensions: tlsProtocols(["
         #expect(row(tlsClientHello(suites: [0x0A0A]))?.text("ja4") == "t12i000000_000000000000_000000000000")
     }
 }
+
+@Suite("fingerprint cache") struct FingerprintCacheTests {
+    @Test func `a hello that was seen before has the same fingerprints`() {
+        let hellos = (1...5).map { tlsClientHello(suites: [0x1301, $0], extensions: tlsServerName(["a\($0)"])) }
+        let fresh = hellos.map { hello in
+            let bench = TLSBench()
+            bench.client(tlsHandshake(1, hello))
+            return bench.finished().map { [$0.text("ja3"), $0.text("ja4")] }
+        }
+        let bench = TLSBench()
+        for (index, hello) in (hellos + hellos).enumerated() {
+            bench.begin()
+            bench.client(tlsHandshake(1, hello))
+            #expect(bench.finished().map { [$0.text("ja3"), $0.text("ja4")] } == fresh[index % hellos.count])
+        }
+        #expect(Set(fresh.map { $0?.first ?? nil }).count == hellos.count)
+    }
+
+    @Test func `a key finds its own digest alone, and a long one is not kept`() {
+        var cache = FingerprintCache()
+        var (line, digest): ([UInt8], [UInt8]) = ([], [])
+        for value in UInt16(0)..<3000 {
+            cache.keep([value], line: [UInt8(value & 0xFF)], digest: [1, UInt8(value >> 8)])
+        }
+        var found = 0
+        for value in UInt16(0)..<3000 where cache.append([value], line: &line, digest: &digest) {
+            found += 1
+            #expect(line.last == UInt8(value & 0xFF))
+            #expect(digest.last == UInt8(value >> 8))
+        }
+        #expect((1...1024).contains(found))
+        cache.keep([UInt16](repeating: 7, count: 257), line: [], digest: [])
+        let wasKept = cache.append([UInt16](repeating: 7, count: 257), line: &line, digest: &digest)
+        #expect(!wasKept)
+    }
+}
