@@ -21,19 +21,32 @@ package final class Dataset: Sendable {
     package let type: DatasetType
     /// Where the set is to be written at the end, as the rule says.
     package let savePath: String?
+    /// A name is found when a name above it is in the set: `a.b.c` by `b.c`.
+    package let matchesSubdomains: Bool
+    /// The key in an alert below which the context of a value stands; empty without contexts.
+    package let contextKey: String
     /// Octets of values that a set may hold; what comes beyond is counted and not kept.
     package static let bytesMax = 64 << 20
+    private let limit: Int
 
     private struct State {
         var table = ByteTable()
         var dropped: UInt64 = 0
+        /// JSON objects of the values, by their number in the table.
+        var contexts: [Int: [UInt8]] = [:]
     }
     private let state = Mutex(State())
 
-    package init(name: String, type: DatasetType, savePath: String? = nil) {
+    package init(
+        name: String, type: DatasetType, savePath: String? = nil, matchesSubdomains: Bool = false,
+        contextKey: String = "", bytesMax: Int? = nil
+    ) {
         self.name = name
         self.type = type
         self.savePath = savePath
+        self.matchesSubdomains = matchesSubdomains
+        self.contextKey = contextKey
+        limit = bytesMax ?? Dataset.bytesMax
     }
 
     package var count: Int { state.withLock { $0.table.count } }
@@ -44,7 +57,7 @@ package final class Dataset: Sendable {
     @discardableResult
     package func insert(_ value: RawSpan, reputation: UInt16 = 0) -> Bool {
         state.withLock { state in
-            guard state.table.octetCount &+ value.byteCount <= Dataset.bytesMax else {
+            guard state.table.octetCount &+ value.byteCount <= limit else {
                 state.dropped &+= 1
                 return false
             }
@@ -52,12 +65,36 @@ package final class Dataset: Sendable {
         }
     }
 
+    /// Adds a value with the JSON object that alerts carry for it.
+    func insert(_ value: RawSpan, context: [UInt8]) {
+        insert(value)
+        state.withLock { state in
+            if let number = state.table.number(of: value) { state.contexts[number] = context }
+        }
+    }
+
+    /// The JSON object of a value; nil without one.
+    package func context(of value: RawSpan) -> [UInt8]? {
+        state.withLock { state in state.table.number(of: value).flatMap { state.contexts[$0] } }
+    }
+
     package func remove(_ value: RawSpan) -> Bool { state.withLock { $0.table.remove(value) } }
 
-    package func contains(_ value: RawSpan) -> Bool { state.withLock { $0.table.value(of: value) != nil } }
+    package func contains(_ value: RawSpan) -> Bool { reputation(of: value) != nil }
 
     /// The reputation of a value, nil where it is not in the set.
-    package func reputation(of value: RawSpan) -> UInt16? { state.withLock { $0.table.value(of: value) } }
+    package func reputation(of value: RawSpan) -> UInt16? {
+        state.withLock { state in
+            if let found = state.table.value(of: value) { return found }
+            guard matchesSubdomains else { return nil }
+            var rest = value
+            while let dot = rest.firstIndex(of: 0x2E) {
+                rest = rest.extracting((dot &+ 1)..<rest.byteCount)
+                if let found = state.table.value(of: rest) { return found }
+            }
+            return nil
+        }
+    }
 
     /// Every value, in order of insertion; for saving.
     package func values() -> [[UInt8]] { state.withLock { $0.table.keys() } }
@@ -85,6 +122,9 @@ struct ByteTable {
         guard let index = find(key, hash(key)) else { return nil }
         return entries[index].isRemoved ? nil : entries[index].value
     }
+
+    /// Where a key stands among all that were ever added.
+    func number(of key: RawSpan) -> Int? { find(key, hash(key)) }
 
     mutating func insert(_ key: RawSpan, _ value: UInt16) -> Bool {
         let hash = hash(key)
@@ -149,7 +189,7 @@ struct ByteTable {
         hasher.combine(key0)
         var index = 0
         while index &+ 8 <= key.byteCount {
-            hasher.combine(key.load(index, as: UInt64.self))
+            hasher.combine(key.load(index) as UInt64)
             index &+= 8
         }
         while index < key.byteCount {

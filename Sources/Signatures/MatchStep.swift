@@ -40,7 +40,7 @@ package struct StepFlags: OptionSet, Sendable, BitwiseCopyable {
     package static let hasDistance = StepFlags(rawValue: 1 << 4)
     package static let hasWithin = StepFlags(rawValue: 1 << 5)
     package static let endsWith = StepFlags(rawValue: 1 << 6)
-    /// The next step counts from this one's end: other hits are tried when it fails.
+    /// The next step counts from this one's end so that another hit may serve it: other hits are tried.
     package static let leadsOn = StepFlags(rawValue: 1 << 7)
     package static let offsetIsVariable = StepFlags(rawValue: 1 << 8)
     package static let depthIsVariable = StepFlags(rawValue: 1 << 9)
@@ -59,8 +59,8 @@ package struct StepFlags: OptionSet, Sendable, BitwiseCopyable {
     package static let fromEnd = StepFlags(rawValue: 1 << 20)
     /// Rounds a jump, or an extracted value, up to 4.
     package static let aligns = StepFlags(rawValue: 1 << 21)
-    /// Left to the prefilter alone (`fast_pattern:only`).
-    package static let isPrefilterOnly = StepFlags(rawValue: 1 << 22)
+    /// The next step counts from this one's end in some way.
+    package static let hasFollower = StepFlags(rawValue: 1 << 22)
     package static let startsWith = StepFlags(rawValue: 1 << 23)
 }
 

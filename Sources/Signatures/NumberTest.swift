@@ -12,6 +12,8 @@ package struct NumberTest: Hashable, Sendable, BitwiseCopyable {
         case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
         /// Between both, neither included: `10<>100` is 11 to 99.
         case inside, outside
+        /// Between both, both included.
+        case within
         /// `&mask=value`, `&mask!=value`.
         case masked, notMasked
     }
@@ -36,6 +38,7 @@ package struct NumberTest: Hashable, Sendable, BitwiseCopyable {
         case .greater: value > first
         case .greaterOrEqual: value >= first
         case .inside: value > first && value < second
+        case .within: value >= first && value <= second
         case .outside: value <= first || value >= second
         case .masked: value & first == second
         case .notMasked: value & first != second

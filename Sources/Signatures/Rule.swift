@@ -104,9 +104,6 @@ package struct FastPattern: Sendable, BitwiseCopyable {
     /// The stretch of the content that is looked for (`fast_pattern:offset,length`).
     package var offset: UInt16
     package var count: UInt16
-    /// The pattern found is the whole content, and nothing else about it is left to test:
-    /// `fast_pattern:only`, which Suricata takes off the list.
-    package var isOnly: Bool
 }
 
 /// One rule, compiled. Everything of variable length stands in the pools of its `RuleSet`.

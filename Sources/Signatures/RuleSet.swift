@@ -35,6 +35,8 @@ package final class RuleSet: Sendable {
     package let numberTests: [NumberTest]
     package let classifications: [Classification]
     package let references: [Reference]
+    /// Prefixes of references by type, in lower case: what makes `cve` a URL.
+    package let referencePrefixes: [String: String]
     /// Paths of the rule files.
     package let files: [String]
     /// Octets of contents, lower-cased where the content is caseless.
@@ -47,7 +49,7 @@ package final class RuleSet: Sendable {
     package let wanted: SignatureBufferSet
 
     init(_ builder: consuming RuleSetBuilder) {
-        rules = builder.rules
+        rules = builder.ordered()
         buffers = builder.buffers
         steps = builder.steps
         packetTests = builder.packetTests
@@ -67,6 +69,7 @@ package final class RuleSet: Sendable {
         numberTests = builder.numberTests
         classifications = builder.classifications
         references = builder.references
+        referencePrefixes = builder.referencePrefixes
         files = builder.files
         patterns = builder.patterns
         text = builder.text

@@ -25,7 +25,7 @@ struct Interned<Value: Hashable> {
 
 /// Collects rules; a rule that is refused half-way leaves at most unused elements in the pools.
 struct RuleSetBuilder {
-    var rules: [Rule] = []
+    private(set) var rules: [Rule] = []
     var buffers: [BufferTest] = []
     var steps: [MatchStep] = []
     var packetTests: [PacketTest] = []
@@ -45,11 +45,45 @@ struct RuleSetBuilder {
     var numberTests: [NumberTest] = []
     var classifications: [Classification] = []
     var references: [Reference] = []
+    /// Prefixes of reference.config by type, in lower case.
+    var referencePrefixes: [String: String] = [:]
     var files: [String] = []
     var patterns: [UInt8] = []
     var text: [UInt8] = []
     var reputation = Reputation()
     var wanted = SignatureBufferSet()
+
+    /// Rules by number and generator, for revisions of one another.
+    private var places: [UInt64: [Int]] = [:]
+    /// Rules that a greater revision has taken the place of.
+    private(set) var replaced: Set<Int> = []
+
+    mutating func add(_ rule: Rule) {
+        let key = UInt64(rule.id.generator) << 32 | UInt64(rule.id.signature)
+        places[key, default: []].append(rules.count)
+        rules.append(rule)
+    }
+
+    /// The revision under which a rule is loaded already.
+    func revision(of id: RuleID) -> UInt32? {
+        places[UInt64(id.generator) << 32 | UInt64(id.signature)]?.first.map { rules[$0].id.revision }
+    }
+
+    /// Takes out the rules of a number, both copies of a `<>` rule.
+    mutating func remove(_ id: RuleID) {
+        let key = UInt64(id.generator) << 32 | UInt64(id.signature)
+        replaced.formUnion(places.removeValue(forKey: key) ?? [])
+    }
+
+    mutating func setLimits(_ values: [RuleLimit], of index: Int) {
+        rules[index].limits = .adding(values, to: &limits)
+    }
+
+    mutating func addPattern(_ octets: [UInt8]) -> TextRange {
+        let range = TextRange(offset: UInt32(truncatingIfNeeded: patterns.count), count: UInt32(truncatingIfNeeded: octets.count))
+        patterns.append(contentsOf: octets)
+        return range
+    }
 
     mutating func addText(_ bytes: ArraySlice<UInt8>) -> TextRange {
         guard !bytes.isEmpty else { return TextRange() }

@@ -43,16 +43,17 @@ package enum PacketTest: Sendable, BitwiseCopyable {
     case flowAge(NumberTest)
     case flowPackets(FlowSide, NumberTest)
     case flowBytes(FlowSide, NumberTest)
-    /// `tcp.flow` midstream and other properties of a session: `tcp.session`.
+    /// `tcp.session`: the phase of the session as a bit (setup 1, established 2, closing 4).
     case tcpSession(NumberTest)
     case elephantFlow(FlowSide)
     /// ONC RPC call: program, version, procedure; nil: any.
     case rpc(UInt32, version: UInt32?, procedure: UInt32?)
-    case applicationProtocol(AppProtocol, isNegated: Bool, ProtocolMode)
+    case applicationProtocol(AppProtocols, isNegated: Bool, ProtocolMode)
     /// `decode-event`: `ipv4.trunc_pkt`; into `RuleSet.text`.
     case decoderEvent(TextRange)
     case streamEvent(TextRange)
-    case engineEvent(TextRange)
+    /// `app-layer-event:applayer_…`: of the detection of protocols, on the packet that shows it.
+    case applicationLayerEvent(TextRange)
     case checksum(ChecksumKind, isValid: Bool)
     /// Into `RuleSet.text`: two-letter codes with commas.
     case country(CountrySide, codes: TextRange, isNegated: Bool)
@@ -144,22 +145,20 @@ package struct TransactionTest: Sendable, BitwiseCopyable {
         case number(SignatureBuffer, NumberTest, ListIndex)
         /// `app-layer-event:http.missing_host_header`; the name after the dot, in `text`.
         case event(AppProtocol, TextRange)
-        /// A protocol whose every event matches: `app-layer-event:http`.
-        case anyEvent(AppProtocol)
         /// `app-layer-state` (bounds on how far the transaction has come).
         case state(NumberTest)
         /// `dcerpc.iface`: the UUID as two words in network order.
         case dcerpcInterface(high: UInt64, low: UInt64, version: NumberTest?, anyFragment: Bool)
-        case dcerpcOpnum(ranges: PoolRange)
         case modbus(ModbusTest)
         case dnp3Object(group: UInt8, variation: UInt8)
-        case cipService(service: UInt8, classID: UInt16?, attribute: UInt16?)
+        case cipService(service: UInt8, classID: UInt32?, attribute: UInt32?)
         case ikeAttribute(type: UInt32, value: UInt32)
         case http2Settings(identifier: UInt16, NumberTest)
-        /// TLS versions as on the wire, a bit each; which are refused.
-        case tlsVersions(PoolRange)
-        /// `ssl_state`: states reached, a bit each.
-        case tlsState(mask: UInt8, isNegated: Bool)
+        /// A number that an analyzer exposes; into `numberTests`: one of them holds, or none where negated.
+        case oneOf(SignatureBuffer, PoolRange, isNegated: Bool)
+        /// `ssl_state`: matches where `(reached & states) ^ negated` is not 0. Bits: client hello 1,
+        /// server hello 2, client key exchange 4, server key exchange 8, unknown 16.
+        case tlsState(states: UInt8, negated: UInt8)
         /// Seconds since 1970.
         case tlsNotBefore(NumberTest)
         case tlsNotAfter(NumberTest)
@@ -200,8 +199,9 @@ package enum Effect: Sendable, BitwiseCopyable {
     package enum Change: UInt8, Sendable, BitwiseCopyable { case set, unset, toggle }
 
     case flowbits(names: PoolRange, Change)
-    case flowintSet(name: UInt16, UInt32)
-    case flowintAdd(name: UInt16, UInt32, isSubtraction: Bool)
+    /// The operand is a number, or where it is given another flowint (into `variableNames`).
+    case flowintSet(name: UInt16, UInt32, variable: UInt16?)
+    case flowintAdd(name: UInt16, UInt32, variable: UInt16?, isSubtraction: Bool)
     case xbit(name: UInt16, XbitScope, Change, expireSeconds: UInt32)
     case hostbits(names: PoolRange, HostSide, Change, expireSeconds: UInt32)
     /// `tag`: alerts for what follows; `host`, or `session` where `isHost` is false.

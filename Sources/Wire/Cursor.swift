@@ -153,3 +153,11 @@ extension Array where Element == UInt8 {
         @_lifetime(borrow self) get { unsafe span.bytes }
     }
 }
+
+extension ArraySlice where Element == UInt8 {
+    /// The slice's octets, borrowed.
+    @inlinable public var octets: RawSpan {
+        // Safe: the span depends on the slice's borrow, so it cannot outlive it.
+        @_lifetime(borrow self) get { unsafe span.bytes }
+    }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rule files into one rule set.
+//
+// Reads   rule files (plain or gzip), and the configuration files beside them.
+// Writes  `RuleSet`; one line for each rule that is refused or of which there is something to say.
+// Leaves  evaluation (the engine).
+
+/// What loading is told besides the rule files.
+package struct RuleLoaderOptions: Sendable {
+    /// Changes to the variables of headers, by name.
+    package var variables: [String: String] = [:]
+    /// Files in Suricata's formats; nil: the built-in tables, no thresholds, no reputation.
+    package var classificationPath: String?
+    package var referencePath: String?
+    package var thresholdPath: String?
+    package var reputationCategoriesPath: String?
+    package var reputationPaths: [String] = []
+
+    package init() {}
+}
+
+/// What came of the rule files.
+package struct LoadedRules: Sendable {
+    package var set: RuleSet
+    /// Rules that loaded, each `<>` rule once.
+    package var loaded = 0
+    package var rejected: [RuleNote] = []
+    package var warnings: [RuleNote] = []
+    /// Rules that ask for what is not there (`requires`): neither loaded nor wrong.
+    package var skipped: [RuleNote] = []
+    /// Of the loaded ones, those that hold a `frame` and never fire.
+    package var inert = 0
+    /// Of the loaded ones, those that a higher revision has replaced.
+    package var replaced = 0
+}
+
+/// Loads rule files, one after the other; a bad rule is a line in the report and nothing else.
+package struct RuleLoader {
+    private var parser: RuleParser
+    private var report = LoadReport()
+    private var thresholds = ThresholdFile()
+
+    /// Lines of one kind that a report holds; the rest is counted.
+    package static let notesMax = 10_000
+
+    /// Reads the configuration files; what is wrong with them is the sensor's operator's to mend at once.
+    package init(_ options: RuleLoaderOptions = RuleLoaderOptions()) throws(RuleFileError) {
+        var environment = RuleOptionsEnvironment()
+        environment.variables = RuleVariables(options.variables)
+        parser = RuleParser(environment)
+        try parser.readClassifications(options.classificationPath)
+        try parser.readReferences(options.referencePath)
+        try parser.readReputation(options.reputationCategoriesPath, options.reputationPaths)
+        if let path = options.thresholdPath { thresholds = try ThresholdFile(reading: path) }
+    }
+
+    /// Reads the rules of one file.
+    package mutating func load(file path: String) throws(RuleFileError) {
+        let bytes = try RuleFileBytes.read(path)
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+        load(bytes, name: path, folder: folder)
+    }
+
+    /// Reads rules from memory; `folder` is where files that they name are looked up, nil: nowhere.
+    package mutating func load(_ bytes: [UInt8], name: String, folder: String?) {
+        parser.environment.folder = folder
+        parser.files.folder = folder
+        parser.builder.files.append(name)
+        let file = UInt16(clamping: parser.builder.files.count - 1)
+        var lines = RuleLines(bytes)
+        while let line = lines.next() { load(line, name, file) }
+        for line in lines.passedOver {
+            report.warn(RuleNote(file: name, line: line, signature: 0, sentence: "the line begins with a blank and is passed over"))
+        }
+    }
+
+    private mutating func load(_ line: RuleLine, _ name: String, _ file: UInt16) {
+        let before = parser.builder.rules.count
+        do {
+            let outcome = try parser.parse(line.text, file: file, line: UInt32(clamping: line.line))
+            let signature = parser.draft.rule.id.signature
+            if case .skipped(let reason) = outcome {
+                report.skipped.append(RuleNote(file: name, line: line.line, signature: signature, sentence: reason))
+                return
+            }
+            report.loaded += 1
+            if parser.draft.hasFrame { report.inert += 1 }
+            for warning in parser.warnings {
+                report.warn(RuleNote(file: name, line: line.line, signature: signature, sentence: warning))
+            }
+        } catch {
+            precondition(parser.builder.rules.count == before, "a rule that is refused leaves no rule")
+            report.reject(
+                RuleNote(file: name, line: line.line, signature: parser.draft.rule.id.signature, sentence: error.sentence))
+        }
+    }
+
+    /// The rule set of all that was read.
+    package consuming func finished() -> LoadedRules {
+        parser.warnOfNetworks(&report)
+        thresholds.apply(to: &parser.builder)
+        let replaced = parser.builder.replaced.count
+        return LoadedRules(
+            set: RuleSet(parser.builder), loaded: report.loaded, rejected: report.rejected, warnings: report.warnings,
+            skipped: report.skipped, inert: report.inert, replaced: replaced)
+    }
+}
+
+/// What loading has to say.
+struct LoadReport {
+    var loaded = 0
+    var inert = 0
+    var rejected: [RuleNote] = []
+    var warnings: [RuleNote] = []
+    var skipped: [RuleNote] = []
+
+    mutating func warn(_ note: RuleNote) {
+        if warnings.count < RuleLoader.notesMax { warnings.append(note) }
+    }
+
+    mutating func reject(_ note: RuleNote) {
+        rejected.append(note)
+    }
+}
+
+extension RuleParser {
+    /// Variables that make whole families of rules silent or loud.
+    func warnOfNetworks(_ report: inout LoadReport) {
+        let home = environment.variables.values["HOME_NET"] ?? ""
+        guard home == "any" || home == "[any]" else { return }
+        let external = environment.variables.values["EXTERNAL_NET"] ?? ""
+        if external.contains("!$HOME_NET") {
+            report.warn(
+                RuleNote(
+                    file: "variables", line: 0, signature: 0,
+                    sentence: "HOME_NET is any, and EXTERNAL_NET its negation: rules that name EXTERNAL_NET are refused; "
+                        + "set EXTERNAL_NET to any as well"))
+        }
+    }
+}
