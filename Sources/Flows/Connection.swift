@@ -228,6 +228,8 @@ package struct Connection: BitwiseCopyable, Sendable {
     /// TCP picked up in the middle: the first packet of an end was no SYN.
     package var isPartial: Bool { flags.contains(.isPartial) }
     package var hasGap: Bool { ends[0].marks.contains(.hadGap) || ends[1].marks.contains(.hadGap) }
+    /// The same by originator and responder.
+    package var gaps: (Bool, Bool) { (ends[0].marks.contains(.hadGap), ends[1].marks.contains(.hadGap)) }
     package var isEnded: Bool { flags.contains(.isEnded) }
 
     /// Octets of payload of one end: by sequence numbers for TCP, seen or not.

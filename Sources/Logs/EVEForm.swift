@@ -107,7 +107,8 @@ struct EVEForm: RowForm {
         let isReversed = batch.word(row, schema.columns[columns.reversed]) != 0
         let id = layout.connection(row, of: batch)
         if let id { write(isReversed ? id.flipped : id, number(columns.icmp, row, batch), to: &event) }
-        event.text("pkt_src", text(columns.source, row, batch))
+        let source = text(columns.source, row, batch)
+        if !source.isEmpty { event.text("pkt_src", source) }
         let app = text(columns.app, row, batch)
         if !app.isEmpty { event.text("app_proto", app) }
         event.count("tx_id", number(columns.transaction, row, batch))

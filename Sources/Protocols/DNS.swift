@@ -261,7 +261,10 @@ final class DNS: Analyzer {
         _ bytes: RawSpan, from direction: Direction, isFirstOfCall: Bool, _ context: inout AnalyzerContext
     ) {
         let transaction = context.beginTransaction(DNSView.application(context.id))
-        if context.wantsTransactions { DNSView.show(bytes, tx: transaction, from: direction, &context) }
+        if context.wantsTransactions || context.wantsEvents {
+            DNSView.show(bytes, tx: transaction, from: direction, &context)
+        }
+        if context.wantsEvents { event(bytes, from: direction, tx: transaction, &context) }
         switch conversation.message(bytes, from: direction, isFirstOfCall: isFirstOfCall, &context) {
         case .sound: if !isConfirmed { confirm(&context) }
         case .unsound: break

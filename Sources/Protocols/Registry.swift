@@ -179,12 +179,12 @@ package struct AnalyzerSelection: Sendable {
     /// Names that `--analyzers` takes, for error messages.
     package static var knownNames: [String] { Set(Registry.entries.map(\.name)).sorted() + ["none"] }
 
-    /// `names` as given by `--analyzers`; unknown ones must have been refused.
-    package init(names: Set<String>?) {
+    /// `names` as given by `--analyzers`; unknown ones must have been refused. `excluded` are off whatever it says.
+    package init(names: Set<String>?, without excluded: Set<String> = []) {
         self.names = names
         logsTunnels = true
         var probeMask: ProbeSet = 0
-        for entry in Registry.entries where names?.contains(entry.name) ?? true {
+        for entry in Registry.entries where (names?.contains(entry.name) ?? true) && !excluded.contains(entry.name) {
             serverPortsTCP += entry.tcpPorts
             serverPortsUDP += entry.udpPorts
             guard let kind = entry.kind else { continue }

@@ -16,8 +16,8 @@ package struct EventPacket: Sendable, BitwiseCopyable {
     /// 48-bit addresses of the frame, 0 where the link has none.
     package var sourceMAC: UInt64 = 0
     package var targetMAC: UInt64 = 0
-    /// How the datagram came: `wire/pcap`, or the tunnel around it.
-    package var source: StaticString = "wire/pcap"
+    /// How the datagram came: `wire/pcap`, or the tunnel around it; nil where no packet is spoken of.
+    package var source: StaticString? = "wire/pcap"
 
     package init() {}
 }

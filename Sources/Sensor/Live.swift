@@ -45,7 +45,7 @@ package struct Live: Sendable {
     /// Reads until the signal is raised or an interface fails; then ends every
     /// connection and writes everything.
     package func run(_ interfaces: [LiveInterface], into outputs: Outputs) throws -> Summary {
-        let selection = AnalyzerSelection(names: settings.analyzers)
+        let selection = AnalyzerSelection(names: settings.analyzers, without: settings.analyzersOff)
         let shares = Channel<Share>(capacity: interfaces.count * 64)
         let spare = Channel<WorkerOutput>(capacity: .max)
         let runners = interfaces.enumerated().map { number, interface in

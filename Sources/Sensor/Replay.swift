@@ -26,7 +26,7 @@ package struct Replay {
 
     /// Reads everything and writes everything. `source` keeps its warnings.
     package func run(_ source: inout CaptureSource, into outputs: Outputs) throws -> Summary {
-        let selection = AnalyzerSelection(names: settings.analyzers)
+        let selection = AnalyzerSelection(names: settings.analyzers, without: settings.analyzersOff)
         let collector = Collector(
             outputs: outputs, sensorName: settings.sensorName, logsTunnels: selection.logsTunnels)
         return workerCount == 1

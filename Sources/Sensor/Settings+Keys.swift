@@ -9,7 +9,8 @@ import Records
 
 extension Settings {
     /// Every key, in the order of Config/weir.yaml.
-    package static let keys: [SettingKey] = general + capture + flow + protocolKeys + output + storeKeys
+    package static let keys: [SettingKey] =
+        general + capture + flow + protocolKeys + signatureKeys + output + storeKeys
 
     private static let general: [SettingKey] = [
         SettingKey(name: "sensor.name", doc: "Name of this sensor; part of every identity and segment.") {
@@ -117,9 +118,20 @@ extension Settings {
             (settings, value) throws(SettingsError) in
             settings.protocols.httpLineBytesMax = try value.integer("http.line_bytes_max", 256...16_777_216)
         },
+        SettingKey(name: "http.decompress_layers", doc: "Encodings of one body that are undone.") {
+            (settings, value) throws(SettingsError) in
+            settings.protocols.httpDecompressLayersMax = try value.integer("http.decompress_layers", 0...16)
+        },
         SettingKey(name: "dhcp.transactions_max", doc: "Open transactions over all connections.") {
             (settings, value) throws(SettingsError) in
             settings.protocols.dhcpTransactionsMax = try value.integer("dhcp.transactions_max", 1...10_000_000)
+        },
+    ]
+
+    private static let signatureKeys: [SettingKey] = [
+        SettingKey(name: "signatures.midstream", doc: "Look into TCP connections whose beginning was not seen.") {
+            (settings, value) throws(SettingsError) in
+            settings.protocols.takesMidstream = try value.boolean("signatures.midstream")
         },
     ]
 
@@ -159,6 +171,26 @@ extension Settings {
         let name = String(assignment[..<equals]).trimmed
         try set("vars." + name, .text(String(assignment[assignment.index(after: equals)...]).trimmed), where: "--var")
     }
+
+    /// Switches one analyzer, `analyzers.NAME`; the names of rule headers are understood too.
+    mutating func switchAnalyzer(_ name: String, _ value: SettingValue, where place: String) throws(SettingsError) {
+        let own = Settings.analyzerAliases[name] ?? name
+        let isProtocol = AppProtocol.allCases.contains { "\($0.name)" == name }
+        guard isProtocol || AnalyzerSelection.knownNames.contains(own) else {
+            let list = AnalyzerSelection.knownNames.joined(separator: ", ")
+            throw SettingsError("\(place): there is no analyzer “\(name)”; the analyzers are \(list)")
+        }
+        if try value.boolean("analyzers.\(name)") {
+            analyzersOff.remove(own)
+        } else {
+            analyzersOff.insert(own)
+        }
+    }
+
+    /// Names of rule headers for analyzers that have another one here.
+    private static let analyzerAliases = [
+        "tls": "ssl", "pgsql": "postgresql", "krb5": "krb", "dcerpc": "dce-rpc",
+    ]
 
     /// `all` is nil, `none` is empty; unknown names are refused with the known ones.
     package static func analyzerNames(_ names: [String]) throws(SettingsError) -> Set<String>? {

@@ -26,6 +26,8 @@ package struct Settings: Sendable {
     package var ignoringChecksums = false
     /// Names of analyzers that are on; nil for all, empty for none.
     package var analyzers: Set<String>?
+    /// Names of analyzers that are off one by one.
+    package var analyzersOff: Set<String> = []
     /// A pcap-filter(7) expression.
     package var filter: String?
     package var flows = FlowSettings()
@@ -146,6 +148,9 @@ extension Settings {
             }
             variables[name] = value.strings().joined(separator: ",")
             return
+        }
+        if key.hasPrefix("analyzers.") {
+            return try switchAnalyzer(String(key.dropFirst(10)), value, where: place)
         }
         guard let entry = Settings.keys.first(where: { $0.name == key }) else {
             let known = Settings.keys.map(\.name).joined(separator: ", ")

@@ -22,9 +22,11 @@ struct WorkerOutput: Sendable {
 /// Owns its flow table, analyzers and batches; shares nothing.
 struct Worker: ~Copyable {
     private let number: UInt8
-    private var flows: FlowTable
+    var flows: FlowTable
+    /// Flows as EVE counts them; empty without EVE.
+    var eve: EVEFlows
     private var analyses = AnalysisPool()
-    private var context: AnalyzerContext
+    var context: AnalyzerContext
     private let analyzes: Bool
     private var notes: [Note] = []
     private var conn = ConnRecord()
@@ -32,7 +34,7 @@ struct Worker: ~Copyable {
     private var repeats = RepeatFilter()
     private var outers = OuterConnections()
     /// Time of the packet at work.
-    private var now = Timestamp.zero
+    private(set) var now = Timestamp.zero
     /// The datagram's number in the capture: packets times eight, and its place in the packet.
     private var order: UInt64 = 0
     /// How far the block at work is done.
@@ -47,8 +49,10 @@ struct Worker: ~Copyable {
         flowSettings.likelyUDPPorts = PortSet(selection.serverPortsUDP)
         flowSettings.ignoringChecksums = settings.ignoringChecksums
         flows = FlowTable(settings: flowSettings)
+        eve = EVEFlows(takesMidstream: settings.protocols.takesMidstream)
         context = AnalyzerContext(
             output: RecordOutput(schemas: Schemas.all), settings: settings.protocols, selection: selection)
+        context.transactions.wantsEvents = context.wantsEvents
         analyzes = !selection.isEmpty
     }
 
@@ -77,6 +81,7 @@ struct Worker: ~Copyable {
             }
             if flows.eventCount > 0 { drainTimers(time) }
             context.advance(to: time)
+            if context.wantsEvents { eve.advance(to: time, &context.output) }
             while place.datagram < datagrams.count, Int(datagrams[place.datagram].packet) == place.packet {
                 if datagrams[place.datagram].worker == number {
                     now = Timestamp(nanoseconds: captured[place.packet].timestampNanoseconds)
@@ -97,6 +102,7 @@ struct Worker: ~Copyable {
         while flows.advance(to: time) { drainTimers(time) }
         if flows.eventCount > 0 { drainTimers(time) }
         context.advance(to: time)
+        if context.wantsEvents { eve.advance(to: time, &context.output) }
     }
 
     /// Ends every connection, in order of creation.
@@ -113,6 +119,7 @@ struct Worker: ~Copyable {
         }
         drainTimers(time)
         context.finish()
+        eve.finish(&context.output)
         return true
     }
 
@@ -159,9 +166,9 @@ struct Worker: ~Copyable {
     private mutating func process(
         _ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64, _ block: WorkBlock
     ) {
-        if context.wantsEvents { context.packet = EventPacket(datagram, packet) }
         let outer = datagram.tunnel == 0 ? 0 : TunnelName.make(tunnel: datagram.tunnel, packet: packet)
         flows.process(datagram.layer, bytes: bytes, now: now, ordinal: order, outer: outer)
+        if context.wantsEvents { countForEvents(datagram, bytes, packet) }
         var index = 0
         while index < flows.eventCount {
             let event = flows.event(index)
@@ -268,8 +275,11 @@ struct Worker: ~Copyable {
     /// Carries out what the analyzers asked for.
     private mutating func leave(_ slot: UInt32, _ analysis: Analysis) {
         analysis.transactionCount = context.transactions.nextTransaction
-        if !context.transactions.isEmpty { context.transactions.clear() }
         analysis.fileCount = context.fileOrdinal
+        if !context.transactions.isEmpty {
+            if context.wantsEvents { writeAnomalies() }
+            context.transactions.clear()
+        }
         if !context.requests.isEmpty {
             for request in context.requests {
                 flows.apply(request, to: slot)
@@ -304,7 +314,9 @@ struct Worker: ~Copyable {
         }
         fill(slot, view.analysis)
         context.output.emit(conn)
-        if view.analysis > AnalysisPool.nobody { analyses.giveBack(view.analysis, &context) }
+        let hasAnalysis = view.analysis > AnalysisPool.nobody
+        if context.wantsEvents { endForEvents(slot, hasAnalysis ? analyses[view.analysis] : nil) }
+        if hasAnalysis { analyses.giveBack(view.analysis, &context) }
         flows.release(slot)
     }
 

@@ -44,8 +44,9 @@ import Testing
             "flows.patient_inactivity": "3h", "flows.open_interval": "1d", "flows.reassembly_mb": "9",
             "flows.local_networks": "203.0.113.0/24", "dns.all_sections": "true",
             "dns.pending_max": "3", "dns.questions_max": "4",
-            "http.pending_max": "5", "http.line_bytes_max": "512", "dhcp.transactions_max": "5",
-            "logs.community_id": "false",
+            "http.pending_max": "5", "http.line_bytes_max": "512", "http.decompress_layers": "3",
+            "dhcp.transactions_max": "5", "signatures.midstream": "true",
+            "logs.community_id": "false", "eve.types": "dns", "eve.ether": "yes",
             "stats.interval": "6", "store.flush_interval": "8", "store.max_age": "90d", "store.max_gb": "5",
             "store.log_bounds": "dns=30d", "store.reserve_mb": "3", "store.merge_zstd": "yes",
         ]

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The flows of EVE of one worker: those of open connections, and those that wait
+// for Suricata's time-out to be written.
+//
+// Reads   packets with their connection; the time.
+// Writes  events `flow` and `netflow`.
+// Leaves  connections and their identities (Flows), the events' form (EVEFlow+Event.swift).
+
+import Protocols
+import Records
+import Wire
+
+/// A packet as the flows of EVE need it.
+struct EVEArrival {
+    let slot: UInt32
+    let uid: UID
+    let id: ConnectionID
+    let ordinal: UInt64
+    let now: Timestamp
+    let packet: EventPacket
+}
+
+/// Used only with `--log-format eve`.
+struct EVEFlows: ~Copyable {
+    /// Flows that one connection may have, by tags and indices of security; more count as the first.
+    private static let perConnectionMax = 16
+    /// Flows that wait for their time-out; more are written at once.
+    private static let waitingMax = 1 << 20
+
+    /// By slot of the connection: its first flow in `pool`, plus one; 0 for none.
+    private var heads: [UInt32] = []
+    private var pool: [EVEFlow] = []
+    private var free: [UInt32] = []
+    /// Flows that are over, by the time at which they are written: a binary heap of (due, place in `pool`).
+    private var waiting: [(due: Int64, place: UInt32)] = []
+    private let takesMidstream: Bool
+    private var record = EventRecord()
+
+    init(takesMidstream: Bool) { self.takesMidstream = takesMidstream }
+
+    /// Counts a packet.
+    mutating func take(_ arrival: EVEArrival, _ layer: Layer, _ bytes: RawSpan) {
+        let source = Address(high: layer.sourceHigh, low: layer.sourceLow)
+        guard let ends = ends(arrival.id, layer, bytes) else { return }
+        let place = find(arrival, ends, layer, bytes)
+        let isSamePort = !ends.hasPorts || pool[place].id.originatorPort == ends.id.originatorPort
+        let side = isSamePort && pool[place].id.originator == source ? 0 : 1
+        let isLink = layer.depth == 0 && !layer.isReassembled
+        let count = isLink ? bytes.byteCount : bytes.byteCount &- min(bytes.byteCount, Int(layer.ipOffset))
+        pool[place].sides[side].packets &+= 1
+        pool[place].sides[side].bytes &+= UInt64(count)
+        pool[place].sides[side].ttlMin = min(pool[place].sides[side].ttlMin, layer.ttl)
+        pool[place].sides[side].ttlMax = max(pool[place].sides[side].ttlMax, layer.ttl)
+        if pool[place].last < arrival.now { pool[place].last = arrival.now }
+        switch layer.protocolNumber {
+        case 6:
+            if let header = try? TCPHeader(bytes, layer) {
+                pool[place].segment(header, from: side, takesMidstream: takesMidstream)
+            }
+        case 1, 58:
+            guard side == 1, let header = try? ICMPHeader(bytes, layer) else { break }
+            pool[place].answerICMP = (header.type, header.code)
+        default: break
+        }
+    }
+
+    /// The packet's own ends, from sender to receiver. Only these transports have flows.
+    private func ends(_ id: ConnectionID, _ layer: Layer, _ bytes: RawSpan) -> (id: ConnectionID, hasPorts: Bool)? {
+        var ends = layer.identity
+        ends.transport = id.transport
+        switch layer.protocolNumber {
+        case 6, 17, 132:
+            guard layer.capturedLength >= 4 else { return nil }
+            ends.originatorPort = bytes.load(Int(layer.payloadOffset))
+            ends.responderPort = bytes.load(Int(layer.payloadOffset) &+ 2)
+            return (ends, true)
+        case 1, 58:
+            ends.originatorPort = id.originatorPort
+            ends.responderPort = id.responderPort
+            return (ends, false)
+        case 50: return (ends, false)
+        default: return nil
+        }
+    }
+
+    private mutating func find(
+        _ arrival: EVEArrival, _ ends: (id: ConnectionID, hasPorts: Bool), _ layer: Layer, _ bytes: RawSpan
+    ) -> Int {
+        var link = EVEFlow.Link(vlan: layer.vlan, innerVLAN: layer.innerVLAN)
+        if layer.protocolNumber == 50, layer.capturedLength >= 4 { link.spi = bytes.load(Int(layer.payloadOffset)) }
+        let slot = Int(arrival.slot)
+        if heads.count <= slot {
+            heads.append(contentsOf: repeatElement(0, count: max(heads.count, slot &+ 1 &- heads.count, 64)))
+        }
+        var last: UInt32 = 0
+        var count = 0
+        var place = heads[slot]
+        while place != 0 {
+            if pool[Int(place) &- 1].link == link { return Int(place) &- 1 }
+            last = place
+            count &+= 1
+            place = pool[Int(place) &- 1].next
+        }
+        if count >= EVEFlows.perConnectionMax { return Int(heads[slot]) &- 1 }
+        // Each further flow of a connection has an identity of its own, derived from the connection's.
+        let uid = UID(value: arrival.uid.value &+ UInt64(count) &* 0x9E37_79B9_7F4A_7C15)
+        var flow = EVEFlow(
+            uid: uid, id: ends.id, link: link, ordinal: arrival.ordinal, start: arrival.now,
+            wasBornFlipped: ends.hasPorts && arrival.id.originatorPort != ends.id.originatorPort,
+            packet: arrival.packet)
+        if ends.id.transport == .icmp, let header = try? ICMPHeader(bytes, layer) {
+            flow.icmp = (header.type, header.code)
+        }
+        let index = insert(flow)
+        if last == 0 { heads[slot] = index &+ 1 } else { pool[Int(last) &- 1].next = index &+ 1 }
+        return Int(index)
+    }
+
+    private mutating func insert(_ flow: EVEFlow) -> UInt32 {
+        if let index = free.popLast() {
+            pool[Int(index)] = flow
+            return index
+        }
+        pool.append(flow)
+        return UInt32(truncatingIfNeeded: pool.count &- 1)
+    }
+
+    // MARK: the end
+
+    /// A connection is over: its flows wait for Suricata's time-out, since a capture may end before.
+    mutating func end(
+        _ slot: UInt32, id: ConnectionID, app: AppProtocol, before: AppProtocol, transactions: UInt64,
+        hasGap: (Bool, Bool), to output: inout RecordOutput
+    ) {
+        guard Int(slot) < heads.count else { return }
+        var place = heads[Int(slot)]
+        heads[Int(slot)] = 0
+        while place != 0 {
+            let index = place &- 1
+            pool[Int(index)].app = app
+            pool[Int(index)].appBefore = before
+            pool[Int(index)].transactions = transactions
+            pool[Int(index)].settle(id, hasGap, takesMidstream: takesMidstream)
+            place = pool[Int(index)].next
+            if waiting.count >= EVEFlows.waitingMax {
+                write(index, "forced", &output)
+            } else {
+                push(pool[Int(index)].last.adding(pool[Int(index)].timeout).nanoseconds, index)
+            }
+        }
+    }
+
+    /// A signature has fired on the connection.
+    mutating func alert(_ slot: UInt32) {
+        guard Int(slot) < heads.count else { return }
+        var place = heads[Int(slot)]
+        while place != 0 {
+            pool[Int(place) &- 1].isAlerted = true
+            place = pool[Int(place) &- 1].next
+        }
+    }
+
+    /// Writes the flows whose time-out has passed.
+    mutating func advance(to time: Timestamp, _ output: inout RecordOutput) {
+        while let first = waiting.first, first.due <= time.nanoseconds { write(pop(), "timeout", &output) }
+    }
+
+    /// Writes all flows that wait: the input is over.
+    mutating func finish(_ output: inout RecordOutput) {
+        while !waiting.isEmpty { write(pop(), "shutdown", &output) }
+    }
+
+    private mutating func write(_ index: UInt32, _ reason: StaticString, _ output: inout RecordOutput) {
+        let flow = pool[Int(index)]
+        output.ordinal = flow.ordinal
+        flow.write(reason, &record, to: &output)
+        free.append(index)
+    }
+
+    private mutating func push(_ due: Int64, _ place: UInt32) {
+        var hole = waiting.count
+        waiting.append((due, place))
+        while hole > 0 {
+            let parent = (hole &- 1) / 2
+            if waiting[parent].due <= due { break }
+            waiting[hole] = waiting[parent]
+            hole = parent
+        }
+        waiting[hole] = (due, place)
+    }
+
+    private mutating func pop() -> UInt32 {
+        let first = waiting[0].place
+        let last = waiting.removeLast()
+        guard !waiting.isEmpty else { return first }
+        var hole = 0
+        while true {
+            var child = hole &* 2 &+ 1
+            guard child < waiting.count else { break }
+            if child &+ 1 < waiting.count, waiting[child &+ 1].due < waiting[child].due { child &+= 1 }
+            guard waiting[child].due < last.due else { break }
+            waiting[hole] = waiting[child]
+            hole = child
+        }
+        waiting[hole] = last
+        return first
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a worker does for EVE beside the analyzers: flows.
+//
+// Reads   each packet's connection.
+// Writes  events, by way of `EVEFlows`.
+// Leaves  everything, without `--log-format eve`.
+
+import Flows
+import Protocols
+import Records
+import Wire
+
+extension Worker {
+    /// Counts the packet at work, and tells the analyzers of it.
+    mutating func countForEvents(_ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64) {
+        context.packet = EventPacket(datagram, packet)
+        guard let slot = flows.current else { return }
+        let view = flows.view(slot)
+        eve.take(
+            EVEArrival(
+                slot: slot, uid: view.uid, id: view.id, ordinal: view.ordinal, now: now, packet: context.packet),
+            datagram.layer, bytes)
+    }
+
+    /// Hands a connection that is over to the flows of EVE.
+    mutating func endForEvents(_ slot: UInt32, _ analysis: Analysis?) {
+        let view = flows.view(slot)
+        let connection = flows[slot]
+        var (app, before) = analysis?.applications(view.id) ?? (.unknown, .unknown)
+        let (originator, responder) = (connection.size(.originator) > 0, connection.size(.responder) > 0)
+        switch view.id.transport {
+        case .tcp: if app == .unknown, originator, responder { app = .failed }
+        case .udp: if app == .unknown, originator || responder { app = .failed }
+        default: (app, before) = (.unknown, .unknown)
+        }
+        eve.end(
+            slot, id: view.id, app: app, before: before, transactions: analysis?.transactionCount ?? 0,
+            hasGap: connection.gaps, to: &context.output)
+    }
+
+    /// Writes the events of applications that the delivery at work has shown, as `anomaly`.
+    mutating func writeAnomalies() {
+        for exposure in context.transactions.exposures where exposure.kind == .event {
+            let name = "\(context.transactions.events[Int(exposure.number)])".utf8
+            guard let dot = name.firstIndex(of: 0x2E) else { continue }
+            let (application, event) = EVEAnomaly.names(Array(name[..<dot]), Array(name[name.index(after: dot)...]))
+            context.beginEvent("anomaly", from: exposure.direction, tx: exposure.transaction, application: "")
+            context.event.open("anomaly")
+            context.event.text("app_proto", application[...])
+            context.event.text("type", "applayer")
+            context.event.text("event", event[...])
+            context.event.text("layer", "proto_parser")
+            context.event.close()
+            context.endEvent()
+        }
+    }
+}
