@@ -30,14 +30,6 @@ enum DNSDialect {
         case .llmnr: "llmnr"
         }
     }
-
-    var application: AppProtocol {
-        switch self {
-        case .dns: .dns
-        case .mdns: .mdns
-        case .llmnr: .llmnr
-        }
-    }
 }
 
 /// One message on its way into an event.
