@@ -68,7 +68,7 @@ final class EqualityIndex {
     }
 
     /// The rows with one of these texts, page by page.
-    func find(_ texts: [[UInt8]]) -> [(page: Int, rows: [UInt32])] {
+    func find(_ texts: [[UInt8]]) -> [FoundPage] {
         var found: [(page: UInt32, row: UInt32)] = []
         for text in texts {
             var place = last[hash(text[...])] ?? .max
@@ -87,7 +87,13 @@ final class EqualityIndex {
                 groups.append((Int(row.page), [row.row]))
             }
         }
-        return groups
+        return groups.map { group in
+            let page = pages[group.page]
+            let segment = segments[page.segment]
+            return FoundPage(
+                segment: segment.index, reader: segment.reader, places: segment.places, rowGroup: page.rowGroup,
+                rowBase: page.rowBase, page: page.rows, rows: group.rows)
+        }
     }
 
     private func hash(_ text: ArraySlice<UInt8>) -> UInt64 {

@@ -37,6 +37,8 @@ package struct QueryOptions: Sendable {
     package var isTerminal: Bool?
     /// Whether a table on a terminal goes through `$PAGER` (or `less`).
     package var usesPager = true
+    /// Whether filters and aggregates are worked on column by column, on all cores, where they can be.
+    package var isVectorised = true
     /// Characters of the widest column of a table; longer values end in `…`.
     package var columnWidthMax = 60
 
@@ -49,6 +51,8 @@ package struct QueryOptions: Sendable {
 /// What came of a question.
 package struct QueryOutcome: Sendable {
     package var rowCount = 0
+    /// Whether the heavy part was worked on column by column.
+    package var wasVectorised = false
     package var counters = QueryCounters()
 }
 
@@ -63,9 +67,14 @@ package func runQuery(_ options: QueryOptions) throws(QueryError) -> QueryOutcom
         throw QueryError(error)
     }
     let connection = try SQLiteConnection(snapshot)
-    let statement = try connection.prepare(options.statement)
-    let columns = AnswerColumn.columns(statement)
     var outcome = QueryOutcome()
+    // SQLite has the word on what is a statement, and on the names and types of its columns.
+    var statement = try connection.prepare(options.statement)
+    let columns = AnswerColumn.columns(statement)
+    if options.isVectorised, let better = try VectorAnswer.prepare(options.statement, connection) {
+        statement = better
+        outcome.wasVectorised = true
+    }
     if options.format == .parquet {
         outcome.rowCount = try ParquetAnswer(columns).write(statement, options)
     } else {

@@ -13,7 +13,7 @@ import Store
 /// SQLite with the tables of a snapshot. Used by one thread.
 @safe final class SQLiteConnection {
     private let database: OpaquePointer
-    private let served: [ServedTable]
+    private var served: [ServedTable]
     private let failures = FailureBox()
     let snapshot: Snapshot
 
@@ -57,6 +57,25 @@ import Store
                 let failures = unsafe Unmanaged<FailureBox>.fromOpaque(context).takeUnretainedValue()
                 return unsafe failures.isDeclaring ? SQLITE_OK : authorize(action, name)
             }, Unmanaged.passUnretained(failures).toOpaque())
+    }
+
+    /// Serves the groups of a statement as one more table.
+    func serve(_ groups: GroupRows) {
+        let table = ServedTable(groups, snapshot, failures)
+        served.append(table)
+        // Safe: `served` keeps the table as long as the connection.
+        let context = unsafe Unmanaged.passUnretained(table).toOpaque()
+        unsafe sqlite3_create_module_v2(database, table.table.name, TableModule.module, context, nil)
+    }
+
+    /// Has the next questions of a log see these rows alone.
+    func restrict(_ table: QueryTable, to found: [FoundPage]?) {
+        for served in served where served.table.name == table.name { served.found = found }
+    }
+
+    /// Has every log be seen whole again.
+    func restrictNothing() {
+        for served in served { served.found = nil }
     }
 
     deinit {

@@ -16,6 +16,39 @@ enum Cell: Sendable, Equatable {
     case integer(Int64)
     case real(Double)
     case text
+
+    /// The cell of a number as the store holds it; the octets of a time go into `scratch`.
+    init(word: UInt64, _ kind: ColumnKind, _ scratch: inout [UInt8]) {
+        switch kind {
+        case .time:
+            TimeText.append(Int64(bitPattern: word), to: &scratch)
+            self = .text
+        case .interval:
+            self = .real(Double(Int64(bitPattern: word)) / 1_000_000)
+        case .real:
+            let number = Double(bitPattern: word)
+            self = number.isNaN ? .null : .real(number)
+        case .integer:
+            self = .integer(Int64(bitPattern: word))
+        default:
+            self = word <= UInt64(Int64.max) ? .integer(Int64(word)) : .real(Double(word))
+        }
+    }
+}
+
+/// Rows of one page that are known to be wanted.
+struct FoundPage: Sendable {
+    /// Number of the segment in the snapshot.
+    let segment: Int
+    let reader: SegmentReader
+    let places: [Int?]
+    let rowGroup: Int
+    /// Rows of the segment before the row group.
+    let rowBase: Int
+    /// Rows of the row group that are decoded together.
+    let page: Range<Int>
+    /// Rows of the page, ascending.
+    let rows: [UInt32]
 }
 
 /// A pass over the rows of a table that may match. Used by one thread.
@@ -42,9 +75,8 @@ struct SegmentScan {
     private var rows: [UInt32] = []
     private var position = 0
     private var vectors: [ColumnVector?] = []
-    /// Rows that an index found, and how many of its pages are done; then nothing is looked for.
-    private let index: EqualityIndex?
-    private var found: [(page: Int, rows: [UInt32])] = []
+    /// Rows that are known already, and how many of their pages are done; then nothing is looked for.
+    private let found: [FoundPage]?
     private var foundCount = 0
     /// Place of the element in its vector, and where the row's elements end; for tables of lists.
     private var elements = 0..<0
@@ -56,21 +88,20 @@ struct SegmentScan {
         self.constraints = constraints
         listColumn = table.list == nil ? nil : table.columns.firstIndex(where: \.isElement)
         segments = constraints.contains { $0.test == .never } ? [] : try snapshot.segments(table.log)
-        index = nil
+        found = nil
         snapshot.counters.segments += segments.count
         position = -1
         try advance()
     }
 
-    /// A pass over the rows with one of these texts.
-    init(_ snapshot: Snapshot, _ table: QueryTable, _ index: EqualityIndex, _ texts: [[UInt8]]) throws(StoreError) {
+    /// A pass over rows that are known already, in their order.
+    init(_ snapshot: Snapshot, _ table: QueryTable, found: [FoundPage]) throws(StoreError) {
         self.snapshot = snapshot
         self.table = table
-        self.index = index
+        self.found = found
         constraints = []
         segments = try snapshot.segments(table.log)
         listColumn = table.list == nil ? nil : table.columns.firstIndex(where: \.isElement)
-        found = index.find(texts)
         position = -1
         try advance()
     }
@@ -114,7 +145,7 @@ struct SegmentScan {
 
     /// Goes to the next page with a row that may match.
     private mutating func nextPage() throws(StoreError) -> Bool {
-        if let index { return nextFoundPage(index) }
+        if let found { return nextFoundPage(found) }
         while true {
             pageIndex += 1
             position = 0
@@ -138,18 +169,17 @@ struct SegmentScan {
         }
     }
 
-    private mutating func nextFoundPage(_ index: EqualityIndex) -> Bool {
+    private mutating func nextFoundPage(_ found: [FoundPage]) -> Bool {
         guard foundCount < found.count else { return false }
-        let page = index.pages[found[foundCount].page]
-        let segment = index.segments[page.segment]
-        segmentIndex = segment.index
-        reader = segment.reader
-        places = segment.places
+        let page = found[foundCount]
+        segmentIndex = page.segment
+        reader = page.reader
+        places = page.places
         rowGroup = page.rowGroup
         rowBase = page.rowBase
-        pages = [page.rows]
+        pages = [page.page]
         pageIndex = 0
-        rows = found[foundCount].rows
+        rows = page.rows
         position = 0
         vectors = Array(repeating: nil, count: table.columns.count)
         foundCount += 1
@@ -270,21 +300,7 @@ struct SegmentScan {
             scratch.append(contentsOf: vector.text(place))
             return .text
         }
-        let word = vector.words[place]
-        switch kind {
-        case .time:
-            TimeText.append(Int64(bitPattern: word), to: &scratch)
-            return .text
-        case .interval:
-            return .real(Double(Int64(bitPattern: word)) / 1_000_000)
-        case .real:
-            let number = Double(bitPattern: word)
-            return number.isNaN ? .null : .real(number)
-        case .integer:
-            return .integer(Int64(bitPattern: word))
-        default:
-            return word <= UInt64(Int64.max) ? .integer(Int64(word)) : .real(Double(word))
-        }
+        return Cell(word: vector.words[place], kind, &scratch)
     }
 
     /// A list as a JSON array. Texts of the store have no control characters.

@@ -14,8 +14,34 @@ import Store
 final class CursorState {
     let served: ServedTable
     var scan: SegmentScan?
+    /// The row of the groups, and the octets of their text cell that was asked for last.
+    var row = 0
+    var scratch: [UInt8] = []
 
     init(_ served: ServedTable) { self.served = served }
+
+    func advance() throws(StoreError) {
+        row += 1
+        try scan?.advance()
+    }
+
+    var isAtEnd: Bool {
+        if let groups = served.groups { return row >= groups.count }
+        return scan?.isAtEnd ?? true
+    }
+
+    func cell(_ column: Int) throws(StoreError) -> Cell {
+        scratch.removeAll(keepingCapacity: true)
+        if let groups = served.groups { return groups.cell(row, column, &scratch) }
+        return try scan?.cell(column) ?? .null
+    }
+
+    /// The octets of the text cell that was asked for last.
+    func withText(_ body: (UnsafeRawBufferPointer) -> Void) {
+        // Safe: the octets are read inside the closure only.
+        if served.groups != nil { return unsafe scratch.withUnsafeBytes { unsafe body($0) } }
+        unsafe scan?.scratch.withUnsafeBytes { unsafe body($0) }
+    }
 }
 
 /// SQLite's head of a cursor, then ours: SQLite sees a pointer to `base`, which stands first.
@@ -66,6 +92,8 @@ enum TableCursor {
         // Safe: SQLite's pointers are valid as long as the call.
         guard let cursor = unsafe cursor else { return SQLITE_ERROR }
         let state = unsafe state(cursor)
+        state.row = 0
+        guard state.served.groups == nil else { return SQLITE_OK }
         let steps = state.served.plans[Int(plan)]
         var constraints: [Constraint] = []
         do {
@@ -95,7 +123,7 @@ enum TableCursor {
         guard let cursor = unsafe cursor else { return SQLITE_ERROR }
         let state = unsafe state(cursor)
         do throws(StoreError) {
-            try state.scan?.advance()
+            try state.advance()
             return SQLITE_OK
         } catch {
             return fail(state, QueryError(error))
@@ -105,7 +133,7 @@ enum TableCursor {
     static func isAtEnd(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
         // Safe: SQLite's pointers are valid as long as the call.
         guard let cursor = unsafe cursor else { return 1 }
-        return unsafe state(cursor).scan?.isAtEnd ?? true ? 1 : 0
+        return unsafe state(cursor).isAtEnd ? 1 : 0
     }
 
     static func column(
@@ -116,7 +144,7 @@ enum TableCursor {
         let state = unsafe state(cursor)
         let cell: Cell
         do throws(StoreError) {
-            cell = try state.scan?.cell(Int(column)) ?? .null
+            cell = try state.cell(Int(column))
         } catch {
             return fail(state, QueryError(error))
         }
@@ -128,7 +156,7 @@ enum TableCursor {
         case .text:
             // Safe: SQLite copies the octets before the call returns (SQLITE_TRANSIENT); they are valid
             // until the next cell is asked for.
-            unsafe state.scan?.scratch.withUnsafeBytes { octets in
+            unsafe state.withText { octets in
                 let start = unsafe octets.baseAddress?.assumingMemoryBound(to: CChar.self)
                 if unsafe start == nil {
                     unsafe sqlite3_result_text(context, "", 0, nil)
@@ -146,7 +174,7 @@ enum TableCursor {
         // Safe: SQLite's pointers are valid as long as the call.
         guard let cursor = unsafe cursor, let result = unsafe result else { return SQLITE_ERROR }
         // Safe: SQLite passes a place for one number.
-        unsafe result.pointee = state(cursor).scan?.rowID ?? 0
+        unsafe result.pointee = state(cursor).scan?.rowID ?? Int64(state(cursor).row)
         return SQLITE_OK
     }
 

@@ -17,6 +17,10 @@ final class ServedTable {
     /// The plans that `xBestIndex` made; `idxNum` is an index.
     var plans: [[PlanStep]] = []
     let failures: FailureBox
+    /// Groups of the statement, where the table is of these and not of a log.
+    let groups: GroupRows?
+    /// Rows that the statement's filter leaves, where they were found before it was asked.
+    var found: [FoundPage]?
     /// By column: the texts that were asked for last, how often they changed, and the indices that came of it.
     private var lastTexts: [Int: [[UInt8]]] = [:]
     private var changes: [Int: Int] = [:]
@@ -26,10 +30,28 @@ final class ServedTable {
         self.table = table
         self.snapshot = snapshot
         self.failures = failures
+        groups = nil
+    }
+
+    /// The table of a statement's groups.
+    init(_ groups: GroupRows, _ snapshot: Snapshot, _ failures: FailureBox) {
+        table = QueryTable(name: GroupRows.tableName, log: "", columns: [], list: nil)
+        self.snapshot = snapshot
+        self.failures = failures
+        self.groups = groups
+    }
+
+    var declaration: String { groups?.declaration ?? table.declaration }
+
+    /// Rows of the table, for SQLite's choice between plans.
+    var rowCount: Int {
+        if let groups { return groups.count }
+        return (try? snapshot.segments(table.log).reduce(0) { $0 + $1.rowCount }) ?? 1000
     }
 
     /// A pass over the rows that may match, by an index where one text after the other was asked for.
     func scan(_ constraints: [Constraint]) throws(StoreError) -> SegmentScan {
+        if let found { return try SegmentScan(snapshot, table, found: found) }
         var best: (column: Int, texts: [[UInt8]])?
         for constraint in constraints where !table.columns[constraint.column].isElement {
             guard case .texts(let texts) = constraint.test else { continue }
@@ -44,7 +66,7 @@ final class ServedTable {
         guard let best, let index = try index(best.column) else {
             return try SegmentScan(snapshot, table, constraints)
         }
-        return try SegmentScan(snapshot, table, index, best.texts)
+        return try SegmentScan(snapshot, table, found: index.find(best.texts))
     }
 
     private func index(_ column: Int) throws(StoreError) -> EqualityIndex? {
@@ -119,7 +141,7 @@ enum TableModule {
         // The declaration is SQL of our own; the authorizer would refuse its CREATE.
         table.failures.isDeclaring = true
         defer { table.failures.isDeclaring = false }
-        let status = unsafe sqlite3_declare_vtab(database, table.table.declaration)
+        let status = unsafe sqlite3_declare_vtab(database, table.declaration)
         guard status == SQLITE_OK else { return status }
         // Safe: allocated and filled before SQLite gets it; freed in `disconnect` and nowhere else.
         let box = UnsafeMutablePointer<TableBox>.allocate(capacity: 1)
@@ -178,7 +200,7 @@ enum TableModule {
             unsafe info.pointee.aConstraintUsage[index].argvIndex = Int32(plan.count)
             share *= op.share(of: served.table.columns[column], isList: isList)
         }
-        let rows = (try? served.snapshot.segments(served.table.log).reduce(0) { $0 + $1.rowCount }) ?? 1000
+        let rows = served.rowCount
         // Rows handed over cost one; rows looked at a twentieth; each start of a scan as much as 200 rows.
         // Safe: plain fields of the struct that SQLite passed.
         unsafe info.pointee.estimatedRows = Int64(max(1, Double(rows) * share))

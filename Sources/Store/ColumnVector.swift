@@ -87,6 +87,12 @@ package struct ColumnBounds: Sendable, Equatable {
     package var nullCount: Int?
     package var rowCount: Int
 
+    package init(values: Values?, nullCount: Int?, rowCount: Int) {
+        self.values = values
+        self.nullCount = nullCount
+        self.rowCount = rowCount
+    }
+
     /// No cell is set: any comparison with a value fails.
     package var isAllUnset: Bool { nullCount == rowCount }
 }

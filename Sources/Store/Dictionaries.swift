@@ -17,8 +17,8 @@ func textPrefix(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64 {
 }
 
 /// Distinct texts.
-struct TextDictionary: Sendable {
-    private(set) var pool = TextPool()
+package struct TextDictionary: Sendable {
+    package private(set) var pool = TextPool()
     /// Of each text its first octets, for comparing (see `textPrefix`).
     private(set) var prefixes: [UInt64] = []
     /// Whether some text is not UTF-8 or has control characters.
@@ -27,7 +27,9 @@ struct TextDictionary: Sendable {
     private var slots: [UInt64] = []
     private static let seed = UInt64.random(in: .min ... .max)
 
-    var count: Int { pool.count }
+    package init() {}
+
+    package var count: Int { pool.count }
     var byteCount: Int { pool.bytes.count &+ pool.count &* 12 &+ slots.count &* 8 }
 
     mutating func clear() {
@@ -40,7 +42,7 @@ struct TextDictionary: Sendable {
     }
 
     /// The number of a text.
-    mutating func index(of bytes: [UInt8], _ range: Range<Int>) -> UInt32 {
+    package mutating func index(of bytes: [UInt8], _ range: Range<Int>) -> UInt32 {
         if (count &+ 1) &* 2 > slots.count { grow() }
         let hash = XXHash.hash(bytes, range, seed: TextDictionary.seed) >> 32
         let mask = UInt64(slots.count &- 1)

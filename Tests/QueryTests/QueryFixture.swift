@@ -165,12 +165,15 @@ final class QueryFixture: Sendable {
     }
 
     /// The whole answer as text, and what it cost.
-    func ask(_ statement: String, _ format: QueryFormat = .csv) throws -> (text: String, outcome: QueryOutcome) {
+    func ask(
+        _ statement: String, _ format: QueryFormat = .csv, isVectorised: Bool = true
+    ) throws -> (text: String, outcome: QueryOutcome) {
         let path = folder + "/answer-\(UUID())"
         defer { try? FileManager.default.removeItem(atPath: path) }
         var options = QueryOptions(store: folder, statement: statement)
         options.format = format
         options.outputPath = path
+        options.isVectorised = isVectorised
         let outcome = try runQuery(options)
         return (String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self), outcome)
     }

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A WHERE of SQL as a `RowFilter`.
+//
+// Reads   an expression and the table's columns.
+// Writes  exact tests, or nothing where one cannot be exact.
+// Leaves  SQLite's conversions between texts and numbers beyond the few here.
+
+import Records
+import Store
+
+/// The columns of the statement's table by name.
+struct ColumnNames {
+    let table: QueryTable
+    /// Names by which the statement may call the table.
+    let aliases: Set<String>
+
+    init(_ table: QueryTable, _ named: SQLTable) {
+        self.table = table
+        aliases = Set([named.alias ?? named.name].map { $0.lowercased() })
+    }
+
+    /// The column that an expression is; nil where it is none, or none that the vectors have.
+    func column(_ expression: SQLExpression) -> Int? {
+        guard case .column(let table, let name) = expression.kind else { return nil }
+        if let table, !aliases.contains(table.lowercased()) { return nil }
+        let lower = name.lowercased()
+        guard let index = self.table.columns.firstIndex(where: { $0.name.lowercased() == lower }) else { return nil }
+        let column = self.table.columns[index]
+        return column.isElement || column.kind.isList ? nil : index
+    }
+
+    func kind(_ column: Int) -> ColumnKind { table.columns[column].kind }
+
+    /// Arithmetic over columns and numbers.
+    func numeric(_ expression: SQLExpression) -> NumericExpression? {
+        switch expression.kind {
+        case .integer(let value): return .integer(value)
+        case .real(let value): return .real(value)
+        case .column:
+            guard let column = column(expression), kind(column).isNumeric else { return nil }
+            return .column(column, kind(column))
+        case .unary("-", let part): return numeric(part).map { .negate($0) }
+        case .unary("+", let part): return numeric(part)
+        case .binary(let name, let left, let right):
+            guard let left = numeric(left), let right = numeric(right) else { return nil }
+            switch name {
+            case "+": return .add(left, right)
+            case "-": return .subtract(left, right)
+            case "*": return .multiply(left, right)
+            case "/": return .divide(left, right)
+            default: return nil
+            }
+        case .call(let name, let parts, isDistinct: false, isStar: false)
+        where (name == "coalesce" || name == "ifnull") && parts.count == 2:
+            guard let left = numeric(parts[0]), let right = numeric(parts[1]) else { return nil }
+            let made = NumericExpression.coalesce(left, right)
+            return made.isMixed ? nil : made
+        default: return nil
+        }
+    }
+}
+
+extension ColumnKind {
+    /// Whether SQL has the values as numbers.
+    var isNumeric: Bool { !isList && !isStoredAsText && self != .time }
+}
+
+extension RowFilter {
+    /// The filter of an expression, or of its opposite; nil where SQLite must ask.
+    static func make(_ expression: SQLExpression, _ names: ColumnNames, isTrue: Bool = true) -> RowFilter? {
+        switch expression.kind {
+        case .unary("NOT", let part): return make(part, names, isTrue: !isTrue)
+        case .binary("AND", let left, let right), .binary("OR", let left, let right):
+            guard let left = make(left, names, isTrue: isTrue), let right = make(right, names, isTrue: isTrue) else {
+                return nil
+            }
+            guard case .binary("AND", _, _) = expression.kind else {
+                return isTrue ? .or([left, right]) : .and([left, right])
+            }
+            return isTrue ? .and([left, right]) : .or([left, right])
+        case .binary(let name, let left, let right): return comparison(name, left, right, names, isTrue)
+        case .isNull(let part, let isNull):
+            guard let column = names.column(part) else { return nil }
+            return .test(column: column, isNull == isTrue ? .isNull : .isSet)
+        case .between(let part, let low, let high, let isNot):
+            guard let first = comparison(">=", part, low, names, isTrue != isNot),
+                let second = comparison("<=", part, high, names, isTrue != isNot)
+            else { return nil }
+            return isTrue != isNot ? .and([first, second]) : .or([first, second])
+        case .among(let part, let list, let isNot): return among(part, list, names, isTrue != isNot)
+        case .column:
+            // A number is true where it is not 0.
+            guard let column = names.column(expression), names.kind(column).isNumeric else { return nil }
+            let zero = SQLExpression(kind: .integer(0), range: expression.range)
+            return comparison(isTrue ? "<>" : "=", expression, zero, names, true)
+        case .integer(let value): return (value != 0) == isTrue ? .all : RowFilter.none
+        case .call(let name, let parts, isDistinct: false, isStar: false):
+            return call(name, parts, names, isTrue)
+        default: return nil
+        }
+    }
+
+    // MARK: comparisons
+
+    private static func comparison(
+        _ name: String, _ left: SQLExpression, _ right: SQLExpression, _ names: ColumnNames, _ isTrue: Bool
+    ) -> RowFilter? {
+        if name.hasSuffix("LIKE") || name.hasSuffix("GLOB") { return like(name, left, right, names, isTrue) }
+        guard let given = NumericTest(name) else { return nil }
+        let test = isTrue ? given : given.opposite
+        if let column = names.column(left), let value = literal(right) { return cell(column, test, value, names) }
+        if let column = names.column(right), let value = literal(left) {
+            return cell(column, test.mirrored, value, names)
+        }
+        if let first = names.column(left), let second = names.column(right),
+            names.kind(first).isPlainText, names.kind(second).isPlainText
+        {
+            return test == .equal || test == .unequal ? .sameText(first, second, isEqual: test == .equal) : nil
+        }
+        guard let first = names.numeric(left), let second = names.numeric(right) else { return nil }
+        return .compare(first, test, second)
+    }
+
+    /// A value that stands in the statement.
+    private static func literal(_ expression: SQLExpression) -> SQLValue? {
+        switch expression.kind {
+        case .integer(let value): return .integer(value)
+        case .real(let value): return .real(value)
+        case .text(let value): return .text(Array(value.utf8))
+        case .null: return .null
+        case .unary("-", let part):
+            switch literal(part) {
+            case .integer(let value)?: return .integer(0 &- value)
+            case .real(let value)?: return .real(-value)
+            default: return nil
+            }
+        default: return nil
+        }
+    }
+
+    private static func cell(_ column: Int, _ test: NumericTest, _ value: SQLValue, _ names: ColumnNames) -> RowFilter? {
+        if value == .null { return RowFilter.none }
+        let kind = names.kind(column)
+        switch kind {
+        case .time:
+            let text: [UInt8]
+            switch value {
+            case .text(let octets): text = octets
+            case .integer(let number): text = Array("\(number)".utf8)
+            default: return nil
+            }
+            guard let time = TimeText.parse(text) else { return nil }
+            return .test(column: column, .signed(ranges(test, time)))
+        case .interval, .real:
+            let number: Double
+            switch value {
+            case .integer(let whole) where abs(Double(whole)) < 9e15: number = Double(whole)
+            case .real(let real): number = real
+            default: return nil
+            }
+            return .test(column: column, kind == .interval ? .seconds(test, number) : .real(test, number))
+        case .integer, .count, .port, .boolean: return whole(column, test, value, isSigned: kind == .integer)
+        default:
+            let text: [UInt8]
+            switch value {
+            case .text(let octets): text = octets
+            case .integer(let number): text = Array("\(number)".utf8)
+            default: return nil
+            }
+            switch test {
+            case .equal: return .test(column: column, .texts([text], isIn: true))
+            case .unequal: return .test(column: column, .texts([text], isIn: false))
+            default: return .test(column: column, .textOrder(test, text))
+            }
+        }
+    }
+
+    /// A column of whole numbers against a number: a bound between two whole numbers is one of them.
+    private static func whole(_ column: Int, _ test: NumericTest, _ value: SQLValue, isSigned: Bool) -> RowFilter? {
+        var test = test
+        let number: Int64
+        switch value {
+        case .integer(let whole): number = whole
+        case .real(let real):
+            guard abs(real) < 9e15 else { return nil }
+            let floor = real.rounded(.down)
+            number = Int64(floor)
+            if floor != real {
+                switch test {
+                case .equal: return RowFilter.none
+                case .unequal: return .test(column: column, .isSet)
+                case .less: test = .lessOrEqual
+                case .greaterOrEqual: test = .greater
+                case .lessOrEqual, .greater: break
+                }
+            }
+        default: return nil
+        }
+        let signed = ranges(test, number)
+        if isSigned { return .test(column: column, .signed(signed)) }
+        let unsigned: [ClosedRange<UInt64>] = signed.compactMap { range in
+            guard range.upperBound >= 0 else { return nil }
+            // Counts beyond 2^63 are greater than every whole number of SQL.
+            let upper = range.upperBound == .max ? UInt64.max : UInt64(range.upperBound)
+            return UInt64(max(0, range.lowerBound)) ... upper
+        }
+        return unsigned.isEmpty ? RowFilter.none : .test(column: column, .unsigned(unsigned))
+    }
+
+    private static func ranges(_ test: NumericTest, _ value: Int64) -> [ClosedRange<Int64>] {
+        let below = value > .min ? [Int64.min ... value - 1] : []
+        let above = value < .max ? [value + 1 ... Int64.max] : []
+        return switch test {
+        case .equal: [value...value]
+        case .unequal: below + above
+        case .less: below
+        case .lessOrEqual: [Int64.min ... value]
+        case .greater: above
+        case .greaterOrEqual: [value ... Int64.max]
+        }
+    }
+
+    // MARK: lists and patterns
+
+    private static func among(
+        _ part: SQLExpression, _ list: [SQLExpression], _ names: ColumnNames, _ isIn: Bool
+    ) -> RowFilter? {
+        guard let column = names.column(part) else { return nil }
+        var values: [SQLValue] = []
+        for item in list {
+            guard let value = literal(item) else { return nil }
+            values.append(value)
+        }
+        // x NOT IN (…, NULL) is never true; nothing is in an empty list, and all is not, unset cells too.
+        if !isIn, values.contains(.null) { return RowFilter.none }
+        values.removeAll { $0 == .null }
+        if values.isEmpty { return isIn ? RowFilter.none : list.isEmpty ? .all : nil }
+        if names.kind(column).isPlainText {
+            var texts: [[UInt8]] = []
+            for value in values {
+                // SQLite applies no affinity to a list of texts and numbers together; leave it that.
+                guard case .text(let octets) = value else { return nil }
+                texts.append(octets)
+            }
+            return .test(column: column, .texts(texts.sorted { isBefore($0, $1) }, isIn: isIn))
+        }
+        var parts: [RowFilter] = []
+        for value in values {
+            if case .text = value, names.kind(column) != .time { return nil }
+            if names.kind(column) == .time, case .integer = value { return nil }
+            guard let made = cell(column, isIn ? .equal : .unequal, value, names) else { return nil }
+            parts.append(made)
+        }
+        return isIn ? .or(parts) : .and(parts)
+    }
+
+    private static func like(
+        _ name: String, _ left: SQLExpression, _ right: SQLExpression, _ names: ColumnNames, _ isTrue: Bool
+    ) -> RowFilter? {
+        guard name.hasSuffix("LIKE"), let column = names.column(left), names.kind(column).isPlainText,
+            case .text(let pattern) = right.kind
+        else { return nil }
+        return .test(column: column, .like(LikePattern(Array(pattern.utf8)), isLike: name.hasPrefix("NOT ") != isTrue))
+    }
+
+    private static func call(
+        _ name: String, _ parts: [SQLExpression], _ names: ColumnNames, _ isTrue: Bool
+    ) -> RowFilter? {
+        guard name == "in_cidr", parts.count == 2, let column = names.column(parts[0]),
+            names.kind(column) == .address, case .text(let text) = parts[1].kind, let network = AddressPrefix(text)
+        else { return nil }
+        return .test(column: column, .network(network, isIn: isTrue))
+    }
+}
+
+extension ColumnKind {
+    /// Whether SQL has the values as texts that are compared by their octets.
+    var isPlainText: Bool { isStoredAsText && !isList }
+}

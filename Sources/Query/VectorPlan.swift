@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What of a statement the vectorised path does, and what is left for SQLite to ask of the outcome.
+//
+// Reads   a statement and the tables.
+// Writes  a filter, an aggregation, and the statement over the groups; or a filter and an order for the rows.
+// Leaves  everything that it does not understand: nil, and SQLite does it all.
+
+import Records
+import Store
+
+/// A statement with aggregates, GROUP BY or DISTINCT.
+struct GroupStatement {
+    var table: QueryTable
+    var filter: RowFilter
+    var plan: AggregationPlan
+    /// The same question over `weir_groups`.
+    var rest: String
+}
+
+/// A statement whose rows are found by the vectorised path; it is then asked as it stands.
+struct RowStatement {
+    var table: QueryTable
+    var filter: RowFilter
+    /// The one column and the number of rows that matter; nil for all rows.
+    var top: (column: Int, isDescending: Bool, count: Int)?
+}
+
+enum VectorPlan {
+    case groups(GroupStatement)
+    case rows(RowStatement)
+
+    static func make(_ statement: String, _ tables: [QueryTable]) -> VectorPlan? {
+        guard let select = SQLParser.parse(statement), select.joined == nil,
+            let table = tables.first(where: { $0.name.lowercased() == select.table.name.lowercased() }),
+            table.list == nil
+        else { return nil }
+        let names = ColumnNames(table, select.table)
+        var filter = RowFilter.all
+        if let expression = select.filter {
+            guard !expression.hasAggregate, let made = RowFilter.make(expression, names) else { return nil }
+            filter = made
+        }
+        let all = select.items.map(\.expression) + select.order.map(\.expression) + [select.having].compactMap { $0 }
+        if select.isDistinct || !select.groups.isEmpty || all.contains(where: \.hasAggregate) {
+            var maker = GroupStatementMaker(statement, select, names, filter)
+            return maker.make().map { .groups($0) }
+        }
+        return rows(select, names, filter)
+    }
+
+    private static func rows(_ select: SQLSelect, _ names: ColumnNames, _ filter: RowFilter) -> VectorPlan? {
+        if case .all = filter, select.order.isEmpty { return nil }
+        guard case .integer(let limit)? = select.limit?.kind else {
+            // All rows are wanted: what a filter leaves is found on all cores.
+            if case .all = filter { return nil }
+            return select.limit == nil ? .rows(RowStatement(table: names.table, filter: filter, top: nil)) : nil
+        }
+        // The first rows that come are wanted: SQLite stops when it has them.
+        guard let order = select.order.first else { return nil }
+        var offset: Int64 = 0
+        if let given = select.offset {
+            guard case .integer(let value) = given.kind else { return nil }
+            offset = value
+        }
+        let isAlias = select.items.contains { item in
+            guard case .column(nil, let name) = order.expression.kind else { return false }
+            return item.alias?.lowercased() == name.lowercased()
+        }
+        guard select.order.count == 1, order.isPlain, !isAlias, let column = names.column(order.expression),
+            !names.kind(column).isPlainText, limit >= 0, offset >= 0, limit < 1 << 20, offset < 1 << 20
+        else { return .rows(RowStatement(table: names.table, filter: filter, top: nil)) }
+        let top = (column: column, isDescending: order.isDescending, count: Int(limit + offset))
+        return .rows(RowStatement(table: names.table, filter: filter, top: top))
+    }
+}
+
+extension SQLExpression {
+    static let aggregateNames: Set<String> = [
+        "count", "sum", "total", "avg", "min", "max", "group_concat", "string_agg", "json_group_array",
+        "json_group_object", "median", "percentile", "percentile_cont", "percentile_disc", "quantile_cont",
+        "quantile_disc", "stddev_pop", "stddev_samp", "stddev", "var_pop", "var_samp", "mode", "approx_count_distinct",
+        "any_value", "first", "last", "arg_min", "arg_max", "max_by", "min_by",
+    ]
+
+    /// Whether it is one aggregate.
+    var isAggregate: Bool {
+        guard case .call(let name, let parts, _, _) = kind else { return false }
+        // min and max of several values are functions of one row.
+        if name == "min" || name == "max" { return parts.count == 1 }
+        return SQLExpression.aggregateNames.contains(name)
+    }
+
+    var hasAggregate: Bool { isAggregate || parts.contains(where: \.hasAggregate) }
+}
+
+/// Makes the parts of a `GroupStatement`, or finds that it is none.
+struct GroupStatementMaker {
+    private let statement: [UInt8]
+    private let select: SQLSelect
+    private let names: ColumnNames
+    private let filter: RowFilter
+    private var keyExpressions: [SQLExpression] = []
+    private var aggregateExpressions: [SQLExpression] = []
+    private var plan = AggregationPlan(keys: [], aggregates: [])
+
+    init(_ statement: String, _ select: SQLSelect, _ names: ColumnNames, _ filter: RowFilter) {
+        self.statement = Array(statement.utf8)
+        self.select = select
+        self.names = names
+        self.filter = filter
+    }
+
+    mutating func make() -> GroupStatement? {
+        guard !select.isStar, findKeys() else { return nil }
+        var items: [String] = []
+        for item in select.items {
+            guard let text = rewritten(item.expression) else { return nil }
+            items.append("\(text) AS \(quoted(name(of: item)))")
+        }
+        var rest = "SELECT \(select.isDistinct && !select.groups.isEmpty ? "DISTINCT " : "")"
+            + items.joined(separator: ", ") + " FROM \(GroupRows.tableName)"
+        if let having = select.having {
+            guard let text = rewritten(unaliased(having)) else { return nil }
+            rest += " WHERE \(text)"
+        }
+        guard let order = order() else { return nil }
+        rest += order
+        for (word, part) in [("LIMIT", select.limit), ("OFFSET", select.offset)] {
+            guard let part else { continue }
+            guard let text = rewritten(part) else { return nil }
+            rest += " \(word) \(text)"
+        }
+        return GroupStatement(table: names.table, filter: filter, plan: plan, rest: rest)
+    }
+
+    // MARK: keys
+
+    private mutating func findKeys() -> Bool {
+        let given = select.groups.isEmpty && select.isDistinct ? select.items.map(\.expression) : select.groups
+        if select.isDistinct, select.groups.isEmpty, given.contains(where: \.hasAggregate) { return false }
+        for expression in given {
+            guard let meant = meant(expression), !meant.hasAggregate, let key = key(meant) else { return false }
+            guard !keyExpressions.contains(meant) else { continue }
+            keyExpressions.append(meant)
+            plan.keys.append(key)
+        }
+        return plan.keys.count <= 16
+    }
+
+    /// What a term of GROUP BY or ORDER BY names: a column of the answer by its number or its alias, or itself.
+    private func meant(_ expression: SQLExpression) -> SQLExpression? {
+        if case .integer(let number) = expression.kind {
+            return 1...Int64(select.items.count) ~= number ? select.items[Int(number) - 1].expression : nil
+        }
+        return unaliased(expression)
+    }
+
+    /// The expression behind an alias. Where an alias is a column's name too, the two must be the same.
+    private func unaliased(_ expression: SQLExpression) -> SQLExpression {
+        guard case .column(nil, let name) = expression.kind else { return expression }
+        let lower = name.lowercased()
+        guard let item = select.items.first(where: { $0.alias?.lowercased() == lower }) else { return expression }
+        return item.expression
+    }
+
+    private func hasTwoMeanings(_ expression: SQLExpression) -> Bool {
+        if case .column(nil, let name) = expression.kind,
+            let item = select.items.first(where: { $0.alias?.lowercased() == name.lowercased() }),
+            names.table.columns.contains(where: { $0.name.lowercased() == name.lowercased() }),
+            item.expression != expression
+        {
+            return true
+        }
+        return expression.parts.contains(where: hasTwoMeanings)
+    }
+
+    private func key(_ expression: SQLExpression) -> GroupKey? {
+        if let column = names.column(expression) { return .column(column, names.kind(column)) }
+        if let prefix = timePrefix(expression) { return prefix }
+        guard let number = names.numeric(expression) else { return nil }
+        switch number {
+        // A constant in GROUP BY is a column's number; elsewhere it is no key.
+        case .integer, .real: return nil
+        default: return .number(number)
+        }
+    }
+
+    /// `substr(ts, 1, 13)`: a time cut at its day, hour, minute or second.
+    private func timePrefix(_ expression: SQLExpression) -> GroupKey? {
+        guard case .call(let name, let parts, isDistinct: false, isStar: false) = expression.kind,
+            name == "substr" || name == "substring", parts.count == 3, let column = names.column(parts[0]),
+            names.kind(column) == .time, parts[1].kind == .integer(1), case .integer(let digits) = parts[2].kind
+        else { return nil }
+        let steps: [Int64: Int64] = [10: 86_400_000_000, 13: 3_600_000_000, 16: 60_000_000, 19: 1_000_000]
+        return steps[digits].map { .timePrefix(column, step: $0, digits: Int(digits)) }
+    }
+
+    // MARK: aggregates
+
+    private mutating func aggregate(_ expression: SQLExpression) -> Int? {
+        if let known = aggregateExpressions.firstIndex(of: expression) { return known }
+        guard case .call(let name, let parts, let isDistinct, let isStar) = expression.kind else { return nil }
+        let made: Aggregate?
+        switch (name, parts.count) {
+        case ("count", 0): made = isDistinct ? nil : .countRows
+        case ("count", 1):
+            guard let key = key(parts[0]) else { return nil }
+            made = isDistinct ? .countDistinct(key) : .count(key)
+        case ("sum", 1) where !isDistinct: made = names.numeric(parts[0]).map { .sum($0) }
+        case ("total", 1) where !isDistinct: made = names.numeric(parts[0]).map { .total($0) }
+        case ("avg", 1) where !isDistinct: made = names.numeric(parts[0]).map { .average($0) }
+        case ("min", 1), ("max", 1): made = key(parts[0]).map { .extreme($0, isGreatest: name == "max") }
+        default: made = nil
+        }
+        guard let made, !isStar || parts.isEmpty else { return nil }
+        aggregateExpressions.append(expression)
+        plan.aggregates.append(made)
+        return plan.aggregates.count - 1
+    }
+
+    // MARK: the statement over the groups
+
+    /// The text of an expression with keys and aggregates as columns of the groups; nil where another column is left.
+    private mutating func rewritten(_ expression: SQLExpression) -> String? {
+        if let number = keyExpressions.firstIndex(of: expression) { return "k\(number)" }
+        if expression.isAggregate { return aggregate(expression).map { "a\($0)" } }
+        if hasTwoMeanings(expression) { return nil }
+        if case .column(let table, let name) = expression.kind {
+            // An alias of the answer, as in HAVING n > 500.
+            let lower = name.lowercased()
+            guard table == nil, names.column(expression) == nil,
+                let item = select.items.first(where: { $0.alias?.lowercased() == lower }),
+                item.expression != expression
+            else { return nil }
+            return rewritten(item.expression).map { "(\($0))" }
+        }
+        var text: [UInt8] = []
+        var place = expression.range.lowerBound
+        for part in expression.parts.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+            guard let inner = rewritten(part), part.range.lowerBound >= place else { return nil }
+            text += statement[place..<part.range.lowerBound]
+            text += inner.utf8
+            place = part.range.upperBound
+        }
+        text += statement[place..<expression.range.upperBound]
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// ORDER BY. Groups that are equal in it stand in the order of their keys, as SQLite's own grouping has them.
+    private mutating func order() -> String? {
+        var terms: [String] = []
+        for term in select.order {
+            guard term.isPlain, !hasTwoMeanings(term.expression), let meant = meant(term.expression),
+                let text = rewritten(meant)
+            else { return nil }
+            // A bare number in ORDER BY would be a column of the answer.
+            terms.append("(\(text))" + (term.isDescending ? " DESC" : ""))
+        }
+        for number in plan.keys.indices where !terms.contains("(k\(number))") && !terms.contains("(k\(number)) DESC") {
+            terms.append("(k\(number))")
+        }
+        return terms.isEmpty ? "" : " ORDER BY " + terms.joined(separator: ", ")
+    }
+
+    /// The name of a column of the answer, as SQLite would give it.
+    private func name(of item: SQLSelect.Item) -> String {
+        if let alias = item.alias { return alias }
+        if let column = names.column(item.expression) { return names.table.columns[column].name }
+        return String(decoding: statement[item.expression.range], as: UTF8.self)
+    }
+
+    private func quoted(_ name: String) -> String { "\"\(name.replacing("\"", with: "\"\""))\"" }
+}
