@@ -166,7 +166,8 @@ struct Aggregation {
             if kind == .interval || kind == .real {
                 return try code(.number(.column(column, kind)), rows, page, into: &codes)
             }
-            return try words(column, rows, page, into: &codes, unset: key.isSmall ? AggregationPlan.unsetCode : 0) { $0 }
+            let unset = key.isSmall ? AggregationPlan.unsetCode : 0
+            return try words(column, rows, page, into: &codes, unset: unset) { $0 }
         }
     }
 

@@ -46,14 +46,17 @@ final class GroupRows {
         case .sum:
             guard columns[index].counts[row] > 0 else { return .null }
             return columns[index].reals.isEmpty ? .integer(columns[index].sums[row]) : .real(columns[index].reals[row])
-        case .total: return .real(columns[index].reals.isEmpty ? Double(columns[index].sums[row]) : columns[index].reals[row])
+        case .total: return .real(sum(index, row))
         case .average:
             guard columns[index].counts[row] > 0 else { return .null }
-            let sum = columns[index].reals.isEmpty ? Double(columns[index].sums[row]) : columns[index].reals[row]
-            return .real(sum / Double(columns[index].counts[row]))
+            return .real(sum(index, row) / Double(columns[index].counts[row]))
         case .extreme(let key, _):
             return columns[index].isSet[row] ? value(columns[index].words[row], key, &scratch) : .null
         }
+    }
+
+    private func sum(_ index: Int, _ row: Int) -> Double {
+        columns[index].reals.isEmpty ? Double(columns[index].sums[row]) : columns[index].reals[row]
     }
 
     private func key(_ row: Int, _ number: Int, _ scratch: inout [UInt8]) -> Cell {

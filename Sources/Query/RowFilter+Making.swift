@@ -139,7 +139,9 @@ extension RowFilter {
         }
     }
 
-    private static func cell(_ column: Int, _ test: NumericTest, _ value: SQLValue, _ names: ColumnNames) -> RowFilter? {
+    private static func cell(
+        _ column: Int, _ test: NumericTest, _ value: SQLValue, _ names: ColumnNames
+    ) -> RowFilter? {
         if value == .null { return RowFilter.none }
         let kind = names.kind(column)
         switch kind {

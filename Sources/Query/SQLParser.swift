@@ -119,7 +119,9 @@ struct SQLParser {
     }
 
     private func isWord(_ word: String, ahead: Int = 0) -> Bool {
-        guard position + ahead < tokens.count, case .word(let text) = tokens[position + ahead].kind else { return false }
+        guard position + ahead < tokens.count, case .word(let text) = tokens[position + ahead].kind else {
+            return false
+        }
         return text.uppercased() == word
     }
 
@@ -130,11 +132,11 @@ struct SQLParser {
     }
 
     private static let reserved: Set<String> = [
-        "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT", "JOIN",
-        "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", "OUTER", "ON", "USING", "AS", "AND", "OR", "NOT", "IN", "IS",
-        "LIKE", "GLOB", "REGEXP", "MATCH", "BETWEEN", "ISNULL", "NOTNULL", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST",
-        "COLLATE", "EXISTS", "DISTINCT", "ALL", "ASC", "DESC", "NULLS", "ESCAPE", "WINDOW", "OVER", "FILTER", "VALUES",
-        "WITH", "INDEXED", "BY", "NULL",
+        "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION", "EXCEPT", "INTERSECT",
+        "JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", "OUTER", "ON", "USING", "AS", "AND", "OR",
+        "NOT", "IN", "IS", "LIKE", "GLOB", "REGEXP", "MATCH", "BETWEEN", "ISNULL", "NOTNULL", "CASE", "WHEN",
+        "THEN", "ELSE", "END", "CAST", "COLLATE", "EXISTS", "DISTINCT", "ALL", "ASC", "DESC", "NULLS", "ESCAPE",
+        "WINDOW", "OVER", "FILTER", "VALUES", "WITH", "INDEXED", "BY", "NULL",
     ]
 
     private mutating func name() -> String? {

@@ -19,7 +19,7 @@ package struct QueryCounters: Sendable, Equatable {
     /// Pages (of a table's first column) in these row groups, and those of which a column was read.
     package var pages = 0
     package var pagesRead = 0
-    /// Rows handed to SQLite.
+    /// Rows that passed the filters, as SQLite or the vectorised path got them.
     package var rows = 0
 }
 

@@ -37,7 +37,8 @@ enum VectorAnswer {
         let scan = try makeScan(snapshot, statement.table, statement.filter)
         let count = scan.workerCount
         let shares = (0..<count).map { _ in GroupShare(statement.plan) }
-        try scan.run(workers: count, isCancelled: { false }) { (worker, _, page, rows) throws(VectorFailure) in
+        snapshot.counters.rows += try scan.run(workers: count, isCancelled: { false }) {
+            (worker, _, page, rows) throws(VectorFailure) in
             try shares[worker].add(rows, page)
         }
         var all = shares[0].groups
@@ -54,8 +55,10 @@ enum VectorAnswer {
     private static func find(_ statement: RowStatement, _ snapshot: Snapshot) throws(VectorFailure) -> [FoundPage] {
         let scan = try makeScan(snapshot, statement.table, statement.filter)
         let count = scan.workerCount
-        let shares = (0..<count).map { _ in FoundShare(statement.top, kind: statement.table.columns[statement.top?.column ?? 0].kind) }
-        try scan.run(workers: count, isCancelled: { false }) { (worker, unit, page, rows) throws(VectorFailure) in
+        let kind = statement.table.columns[statement.top?.column ?? 0].kind
+        let shares = (0..<count).map { _ in FoundShare(statement.top, kind: kind) }
+        // They are counted when SQLite asks for them.
+        _ = try scan.run(workers: count, isCancelled: { false }) { (worker, unit, page, rows) throws(VectorFailure) in
             try shares[worker].add(unit, page, rows)
         }
         return FoundShare.joined(shares, scan)

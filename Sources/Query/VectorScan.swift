@@ -103,14 +103,15 @@ struct VectorScan: Sendable {
         return rows < 50_000 ? 1 : min(ProcessInfo.processInfo.activeProcessorCount, max(1, units.count))
     }
 
-    /// Has every unit worked on by one of `count` workers. `work` gets the worker's number, which is its alone, and
-    /// page after page of a unit with the rows that are true.
+    /// Has every unit worked on by one of `count` workers, and answers the number of true rows. `work` gets the
+    /// worker's number, which is its alone, and page after page of a unit with the rows that are true.
     func run(
         workers count: Int, isCancelled: @Sendable @escaping () -> Bool,
         _ work: @Sendable (_ worker: Int, _ unit: ScanUnit, _ page: PageColumns, _ rows: [UInt32]) throws(VectorFailure)
             -> Void
-    ) throws(VectorFailure) {
+    ) throws(VectorFailure) -> Int {
         let next = Atomic(0)
+        let rowCount = Atomic(0)
         let failure = Mutex<VectorFailure?>(nil)
         DispatchQueue.concurrentPerform(iterations: count) { worker in
             while failure.withLock({ $0 == nil }), !isCancelled() {
@@ -130,5 +131,6 @@ struct VectorScan: Sendable {
             }
         }
         if let found = failure.withLock({ $0 }) { throw found }
+        return rowCount.load(ordering: .relaxed)
     }
 }

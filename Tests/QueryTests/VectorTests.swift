@@ -22,7 +22,9 @@ private struct StatementMaker {
         switch column {
         case "ts":
             let hour = Int.random(in: 12..<31, using: &numbers)
-            return "'2026-11-2\(hour < 24 ? 2 : 3) \(hour % 24 < 10 ? "0" : "")\(hour % 24):\(pick(["00", "17:30", "45:01.5"]))'"
+            let day = hour < 24 ? 22 : 23
+            let padding = hour % 24 < 10 ? "0" : ""
+            return "'2026-11-\(day) \(padding)\(hour % 24):\(pick(["00", "17:30", "45:01.5"]))'"
         case "id_orig_h": return pick(["'10.0.0.7'", "'2001:db8::3'", "'10.0.0.49'", "'10'", "'zz'"])
         case "id_orig_p": return pick(["53", "30000", "-1", "65535.5", "70000"])
         case "n": return pick(["3000", "17", "-5", "2500.5", "9223372036854775807"])
@@ -54,11 +56,14 @@ private struct StatementMaker {
         case 3: return "\(column) \(pick(["", "NOT "]))IN (\(literal(for: column)), \(literal(for: column)))"
         case 4: return "\(column) \(pick(["", "NOT "]))BETWEEN \(literal(for: column)) AND \(literal(for: column))"
         case 5:
-            let patterns = ["'%1%'", "'host-1%'", "'%.TEST'", "'Host-17.example'", "'h_st-_.ex%'", "'%'", "'caf_-%'", "'10.0.0.%'"]
+            let patterns = [
+                "'%1%'", "'host-1%'", "'%.TEST'", "'Host-17.example'", "'h_st-_.ex%'", "'%'", "'caf_-%'", "'10.0.0.%'",
+            ]
             return "\(pick(["host", "service", "id_orig_h"])) \(pick(["", "NOT "]))LIKE \(pick(patterns))"
         case 6:
             return pick([
-                "id_orig_p + n > 30000", "duration * 2 < 50", "delta / 7 = 3", "coalesce(delta, 0) > 100", "n - delta >= n",
+                "id_orig_p + n > 30000", "duration * 2 < 50", "delta / 7 = 3", "coalesce(delta, 0) > 100",
+                "n - delta >= n",
                 "score > delta", "local", "NOT local", "delta", "in_cidr(id_orig_h, '10.0.0.0/28')",
                 "NOT in_cidr(id_orig_h, '2001:db8::/32')",
             ])
@@ -67,7 +72,9 @@ private struct StatementMaker {
     }
 
     mutating func aggregate() -> String {
-        let numeric = ["id_orig_p", "n", "duration", "delta", "score", "local", "n + delta", "coalesce(delta, 0)", "n * 2 - 1"]
+        let numeric = [
+            "id_orig_p", "n", "duration", "delta", "score", "local", "n + delta", "coalesce(delta, 0)", "n * 2 - 1",
+        ]
         switch pick([0, 1, 2, 3, 4, 5, 6]) {
         case 0: return "count(*)"
         case 1: return "count(\(pick(Self.columns)))"
@@ -88,15 +95,18 @@ private struct StatementMaker {
                 pick(Self.columns.filter { !["uid", "ts", "n"].contains($0) } + ["substr(ts, 1, 13)", "n / 1000"])
             }
             let value = aggregate()
-            let having = chance(30) ? " HAVING \(pick(["count(*) > 20", "v > 3", "min(n) < 2000", "v IS NOT NULL"]))" : ""
-            let order = chance(60) ? " ORDER BY \(pick(["v DESC", "2", "count(*), 1 DESC", keys[0]]))" : ""
+            let tests = ["count(*) > 20", "v > 3", "min(n) < 2000", "v IS NOT NULL"]
+            let having = chance(30) ? " HAVING " + pick(tests) : ""
+            // Groups that are equal in an order stand in no order in SQL: the keys make it one.
+            let places = (1...keys.count).map(String.init).joined(separator: ", ")
+            let order = chance(60) ? " ORDER BY \(pick(["v DESC", "2", "count(*), 1 DESC", keys[0]])), \(places)" : ""
             let outer = pick(["\(value)", "\(value)", "\(value) * 2", "coalesce(\(value), 'none')", "\(value) || '!'"])
             return "SELECT \(keys.joined(separator: ", ")), \(outer) AS v FROM conn\(filter) "
-                + "GROUP BY \(chance(30) ? (1...keys.count).map(String.init).joined(separator: ", ") : keys.joined(separator: ", "))"
+                + "GROUP BY \(chance(30) ? places : keys.joined(separator: ", "))"
                 + having + order + limit
         case 1: return "SELECT \(aggregate()), \(aggregate()) FROM conn c\(filter)"
         case 2:
-            let list = [pick(["service", "local", "id_orig_h"]), pick(["local", "substr(ts, 1, 10)"])].joined(separator: ", ")
+            let list = "\(pick(["service", "local", "id_orig_h"])), \(pick(["local", "substr(ts, 1, 10)"]))"
             return "SELECT DISTINCT \(list) FROM conn\(filter) ORDER BY 1, 2\(limit)"
         default:
             let order = chance(70) ? " ORDER BY \(pick(Self.columns))\(chance(50) ? " DESC" : "")" : ""
@@ -108,7 +118,9 @@ private struct StatementMaker {
 @Suite struct `The vectorised path` {
     /// Rows as fields, so that reals may differ in their last digits: sums are added in another order.
     private func rows(_ text: String) -> [[String]] {
-        text.split(separator: "\r\n", omittingEmptySubsequences: false).map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+        text.split(separator: "\r\n", omittingEmptySubsequences: false).map { line in
+            line.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        }
     }
 
     private func isSame(_ left: String, _ right: String) -> Bool {
@@ -125,7 +137,8 @@ private struct StatementMaker {
             let (wanted, got) = (rows(plain.text), rows(vector.text))
             let isEqual = wanted.count == got.count
                 && zip(wanted, got).allSatisfy { $0.count == $1.count && zip($0, $1).allSatisfy(isSame) }
-            #expect(isEqual, "\(statement)\nSQLite:\n\(plain.text.prefix(600))\nvectorised:\n\(vector.text.prefix(600))")
+            let texts = "SQLite:\n\(plain.text.prefix(600))\nvectorised:\n\(vector.text.prefix(600))"
+            #expect(isEqual, "\(statement)\n\(texts)")
             return vector.outcome.wasVectorised
         case (.failure(let wanted), .failure(let got)):
             #expect("\(wanted)" == "\(got)", "\(statement)")
@@ -151,14 +164,15 @@ private struct StatementMaker {
         }
         #expect(like("Example.COM", "example.com") && !like("example.co", "example.com"))
         #expect(like("a.example", "%.EXAMPLE") && like("Abc", "a%") && like("xABCx", "%abc%") && like("", "%"))
-        #expect(like("é1", "_1") && !like("é1", "__1") && like("abcabd", "%ab_") && !like("abc", "ab") && like("ab", "%%ab%"))
+        #expect(like("é1", "_1") && !like("é1", "__1") && like("abcabd", "%ab_") && !like("abc", "ab"))
+        #expect(like("ab", "%%ab%"))
         #expect(like("aaab", "%a%b") && !like("aaac", "%a%b") && like("a%b", "a%b") && !like("", "_"))
     }
 
     @Test func `what is ruled out is not read`() throws {
         let fixture = try QueryFixture()
         let all = try fixture.ask("SELECT count(*) FROM conn").outcome.counters
-        #expect(all.segmentsRead == 6 && all.pagesRead == 66)
+        #expect(all.segmentsRead == 6 && all.pagesRead == 60)
         let one = try fixture.ask("SELECT count(*), sum(n) FROM conn WHERE n BETWEEN 1210 AND 1220").outcome.counters
         #expect(one.segmentsRead == 1 && one.rowGroupsRead == 1 && one.pagesRead == 1)
         let either = "SELECT count(*) FROM conn WHERE host = 'not there.example' OR uid = 'CnothingHere'"

@@ -46,7 +46,7 @@ private let allowedImports: [String: Set<String>] = [
         "Records", "CLZ4", "CZlib", "CZstd", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials",
         "Synchronization",
     ],
-    "Query": ["Records", "Store", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials"],
+    "Query": ["Records", "Store", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials", "Synchronization"],
     "Sensor": [
         "Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", "Yams", "Glibc", "Foundation",
         "FoundationEssentials", "Synchronization",
