@@ -93,23 +93,3 @@ struct Conversation: Sendable {
         return other.play()
     }
 }
-
-extension DatagramBench {
-    /// Every column of every row of a log as one text.
-    func texts(_ log: LogID) -> [String] {
-        rows(log).map { row in
-            schemas[Int(log.rawValue)].columns.compactMap { column in
-                let value: String? =
-                    switch column.kind {
-                    case .text, .enumeration: row.text(column.name)
-                    case .textSet, .textVector: row.list(column.name).map { "\($0)" }
-                    case .countVector: row.numbers(column.name).map { "\($0)" }
-                    case .boolean: row.flag(column.name).map { $0 ? "T" : "F" }
-                    case .count: row.number(column.name).map { "\($0)" }
-                    default: nil
-                    }
-                return value.map { "\(column.name)=\($0)" }
-            }.joined(separator: " ")
-        }
-    }
-}

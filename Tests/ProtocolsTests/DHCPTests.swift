@@ -53,7 +53,7 @@ extension DatagramBench {
         context.advance(to: Timestamp(nanoseconds: milliseconds * 1_000_000))
     }
 
-    fileprivate func end() -> [DNSRow] {
+    fileprivate func end() -> [LogRow] {
         context.finish()
         return rows(.dhcp)
     }

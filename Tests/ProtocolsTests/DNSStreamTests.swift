@@ -12,7 +12,7 @@ import Wire
     private let asked = dnsQuery()
     private let answered = dnsReply(answers: [dnsAddress])
 
-    private func framed(_ octets: [UInt8]) -> [UInt8] { dnsWide(octets.count) + octets }
+    private func framed(_ octets: [UInt8]) -> [UInt8] { wide(octets.count) + octets }
 
     @Test func `a split at every octet gives the same row`() {
         let up = framed(asked) + framed(dnsQuery(8, "two.example"))
@@ -61,7 +61,7 @@ import Wire
         let count = (65_535 - head.count) / dnsAddress.count
         var octets = head + Array(repeatElement(dnsAddress, count: count).joined())
         octets += [UInt8](repeating: 0, count: 65_535 - octets.count)
-        octets.replaceSubrange(6..<8, with: dnsWide(count))
+        octets.replaceSubrange(6..<8, with: wide(count))
         let bench = DNSBench(.tcp)
         bench.stream(framed(asked), from: .originator)
         bench.stream(framed(octets), from: .responder)
@@ -97,7 +97,7 @@ import Wire
         (dnsReply(answers: [dnsRecord(38, [129, 0])]), .DNS_A6_neg_length),
         (dnsReply(answers: [dnsRecord(29, [0])]), .dns_invalid_loc_length),
         (dnsReply(answers: [dnsRecord(5, []), dnsAddress]), .DNS_zero_rdlength),
-        (dnsWide(1) + dnsWide(0x8180) + [0, 0, 0xFF, 0xFF, 0, 0, 0, 0], .DNS_truncated_ans_too_short),
+        (wide(1) + wide(0x8180) + [0, 0, 0xFF, 0xFF, 0, 0, 0, 0], .DNS_truncated_ans_too_short),
         (dnsMessage(1, flags: 0x8180, questions: [[60, 1, 2, 3, 4, 5]]), .DNS_label_len_gt_pkt),
         (
             dnsMessage(1, flags: 0x8180, questions: [[64] + [UInt8](repeating: 0x61, count: 64) + [0, 0, 1, 0, 1]]),
@@ -166,12 +166,12 @@ import Wire
 
     @Test func `a chain of pointers has an end`() {
         // Each pointer leads to the one before it; the last of 200 is the name.
-        var octets = dnsWide(1) + dnsWide(0) + [0, 1, 0, 0, 0, 0, 0, 0]
+        var octets = wide(1) + wide(0) + [0, 1, 0, 0, 0, 0, 0, 0]
         octets += [1, 0x61, 0, 0] + [0, 1, 0, 1]
         octets += [0xC0, 12]
-        for _ in 0..<200 { octets += dnsWide(0xC000 | octets.count - 2) }
+        for _ in 0..<200 { octets += wide(0xC000 | octets.count - 2) }
         let last = octets.count - 2
-        octets += [1, 0x62] + dnsWide(0xC000 | last) + [0, 1, 0, 1]
+        octets += [1, 0x62] + wide(0xC000 | last) + [0, 1, 0, 1]
         let bench = DNSBench()
         var reader = DNSReader(DNSHeader(octets.octets)!, bench.context.id, at: .zero)
         reader.position = last + 2
@@ -204,7 +204,7 @@ import Wire
         let one = dnsRecord([0xC0, 12], 5, [0xC0, 12])
         let count = (65_535 - head.count) / one.count
         var octets = head + Array(repeatElement(one, count: count).joined())
-        octets.replaceSubrange(6..<8, with: dnsWide(count))
+        octets.replaceSubrange(6..<8, with: wide(count))
         let bench = DNSBench()
         bench.ask(dnsQuery())
         bench.answer(octets)

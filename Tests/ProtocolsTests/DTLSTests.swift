@@ -10,7 +10,7 @@ import Wire
 
 /// One record of a datagram.
 private func record(_ type: UInt8, _ body: [UInt8], epoch: Int = 0, version: Int = 0xFEFD) -> [UInt8] {
-    [type] + tlsWide(version) + tlsWide(epoch) + [0, 0, 0, 0, 0, 0] + tlsWide(body.count) + body
+    [type] + wide(version) + wide(epoch) + [0, 0, 0, 0, 0, 0] + wide(body.count) + body
 }
 
 /// A fragment of a handshake message, all of it where nothing else is said.
@@ -18,7 +18,7 @@ private func fragment(
     _ type: UInt8, _ body: [UInt8], sequence: Int = 0, from start: Int = 0, count: Int? = nil
 ) -> [UInt8] {
     let count = count ?? body.count - start
-    return [type] + tlsThree(body.count) + tlsWide(sequence) + tlsThree(start) + tlsThree(count)
+    return [type] + tlsThree(body.count) + wide(sequence) + tlsThree(start) + tlsThree(count)
         + body[start ..< start + count]
 }
 

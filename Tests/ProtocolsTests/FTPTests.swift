@@ -44,7 +44,7 @@ private let session = """
         }
     }
 
-    private func rows(_ text: String) -> [DNSRow] {
+    private func rows(_ text: String) -> [LogRow] {
         let bench = bench()
         play(text, bench)
         return bench.finished()

@@ -8,15 +8,6 @@ import Wire
 @testable import Protocols
 @testable import Records
 
-/// An element of BER.
-private func ber(_ tag: UInt8, _ content: [UInt8]...) -> [UInt8] {
-    let content = content.flatMap { $0 }
-    if content.count < 128 { return [tag, UInt8(content.count)] + content }
-    return [tag, 0x82, UInt8(content.count >> 8), UInt8(content.count & 0xFF)] + content
-}
-
-private func ber(_ tag: UInt8, _ text: String) -> [UInt8] { ber(tag, octets(text)) }
-
 /// A message with the operation `tag`.
 private func message(_ number: UInt8, _ tag: UInt8, _ content: [UInt8]...) -> [UInt8] {
     ber(0x30, ber(2, [number]), ber(tag, content.flatMap { $0 }))

@@ -9,7 +9,7 @@ import Wire
 @testable import Records
 
 @Suite struct MQTTTests {
-    static func text(_ text: String) -> [UInt8] { dnsWide(text.utf8.count) + octets(text) }
+    static func text(_ text: String) -> [UInt8] { wide(text.utf8.count) + octets(text) }
 
     /// A control packet; `first` is type and flags.
     static func packet(_ first: UInt8, _ body: [UInt8]) -> [UInt8] {
@@ -30,7 +30,7 @@ import Wire
     static let accepted = packet(0x20, [0, 0])
 
     static func publish(_ topic: String, _ payload: String, level: UInt8 = 0, _ identifier: Int = 0) -> [UInt8] {
-        packet(0x30 | level << 1, text(topic) + (level > 0 ? dnsWide(identifier) : []) + octets(payload))
+        packet(0x30 | level << 1, text(topic) + (level > 0 ? wide(identifier) : []) + octets(payload))
     }
 
     static func conversation(_ turns: [(Direction, [UInt8])]) -> Conversation {

@@ -10,7 +10,7 @@ import Wire
 
 @Suite struct ModbusTests {
     static func unit(_ transaction: Int, _ body: [UInt8], unit: UInt8 = 10) -> [UInt8] {
-        dnsWide(transaction) + [0, 0] + dnsWide(body.count + 1) + [unit] + body
+        wide(transaction) + [0, 0] + wide(body.count + 1) + [unit] + body
     }
 
     static func conversation(_ turns: [(Direction, [UInt8])]) -> Conversation {

@@ -9,7 +9,6 @@ import Wire
 @testable import Records
 
 @Suite struct PostgreSQLTests {
-    private static func long(_ value: Int) -> [UInt8] { dnsLong(value) }
     private static func zero(_ text: String) -> [UInt8] { octets(text) + [0] }
 
     static func message(_ type: Character, _ body: [UInt8]) -> [UInt8] {
@@ -63,7 +62,7 @@ import Wire
     @Test func `a login without an answer has a row at the end`() {
         let turns = [
             (Direction.originator, Self.login),
-            (.responder, Self.message("R", Self.long(5) + [1, 2, 3, 4])),
+            (.responder, Self.message("R", long(5) + [1, 2, 3, 4])),
         ]
         #expect(
             Self.conversation(turns).play().rows == [
@@ -72,7 +71,7 @@ import Wire
     }
 
     @Test func `impossible lengths end the analyzer`() {
-        for bad in [Self.long(7) + Self.long(3 << 16), [0x7F, 0xFF, 0xFF, 0xFF, 0, 3, 0, 0]] {
+        for bad in [long(7) + long(3 << 16), [0x7F, 0xFF, 0xFF, 0xFF, 0, 3, 0, 0]] {
             #expect(Self.conversation([(.originator, bad)]).play().analyzer.isDetached)
         }
         let short = Self.message("Q", [])[..<4] + [3]
@@ -82,7 +81,7 @@ import Wire
     @Test func `an unknown major version, and another protocol, are refused`() {
         #expect(Self.session.playHTTP().analyzer.isDetached)
         #expect(Self.session.playHTTP().rows.isEmpty)
-        let second = Self.long(9) + [0, 2, 0, 0, 0]
+        let second = long(9) + [0, 2, 0, 0, 0]
         #expect(Self.conversation([(.originator, second)]).play().analyzer.isDetached)
     }
 
@@ -97,7 +96,7 @@ import Wire
         #expect(PostgreSQLProbe.startup(Self.login.octets) == .matches)
         let cut = Array(Self.login[..<6])
         #expect(PostgreSQLProbe.startup(cut.octets) == .needsMore)
-        let reply = Self.message("R", Self.long(0))
+        let reply = Self.message("R", long(0))
         #expect(PostgreSQLProbe.reply(reply.octets) == .matches)
         #expect(PostgreSQLProbe.reply(octets("HTTP/1.1").octets) == .never)
         #expect(PostgreSQLProbe.sslReply(octets("N").octets) == .matches)

@@ -17,7 +17,7 @@ func hexadecimal(_ text: String) -> [UInt8] {
 
 /// A variable-length integer in two octets, or four where it must.
 func quicInteger(_ value: Int) -> [UInt8] {
-    value < 1 << 14 ? tlsWide(0x4000 | value) : [0x80 | UInt8(value >> 24)] + tlsThree(value & 0xFF_FFFF)
+    value < 1 << 14 ? wide(0x4000 | value) : [0x80 | UInt8(value >> 24)] + tlsThree(value & 0xFF_FFFF)
 }
 
 /// A CRYPTO frame.
@@ -52,7 +52,7 @@ struct QUICSealer {
 
     private func header(_ type: UInt8) -> [UInt8] {
         [0xC0 | (version == 1 ? type : (type + 1) & 3) << 4]
-            + tlsWide(Int(version >> 16)) + tlsWide(Int(version & 0xFFFF))
+            + wide(Int(version >> 16)) + wide(Int(version & 0xFFFF))
             + [UInt8(target.count)] + target + [UInt8(source.count)] + source
     }
 
@@ -112,7 +112,7 @@ final class QUICBench {
     }
 
     func finish() { bench.analyzer.finish(&bench.context) }
-    var sessions: [DNSRow] { bench.rows(.quic) }
-    var handshakes: [DNSRow] { bench.rows(.ssl) }
+    var sessions: [LogRow] { bench.rows(.quic) }
+    var handshakes: [LogRow] { bench.rows(.ssl) }
     var services: [ServiceChange] { bench.context.serviceChanges }
 }

@@ -23,13 +23,6 @@ private let challenge = message(11, attribute(8, [255, 255, 255, 254]) + attribu
 
 private func bench() -> DatagramBench { DatagramBench(RADIUS(), port: 1812, logs: [RADIUSRecord.makeSchema()]) }
 
-extension DatagramBench {
-    fileprivate func finished() -> [DNSRow] {
-        analyzer.finish(&context)
-        return rows(.radius)
-    }
-}
-
 @Suite("RADIUS") struct RADIUSTests {
     @Test func `an attempt is a row with every column`() throws {
         let bench = bench()

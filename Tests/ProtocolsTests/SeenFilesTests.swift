@@ -17,7 +17,7 @@ private final class FileBench {
         bench = DatagramBench(HTTP(), port: 80, .tcp, settings, logs: [])
     }
 
-    var rows: [DNSRow] { bench.rows(.files) }
+    var rows: [LogRow] { bench.rows(.files) }
 
     func begin(total: UInt64? = nil, key: UInt64? = nil) -> FileHandle {
         bench.context.beginFile(.http, from: .responder, total: total, key: key)

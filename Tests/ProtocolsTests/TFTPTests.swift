@@ -15,10 +15,10 @@ private func ask(_ opcode: UInt8 = 1, _ name: String = "boot.img", _ mode: Strin
 }
 
 private func data(_ block: Int, _ count: Int) -> [UInt8] {
-    [0, 3] + dnsWide(block) + [UInt8](repeating: 0x61, count: count)
+    [0, 3] + wide(block) + [UInt8](repeating: 0x61, count: count)
 }
 
-private func acknowledge(_ block: Int) -> [UInt8] { [0, 4] + dnsWide(block) }
+private func acknowledge(_ block: Int) -> [UInt8] { [0, 4] + wide(block) }
 
 /// The connection of the request, and that of the data.
 private final class TFTPBench {
@@ -41,7 +41,7 @@ private final class TFTPBench {
         bench.context.id = id
     }
 
-    func finish() -> [DNSRow] {
+    func finish() -> [LogRow] {
         bench.context.uid = UID(value: 99)
         bench.analyzer.finish(&bench.context)
         bench.context.uid = UID(value: 100)

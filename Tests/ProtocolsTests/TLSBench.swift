@@ -10,12 +10,11 @@ import Wire
 
 // MARK: making messages
 
-func tlsWide(_ value: Int) -> [UInt8] { [UInt8(value >> 8 & 0xFF), UInt8(value & 0xFF)] }
-func tlsThree(_ value: Int) -> [UInt8] { [UInt8(value >> 16 & 0xFF)] + tlsWide(value) }
+func tlsThree(_ value: Int) -> [UInt8] { [UInt8(value >> 16 & 0xFF)] + wide(value) }
 
 /// One record of a stream.
 func tlsRecord(_ type: UInt8, _ body: [UInt8], version: Int = 0x0303) -> [UInt8] {
-    [type] + tlsWide(version) + tlsWide(body.count) + body
+    [type] + wide(version) + wide(body.count) + body
 }
 
 /// One handshake message.
@@ -24,16 +23,16 @@ func tlsMessage(_ type: UInt8, _ body: [UInt8] = []) -> [UInt8] { [type] + tlsTh
 /// A record with one handshake message.
 func tlsHandshake(_ type: UInt8, _ body: [UInt8] = []) -> [UInt8] { tlsRecord(22, tlsMessage(type, body)) }
 
-func tlsExtension(_ type: Int, _ data: [UInt8]) -> [UInt8] { tlsWide(type) + tlsWide(data.count) + data }
+func tlsExtension(_ type: Int, _ data: [UInt8]) -> [UInt8] { wide(type) + wide(data.count) + data }
 
 func tlsServerName(_ names: [String]) -> [UInt8] {
-    let list = names.flatMap { name -> [UInt8] in [0] + tlsWide(name.utf8.count) + Array(name.utf8) }
-    return tlsExtension(0, tlsWide(list.count) + list)
+    let list = names.flatMap { name -> [UInt8] in [0] + wide(name.utf8.count) + Array(name.utf8) }
+    return tlsExtension(0, wide(list.count) + list)
 }
 
 func tlsProtocols(_ names: [String]) -> [UInt8] {
     let list = names.flatMap { name -> [UInt8] in [UInt8(name.utf8.count)] + Array(name.utf8) }
-    return tlsExtension(16, tlsWide(list.count) + list)
+    return tlsExtension(16, wide(list.count) + list)
 }
 
 let tlsRandom = [UInt8](repeating: 0x11, count: 32)
@@ -42,10 +41,10 @@ func tlsClientHello(
     version: Int = 0x0303, session: [UInt8] = [], cookie: [UInt8]? = nil, suites: [Int] = [0x1301, 0xC02F],
     extensions: [UInt8]? = nil
 ) -> [UInt8] {
-    var body = tlsWide(version) + tlsRandom + [UInt8(session.count)] + session
+    var body = wide(version) + tlsRandom + [UInt8(session.count)] + session
     if let cookie { body += [UInt8(cookie.count)] + cookie }
-    body += tlsWide(suites.count * 2) + suites.flatMap(tlsWide) + [1, 0]
-    if let extensions { body += tlsWide(extensions.count) + extensions }
+    body += wide(suites.count * 2) + suites.flatMap(wide) + [1, 0]
+    if let extensions { body += wide(extensions.count) + extensions }
     return body
 }
 
@@ -53,8 +52,8 @@ func tlsServerHello(
     version: Int = 0x0303, random: [UInt8] = tlsRandom, session: [UInt8] = [], suite: Int = 0xC02F,
     extensions: [UInt8]? = nil
 ) -> [UInt8] {
-    var body = tlsWide(version) + random + [UInt8(session.count)] + session + tlsWide(suite) + [0]
-    if let extensions { body += tlsWide(extensions.count) + extensions }
+    var body = wide(version) + random + [UInt8(session.count)] + session + wide(suite) + [0]
+    if let extensions { body += wide(extensions.count) + extensions }
     return body
 }
 
@@ -101,28 +100,11 @@ let tlsFingerprint = "b13c5eaf861165d7c29ecf7fe7c79e12832f6a67882ca2b89b748b5340
 // MARK: feeding an analyzer
 
 /// One connection with TLS on it, and what came of it.
-final class TLSBench {
-    let analyzer: TLS
-    var context: AnalyzerContext
-
-    private static let schemas: [LogSchema] = LogID.allCases.map { log in
-        switch log {
-        case .ssl: TLSRecord.makeSchema()
-        case .x509: X509Record.makeSchema()
-        default: LogSchema(log: log, summary: "", columns: [], stride: 3)
-        }
-    }
-
+final class TLSBench: Bench<TLS> {
     init(_ kind: AnalyzerKind = .ssl) {
-        analyzer = TLS(kind: kind)
-        context = AnalyzerContext(
-            output: RecordOutput(schemas: TLSBench.schemas), settings: AnalyzerSettings(),
-            selection: AnalyzerSelection(names: nil))
-        context.uid = UID(value: 99)
-        let transport = kind == .ssl ? Transport.tcp : .udp
-        context.id = ConnectionID(
-            originator: Address(v4: 0x0A00_0001), responder: Address(v4: 0x0A00_0002), originatorPort: 40_000,
-            responderPort: 443, transport: transport, protocolNumber: transport.rawValue)
+        super.init(
+            TLS(kind: kind), logs: [TLSRecord.makeSchema(), X509Record.makeSchema()], port: 443,
+            kind == .ssl ? .tcp : .udp)
     }
 
     /// Another connection on the same instance.
@@ -134,51 +116,12 @@ final class TLSBench {
     func client(_ octets: [UInt8]) { send(octets, from: .originator) }
     func server(_ octets: [UInt8]) { send(octets, from: .responder) }
 
-    func send(_ octets: [UInt8], from direction: Direction, pieces: Int = .max) {
-        var start = 0
-        while start < octets.count, !analyzer.isDetached {
-            let end = min(octets.count, start + min(pieces, octets.count))
-            context.sizeSoFar += UInt64(end - start)
-            let piece = Array(octets[start..<end])
-            if analyzer.kind == .dtls {
-                analyzer.datagram(piece.octets, wireLength: piece.count, from: direction, &context)
-            } else {
-                analyzer.stream(piece.octets, from: direction, &context)
-            }
-            start = end
-        }
-    }
-
-    var weirds: [Weird] { context.weirds.map(\.weird) }
-
-    private func rows(_ log: LogID) -> [DNSRow] {
-        let batch = context.output.batches[Int(log.rawValue)]
-        return (0..<batch.count).map { DNSRow(batch: batch, schema: TLSBench.schemas[Int(log.rawValue)], row: $0) }
-    }
-
-    var written: [DNSRow] { rows(.ssl) }
-    var certificates: [DNSRow] { rows(.x509) }
+    var written: [LogRow] { rows(.ssl) }
+    var certificates: [LogRow] { rows(.x509) }
 
     /// The connection ends; its one row.
-    func finished() -> DNSRow? {
-        analyzer.finish(&context)
+    func finished() -> LogRow? {
+        finish()
         return written.first
-    }
-
-    /// Every column of the row as one text, for comparison.
-    func everything() -> String {
-        analyzer.finish(&context)
-        return written.map { row in
-            TLSBench.schemas[Int(LogID.ssl.rawValue)].columns.map { column in
-                let value: String
-                switch column.kind {
-                case .text: value = row.text(column.name) ?? "-"
-                case .textVector: value = row.list(column.name).map { "\($0)" } ?? "-"
-                case .address: value = ""
-                default: value = row.number(column.name).map { "\($0)" } ?? "-"
-                }
-                return "\(column.name)=\(value)"
-            }.joined(separator: " ")
-        }.joined(separator: "\n")
     }
 }

@@ -50,9 +50,9 @@ private let answer = tlsServerHello(session: [1, 2], extensions: tlsProtocols(["
         // A message longer than any.
         tlsRecord(22, [1, 0xFF, 0xFF, 0xFF]),
         // A suite and a half; no suites; no compression method.
-        tlsHandshake(1, tlsWide(0x0303) + tlsRandom + [0] + tlsWide(3) + [0, 1, 0, 1, 0]),
-        tlsHandshake(1, tlsWide(0x0303) + tlsRandom + [0] + tlsWide(0) + [1, 0]),
-        tlsHandshake(1, tlsWide(0x0303) + tlsRandom + [0] + tlsWide(2) + [0, 1, 0]),
+        tlsHandshake(1, wide(0x0303) + tlsRandom + [0] + wide(3) + [0, 1, 0, 1, 0]),
+        tlsHandshake(1, wide(0x0303) + tlsRandom + [0] + wide(0) + [1, 0]),
+        tlsHandshake(1, wide(0x0303) + tlsRandom + [0] + wide(2) + [0, 1, 0]),
         // An extension that is longer than all of them.
         tlsHandshake(1, tlsClientHello(extensions: [0, 5, 0xFF, 0xFF])),
         tlsHandshake(1, tlsClientHello(extensions: tlsExtension(0, [0xFF, 0xFF, 0]))),
@@ -173,14 +173,14 @@ private let answer = tlsServerHello(session: [1, 2], extensions: tlsProtocols(["
 }
 
 @Suite("TLS fingerprints") struct TLSFingerprintTests {
-    private func row(_ client: [UInt8], _ server: [UInt8]? = nil) -> DNSRow? {
+    private func row(_ client: [UInt8], _ server: [UInt8]? = nil) -> LogRow? {
         let bench = TLSBench()
         bench.client(tlsHandshake(1, client))
         if let server { bench.server(tlsHandshake(2, server)) }
         return bench.finished()
     }
 
-    private func list(_ values: [Int]) -> [UInt8] { tlsWide(values.count * 2) + values.flatMap(tlsWide) }
+    private func list(_ values: [Int]) -> [UInt8] { wide(values.count * 2) + values.flatMap(wide) }
 
     /// The example of JA3's description.
     @Test func `JA3 is that of its own example`() {

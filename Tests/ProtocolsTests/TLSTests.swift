@@ -161,7 +161,7 @@ private let turns: [(Direction, [UInt8])] = {
         (0x7E01, "unknown-32257"),
     ]) func `versions have names`(_ version: Int, _ name: String) throws {
         let bench = TLSBench()
-        bench.server(tlsHandshake(2, tlsServerHello(suite: 0x9999, extensions: tlsExtension(43, tlsWide(version)))))
+        bench.server(tlsHandshake(2, tlsServerHello(suite: 0x9999, extensions: tlsExtension(43, wide(version)))))
         let row = try #require(bench.finished())
         #expect(row.text("version") == name)
         #expect(row.text("cipher") == "unknown-39321")

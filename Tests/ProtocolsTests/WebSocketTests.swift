@@ -36,7 +36,7 @@ private func frame(_ first: UInt8, _ payload: [UInt8], mask: [UInt8]? = nil) -> 
     if payload.count < 126 {
         bytes.append(bit | UInt8(payload.count))
     } else {
-        bytes += [bit | 126] + tlsWide(payload.count)
+        bytes += [bit | 126] + wide(payload.count)
     }
     guard let mask else { return bytes + payload }
     return bytes + mask + payload.enumerated().map { $1 ^ mask[$0 % 4] }
