@@ -135,7 +135,7 @@ package struct FlowTable: ~Copyable {
             slab[slot].setInactivity(timeout, &work)
             rearm(slot)
         case .limitReached: markLimited(slot)
-        case .tunnel: break
+        case .tunnel, .expect: break
         case .stop: slab[slot].flags.insert(.isStopped)
         }
     }

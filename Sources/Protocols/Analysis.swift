@@ -71,6 +71,16 @@ package final class Analysis {
     /// Begins with one analyzer that is known to be the right one: no port and no probe adds another.
     package func begin(with kind: AnalyzerKind, _ context: inout AnalyzerContext) { state.begin(with: kind, &context) }
 
+    /// The connection was announced by another one: an analyzer of `kind` reads it, beside those that
+    /// probes find.
+    package func expect(_ kind: AnalyzerKind, announcedBy announcer: UID) {
+        state.expected = (kind, announcer)
+        if kind.isNamedWhenExpected, !state.services.contains(kind) { state.services.append(kind) }
+    }
+
+    /// Whether the connection was announced.
+    package var isExpected: Bool { state.expected != nil }
+
     /// For a connection of which the analyzers have had enough: no protocol is looked for.
     package func stopLooking() { state.hasBegun = true }
 
@@ -102,6 +112,8 @@ struct AnalysisState {
     fileprivate var analyzers: [Analyzer] = []
     fileprivate var services: [AnalyzerKind] = []
     fileprivate var hasBegun = false
+    /// What an announcement of the connection says.
+    fileprivate var expected: (kind: AnalyzerKind, announcer: UID)?
     private let isNested: Bool
 
     // Probing: what is not yet decided, and what was delivered so far. Octets
@@ -187,6 +199,7 @@ struct AnalysisState {
         analyzers.removeAll(keepingCapacity: true)
         services.removeAll(keepingCapacity: true)
         hasBegun = false
+        expected = nil
         endProbing()
     }
 
@@ -202,7 +215,9 @@ struct AnalysisState {
     private mutating func begin(_ context: inout AnalyzerContext) {
         hasBegun = true
         let id = context.id
-        if !isNested {
+        if let expected {
+            attach(expected.kind, &context)?.announcedBy = expected.announcer
+        } else if !isNested {
             for kind in context.selection.kinds(id.transport, port: id.responderPort) { attach(kind, &context) }
         }
         probes.open(context.selection.probes(id.transport))
@@ -346,6 +361,7 @@ extension AnalyzerContext {
 
     /// Keeps an analyzer for the next connection, up to a bound.
     mutating func giveBack(_ analyzer: Analyzer) {
+        forgetAnnouncer(analyzer)
         analyzer.reset()
         let index = Int(analyzer.kind.rawValue)
         if idle[index].count < AnalyzerContext.idleMax { idle[index].append(analyzer) }

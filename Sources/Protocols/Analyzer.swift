@@ -20,6 +20,10 @@ package class Analyzer {
     /// Gets no more bytes: it violated, or has seen all it wanted.
     final var isDetached = false
     final var violationCount: UInt32 = 0
+    /// The connection that announced this one, where one did.
+    final var announcedBy: UID?
+    /// The connection on which this analyzer has announced another.
+    final fileprivate(set) var announcesFrom: UID?
 
     init(kind: AnalyzerKind) { self.kind = kind }
 
@@ -33,6 +37,13 @@ package class Analyzer {
     func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {}
     /// The connection is over: what is half done is written now.
     func finish(_ context: inout AnalyzerContext) {}
+
+    /// A connection that this analyzer has announced begins to carry a file.
+    func transferBegan(_ file: FileHandle, _ context: inout AnalyzerContext) {}
+    /// The first octets of such a connection tell a type, or none.
+    func transferIdentified(_ type: MIMEType?, _ context: inout AnalyzerContext) {}
+    /// The type of such a file is decided; nil where nothing matches.
+    func transferTyped(_ type: MIMEType?, _ context: inout AnalyzerContext) {}
     /// Writes the members that an event of transaction `tx` has, such as `"http":{…}`, for an alert
     /// about it. Does nothing where the transaction is not known any more.
     func writeEVE(tx: UInt64, to event: inout EVEBuilder) {}
@@ -41,6 +52,7 @@ package class Analyzer {
         isConfirmed = false
         isDetached = false
         violationCount = 0
+        announcedBy = nil
     }
 
     /// The first valid message was seen: the service has a name.
@@ -124,6 +136,8 @@ package struct AnalyzerContext: ~Copyable {
     var idleTransactions: [DNSTransaction] = []
     /// Open transactions of DHCP, which span connections.
     var dhcp = DHCPTable()
+    /// Analyzers that have announced connections, by their own connection.
+    fileprivate(set) var announcers: [UID: Analyzer] = [:]
     /// Files at work, of all connections.
     var files = SeenFiles()
     var filesRecord = FilesRecord()
@@ -136,6 +150,30 @@ package struct AnalyzerContext: ~Copyable {
         self.selection = selection
         wantsEvents = settings.wantsEvents
         idle = Array(repeating: [], count: AnalyzerKind.allCases.count)
+    }
+
+    /// Announces a connection from `originator` (nil for anybody) to a port of `responder`, which is
+    /// then read by an analyzer of `kind`. While the announcing connection lives, `analyzer` hears
+    /// of the files on it, and is found in `announcers`.
+    mutating func expect(
+        _ kind: AnalyzerKind, _ transport: Transport, from originator: Address?, to responder: Address,
+        port: UInt16, by analyzer: Analyzer
+    ) {
+        guard port > 0 else { return }
+        analyzer.announcesFrom = uid
+        announcers[uid] = analyzer
+        requests.append(
+            .expect(
+                Expectation(
+                    originator: originator, responder: responder, port: port, transport: transport,
+                    analyzer: kind.rawValue, announcer: uid, announcerID: id)))
+    }
+
+    /// An analyzer is done: nobody asks it about connections it has announced.
+    mutating func forgetAnnouncer(_ analyzer: Analyzer) {
+        guard let uid = analyzer.announcesFrom else { return }
+        if announcers[uid] === analyzer { announcers[uid] = nil }
+        analyzer.announcesFrom = nil
     }
 
     /// Reports an anomaly of the connection at work. `source` is the analyzer in capitals.

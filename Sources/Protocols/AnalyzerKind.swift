@@ -9,6 +9,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case postgresql
     case ssh
     case ftp
+    case ftpData
     case ntp
     case dhcp
     case mysql
@@ -19,6 +20,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case radius
     case socks
     case irc
+    case ircData
     case rfb
     case sip
     case redis
@@ -53,6 +55,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .postgresql: "postgresql"
         case .ssh: "ssh"
         case .ftp: "ftp"
+        case .ftpData: "ftp-data"
         case .ntp: "ntp"
         case .dhcp: "dhcp"
         case .mysql: "mysql"
@@ -63,6 +66,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .radius: "radius"
         case .socks: "socks"
         case .irc: "irc"
+        case .ircData: "irc-dcc-data"
         case .rfb: "rfb"
         case .sip: "sip"
         case .redis: "redis"
@@ -89,4 +93,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .ayiya: "ayiya"
         }
     }
+
+    /// Whether `service` has the name as soon as an announced connection begins, before its content.
+    var isNamedWhenExpected: Bool { self == .ftpData || self == .ircData }
 }

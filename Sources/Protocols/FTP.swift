@@ -5,8 +5,9 @@
 // Reads   command and reply lines of a TCP connection.
 // Writes  one `FTPRecord` per command that moves or removes files or opens a data
 //         connection, path "ftp".
-// Leaves  the data connections: where they will be is in `data_channel`. TLS (InnerTLS.swift).
+// Leaves  the data connections, which it announces (DataConnection.swift). TLS (InnerTLS.swift).
 
+import Files
 package import Records
 import Wire
 
@@ -163,6 +164,8 @@ final class FTP: Analyzer {
     private var commandCount: UInt64 = 0
     private var commandText = TextBuffer()
     private var record = FTPRecord()
+    /// What the file on the data connection is, as far as it is known.
+    private var transfer = Transfer.none
     private var hasWritten = false
     private var hasFinished = false
     /// Values of columns that stay from row to row.
@@ -174,6 +177,13 @@ final class FTP: Analyzer {
     private var replyMessage: [UInt8] = []
     var directory: [UInt8] = [0x2E]
     var scratch: [UInt8] = []
+
+    private enum Transfer {
+        case none
+        /// Nothing that is known begins like it.
+        case unknown
+        case known(MIMEType)
+    }
 
     init() { super.init(kind: .ftp) }
 
@@ -233,6 +243,7 @@ final class FTP: Analyzer {
         commandCount = 0
         commandText.clear()
         record = FTPRecord()
+        transfer = .none
         (hasUser, hasPassword, isPasswordHidden) = (false, false, false)
         user.removeAll(keepingCapacity: true)
         password.removeAll(keepingCapacity: true)
@@ -380,8 +391,10 @@ final class FTP: Analyzer {
             isPasswordHidden = false
         } else if name.isText("PORT") || name.isText("EPRT") {
             guard let place = name.isText("PORT") ? FTP.port(argument) : FTP.extendedPort(argument) else { return }
-            record.channel = FTPChannel(
-                isPassive: false, originator: context.id.responder, responder: place.address, port: place.port)
+            expect(
+                FTPChannel(
+                    isPassive: false, originator: context.id.responder, responder: place.address, port: place.port),
+                &context)
         }
     }
 
@@ -466,10 +479,10 @@ final class FTP: Analyzer {
         case 150 where word.isText("RETR"), 213 where word.isText("SIZE"):
             record.fileSize = FTP.lastNumber(message)
         case 227 where word.isText("PASV") || word.isText("EPSV"):
-            if let place = FTP.passive(message) { expect(place.address, place.port, &context) }
+            if let place = FTP.passive(message) { expectClient(at: place.address, place.port, &context) }
         case 229 where word.isText("PASV") || word.isText("EPSV"):
             if let place = FTP.extendedPassive(message) {
-                expect(place.address ?? context.id.responder, place.port, &context)
+                expectClient(at: place.address ?? context.id.responder, place.port, &context)
             }
         default: break
         }
@@ -485,9 +498,27 @@ final class FTP: Analyzer {
         if let index = pending.firstIndex(where: { $0.number == command.number }) { pending[index].isUsed = true }
     }
 
-    private func expect(_ address: Address, _ port: UInt16, _ context: inout AnalyzerContext) {
-        record.channel = FTPChannel(
-            isPassive: true, originator: context.id.originator, responder: address, port: port)
+    private func expectClient(at address: Address, _ port: UInt16, _ context: inout AnalyzerContext) {
+        expect(
+            FTPChannel(isPassive: true, originator: context.id.originator, responder: address, port: port), &context)
+    }
+
+    private func expect(_ channel: FTPChannel, _ context: inout AnalyzerContext) {
+        record.channel = channel
+        context.expect(
+            .ftpData, .tcp, from: channel.originator, to: channel.responder, port: channel.port, by: self)
+    }
+
+    override func transferBegan(_ file: FileHandle, _ context: inout AnalyzerContext) {
+        record.file = context.fileID(file)
+    }
+
+    override func transferIdentified(_ type: MIMEType?, _ context: inout AnalyzerContext) {
+        transfer = type.map { .known($0) } ?? .unknown
+    }
+
+    override func transferTyped(_ type: MIMEType?, _ context: inout AnalyzerContext) {
+        if let type { transfer = .known(type) }
     }
 
     // MARK: rows
@@ -509,9 +540,15 @@ final class FTP: Analyzer {
         record.password =
             !hasPassword ? .absent : isPasswordHidden ? record.text.add("<hidden>") : record.text.add(password.octets)
         record.user = hasUser ? record.text.add(user.octets) : record.text.add("<unknown>")
+        switch transfer {
+        case .none: record.mimeType = .absent
+        case .unknown: record.mimeType = record.text.add("<unknown>")
+        case .known(let type): record.mimeType = type.write(to: &record.text)
+        }
         record.replyMessage = record.replyCode == nil ? .absent : record.text.add(replyMessage.octets)
         if FTPReplies.isLogged(name.octets) { emit(&context) }
         // These belong to one command only.
+        transfer = .none
         record.mimeType = .absent
         record.fileSize = nil
         record.channel = nil

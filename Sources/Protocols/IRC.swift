@@ -3,9 +3,10 @@
 // Internet Relay Chat (RFC 1459, RFC 2812), with the announcements of DCC.
 //
 // Reads   the lines of both directions of a TCP connection; TLS after STARTTLS.
-// Writes  one `IRCRecord` for each NICK and USER, and each channel of a JOIN; path "irc".
-// Leaves  what people say; files sent by DCC, which have a connection of their own.
+// Writes  one `IRCRecord` for each NICK and USER, each channel of a JOIN, and each file; path "irc".
+// Leaves  what people say; files sent by DCC, whose connections it announces (DataConnection.swift).
 
+import Files
 package import Records
 import Wire
 
@@ -21,6 +22,8 @@ package struct IRCRecord: LogRecord {
     package var addl = Text.absent
     package var fileName = Text.absent
     package var fileBytes: UInt64?
+    package var mimeType = Text.absent
+    package var file: UID?
     package var text = TextBuffer()
 
     package init() {}
@@ -37,8 +40,8 @@ package struct IRCRecord: LogRecord {
         row.text("addl", addl, in: text, "The rest of the command.")
         row.text("dcc_file_name", fileName, in: text, "Name of the file that is sent.", isKey: true)
         row.count("dcc_file_size", fileBytes, "Octets of the file, as announced.")
-        row.text("dcc_mime_type", .absent, in: text, "Type of the file, by content.")
-        row.fuid("fuid", nil, "Identity of the file.")
+        row.text("dcc_mime_type", mimeType, in: text, "Type of the file, by content.")
+        row.fuid("fuid", file, "Identity of the file.")
     }
 }
 
@@ -179,6 +182,9 @@ final class IRC: Analyzer {
     private var addl: [UInt8]?
     private var fileName: [UInt8]?
     private var fileBytes: UInt64?
+    /// When the newest file was announced, and its identity once it is there.
+    private var announced = Timestamp.zero
+    private var file: UID?
 
     init() { super.init(kind: .irc) }
 
@@ -217,6 +223,7 @@ final class IRC: Analyzer {
         badCommands = 0
         tls.reset()
         (nick, user, value, addl, fileName, fileBytes) = (nil, nil, nil, nil, nil, nil)
+        (announced, file) = (.zero, nil)
         record.text.clear()
     }
 
@@ -413,12 +420,35 @@ final class IRC: Analyzer {
         guard IRC.equal(text.extracting(words[1]), "SEND", anyCase: false) else { return }
         IRC.set(&fileName, text.extracting(words[2]))
         fileBytes = count >= 6 ? IRC.number(text.extracting(words[5])) : 0
+        record.uid = context.uid
+        record.id = context.id
+        announced = context.now
+        let port = IRC.number(text.extracting(words[4]))
+        guard let address = IRC.address(text.extracting(words[3])), port <= 65_535 else { return }
+        context.expect(.ircData, .tcp, from: nil, to: address, port: UInt16(port), by: self)
+    }
+
+    override func transferBegan(_ file: FileHandle, _ context: inout AnalyzerContext) {
+        self.file = context.fileID(file)
+        if let fileName { context.nameFile(file, fileName.octets) }
+    }
+
+    /// A row about the file; its columns then wait for another.
+    override func transferTyped(_ type: MIMEType?, _ context: inout AnalyzerContext) {
+        guard fileName != nil else { return }
+        record.ts = announced
+        write("DCC", type, &context)
+        (fileName, fileBytes) = (nil, nil)
     }
 
     private func write(_ command: StaticString, _ context: inout AnalyzerContext) {
         record.ts = context.now
         record.uid = context.uid
         record.id = context.id
+        write(command, nil, &context)
+    }
+
+    private func write(_ command: StaticString, _ type: MIMEType?, _ context: inout AnalyzerContext) {
         record.command = command
         record.text.clear()
         record.nick = place(nick)
@@ -427,6 +457,8 @@ final class IRC: Analyzer {
         record.addl = place(addl)
         record.fileName = place(fileName)
         record.fileBytes = fileBytes
+        record.mimeType = type.map { $0.write(to: &record.text) } ?? .absent
+        record.file = file
         context.output.emit(record)
     }
 
@@ -486,6 +518,21 @@ extension IRC {
             value = value &* 10 &+ UInt64(bytes.octet(index) &- 0x30)
         }
         return value
+    }
+
+    /// A number of 32 bits, as most clients write an IPv4 address, or an address as text.
+    fileprivate static func address(_ bytes: RawSpan) -> Address? {
+        var isNumber = bytes.byteCount > 0 && bytes.byteCount <= 10
+        for index in 0..<bytes.byteCount where !isDigit(bytes.octet(index)) { isNumber = false }
+        if isNumber {
+            let value = number(bytes)
+            return value <= UInt64(UInt32.max) ? Address(v4: UInt32(value)) : nil
+        }
+        // An address has at most 45 characters.
+        guard bytes.byteCount <= 45 else { return nil }
+        var text: [UInt8] = []
+        bytes.append(to: &text)
+        return Address(String(decoding: text, as: UTF8.self))
     }
 
     /// Commands that a client may send: RFC 2812, and what servers have added.

@@ -89,6 +89,7 @@ package enum Registry {
         case .postgresql: PostgreSQL()
         case .ssh: SSH()
         case .ftp: FTP()
+        case .ftpData, .ircData: DataConnection(kind)
         case .ntp: NTP()
         case .dhcp: DHCP()
         case .mysql: MySQL()

@@ -258,6 +258,9 @@ extension AnalyzerContext {
     /// The identity of a file, `fuid` in logs.
     func fileID(_ file: FileHandle) -> UID? { files[file]?.id }
 
+    /// Whether the type of a file was asked for: it will not change. So for a file that is over.
+    func fileIsDecided(_ file: FileHandle) -> Bool { files[file]?.head.isDecided ?? true }
+
     /// The type by content, once it is decided.
     func fileType(_ file: FileHandle) -> MIMEType? { files[file]?.type }
 

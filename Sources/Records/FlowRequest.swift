@@ -15,6 +15,42 @@
     case tunnel(StreamTunnel)
     /// Nothing more is wanted of the stream: stop reassembling.
     case stop
+    /// Another connection is to come, and what reads it is known.
+    case expect(Expectation)
+}
+
+/// A connection that is announced by another one.
+@frozen @usableFromInline package struct Expectation: Sendable, Equatable {
+    /// Who will open it; nil where anybody may.
+    package var originator: Address?
+    package var responder: Address
+    package var port: UInt16
+    package var transport: Transport
+    /// The analyzer of it, as the raw value of its kind.
+    package var analyzer: UInt8
+    /// The connection that announces it, and its ends.
+    package var announcer: UID
+    package var announcerID: ConnectionID
+
+    package init(
+        originator: Address?, responder: Address, port: UInt16, transport: Transport, analyzer: UInt8,
+        announcer: UID, announcerID: ConnectionID
+    ) {
+        self.originator = originator
+        self.responder = responder
+        self.port = port
+        self.transport = transport
+        self.analyzer = analyzer
+        self.announcer = announcer
+        self.announcerID = announcerID
+    }
+
+    /// Whether the two ends are those of the announcing connection.
+    package var isOfSameEnds: Bool {
+        guard let originator else { return false }
+        return originator == announcerID.originator && responder == announcerID.responder
+            || originator == announcerID.responder && responder == announcerID.originator
+    }
 }
 
 /// A protocol whose streams carry others.

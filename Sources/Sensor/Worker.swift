@@ -33,6 +33,9 @@ struct Worker: ~Copyable {
     private var weird = WeirdRecord()
     private var repeats = RepeatFilter()
     private var outers = OuterConnections()
+    private var expected = ExpectedConnections()
+    /// Those of other workers too; nil where there is one worker.
+    private let shared: SharedExpectations?
     /// Time of the packet at work.
     private(set) var now = Timestamp.zero
     /// The datagram's number in the capture: packets times eight, and its place in the packet.
@@ -42,7 +45,9 @@ struct Worker: ~Copyable {
     /// Octets of rows that are handed over in the middle of a block, if possible.
     private static let outputBytesMax = 2 << 20
 
-    init(number: Int, settings: borrowing Settings, selection: AnalyzerSelection) {
+    init(
+        number: Int, settings: borrowing Settings, selection: AnalyzerSelection, shared: SharedExpectations? = nil
+    ) {
         self.number = UInt8(truncatingIfNeeded: number)
         var flowSettings = settings.flows
         flowSettings.likelyTCPPorts = PortSet(selection.serverPortsTCP)
@@ -54,6 +59,7 @@ struct Worker: ~Copyable {
             output: RecordOutput(schemas: Schemas.all), settings: settings.protocols, selection: selection)
         context.transactions.wantsEvents = context.wantsEvents
         analyzes = !selection.isEmpty
+        self.shared = shared
     }
 
     /// Works through a block: its own datagrams, and the clock of all packets.
@@ -231,7 +237,10 @@ struct Worker: ~Copyable {
             notes.append(note(.packetWeird(anomaly, id: id, source: "IP", detail: .none), ordinal: 0))
         case .netWeird(let anomaly, let detail):
             notes.append(note(.packetWeird(anomaly, id: nil, source: "ICMP", detail: detail), ordinal: 0))
-        case .started(let slot), .tunnelChanged(let slot): innerStarted(slot, datagram, block)
+        case .started(let slot):
+            innerStarted(slot, datagram, block)
+            if !expected.isEmpty || shared != nil { lookForExpected(slot) }
+        case .tunnelChanged(let slot): innerStarted(slot, datagram, block)
         case .openDue(let slot): writeOpen(slot)
         case .ended(let slot, _): end(slot)
         }
@@ -283,6 +292,7 @@ struct Worker: ~Copyable {
         if !context.requests.isEmpty {
             for request in context.requests {
                 flows.apply(request, to: slot)
+                if case .expect(let expectation) = request { expect(expectation) }
                 guard case .tunnel(let kind) = request else { continue }
                 let view = flows.view(slot)
                 let what = Note.What.streamTunnel(kind, id: view.id)
@@ -298,6 +308,23 @@ struct Worker: ~Copyable {
         context.weirdText.clear()
     }
 
+    /// Another connection is to come; where it is between other addresses another worker may get it.
+    private mutating func expect(_ expectation: Expectation) {
+        expected.add(expectation, at: now)
+        if !expectation.isOfSameEnds { shared?.add(expectation, at: now) }
+    }
+
+    /// A connection is new: perhaps it was announced.
+    private mutating func lookForExpected(_ slot: UInt32) {
+        let view = flows.view(slot)
+        guard analyzes, view.analysis == 0,
+            let entry = expected.find(view.id, at: now) ?? shared?.find(view.id, at: now)
+        else { return }
+        let place = analyses.take()
+        flows.setAnalysis(place, slot)
+        analyses[place].expect(entry.kind, announcedBy: entry.announcer)
+    }
+
     private mutating func end(_ slot: UInt32) {
         let view = flows.view(slot)
         if view.analysis > AnalysisPool.nobody {
@@ -307,6 +334,10 @@ struct Worker: ~Copyable {
             context.fileOrdinal = analysis.fileCount
             analysis.finish(&context)
             leave(slot, analysis)
+            if analysis.isExpected {
+                expected.forget(view.id)
+                shared?.forget(view.id)
+            }
         }
         context.output.ordinal = view.ordinal
         if let tunnel = outers.end(view.uid) {

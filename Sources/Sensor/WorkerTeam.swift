@@ -48,12 +48,14 @@ final class WorkerTeam: Sendable {
         desk = Desk(collector)
         for _ in 0..<WorkerTeam.blockCount { free.send(WorkBlock()) }
         let spare = Channel<WorkerOutput>(capacity: .max)
+        let shared = count > 1 ? SharedExpectations() : nil
         for number in 0..<count {
             let (feed, share, end) = (feeds[number], shares[number], end)
             runners.value.append(
                 Runner(name: "worker \(number)") {
                     WorkerTeam.work(
-                        Worker(number: number, settings: settings, selection: selection), feed, share, spare, end)
+                        Worker(number: number, settings: settings, selection: selection, shared: shared), feed, share,
+                        spare, end)
                 })
         }
         let (free, shares, desk) = (free, shares, desk)

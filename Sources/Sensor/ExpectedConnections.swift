@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Connections that others have announced: data of FTP, files of DCC and TFTP.
+//
+// Reads   announcements of analyzers; new connections.
+// Writes  which analyzer a new connection begins with, and who has announced it.
+// Leaves  what is then read (Protocols/DataConnection.swift and others).
+
+import Protocols
+import Records
+import Synchronization
+
+/// The announcements that one worker has heard of.
+struct ExpectedConnections {
+    /// How long a connection is awaited, as in Zeek's scripts.
+    static let patience = 300 * second
+    /// Announcements at once; beyond, those are forgotten whose time has passed, then all.
+    static let countMax = 65_536
+
+    struct Key: Hashable {
+        /// Nil for whoever it may be.
+        var originator: Address?
+        var responder: Address
+        var port: UInt16
+        var transport: Transport
+    }
+
+    struct Entry {
+        var kind: AnalyzerKind
+        var announcer: UID
+        var until: Timestamp
+    }
+
+    private var entries: [Key: Entry] = [:]
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    mutating func add(_ expectation: Expectation, at now: Timestamp) {
+        guard let kind = AnalyzerKind(rawValue: expectation.analyzer) else { return }
+        if entries.count >= ExpectedConnections.countMax {
+            entries = entries.filter { $0.value.until > now }
+            if entries.count >= ExpectedConnections.countMax { entries.removeAll(keepingCapacity: true) }
+        }
+        entries[ExpectedConnections.key(expectation)] = Entry(
+            kind: kind, announcer: expectation.announcer, until: now.adding(ExpectedConnections.patience))
+    }
+
+    /// What a new connection begins with, if it was announced.
+    func find(_ id: ConnectionID, at now: Timestamp) -> Entry? {
+        var key = ExpectedConnections.key(id)
+        if let entry = entries[key], entry.until >= now { return entry }
+        key.originator = nil
+        if let entry = entries[key], entry.until >= now { return entry }
+        return nil
+    }
+
+    /// An announced connection is over: the next one of these ends needs a word of its own.
+    mutating func forget(_ id: ConnectionID) {
+        var key = ExpectedConnections.key(id)
+        entries[key] = nil
+        key.originator = nil
+        entries[key] = nil
+    }
+
+    private static func key(_ expectation: Expectation) -> Key {
+        Key(
+            originator: expectation.originator, responder: expectation.responder, port: expectation.port,
+            transport: expectation.transport)
+    }
+
+    private static func key(_ id: ConnectionID) -> Key {
+        Key(originator: id.originator, responder: id.responder, port: id.responderPort, transport: id.transport)
+    }
+}
+
+/// Announcements of connections that another worker may get: those to third addresses. Looked at
+/// only when a connection is new, and not locked while there is none.
+final class SharedExpectations: Sendable {
+    private let expected = Mutex(ExpectedConnections())
+    private let count = Atomic<Int>(0)
+
+    func add(_ expectation: Expectation, at now: Timestamp) {
+        expected.withLock {
+            $0.add(expectation, at: now)
+            count.store($0.isEmpty ? 0 : 1, ordering: .relaxed)
+        }
+    }
+
+    func find(_ id: ConnectionID, at now: Timestamp) -> ExpectedConnections.Entry? {
+        guard count.load(ordering: .relaxed) > 0 else { return nil }
+        return expected.withLock { $0.find(id, at: now) }
+    }
+
+    func forget(_ id: ConnectionID) {
+        guard count.load(ordering: .relaxed) > 0 else { return }
+        expected.withLock {
+            $0.forget(id)
+            count.store($0.isEmpty ? 0 : 1, ordering: .relaxed)
+        }
+    }
+}
