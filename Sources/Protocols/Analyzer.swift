@@ -141,8 +141,6 @@ package struct AnalyzerContext: ~Copyable {
     /// Files at work, of all connections.
     var files = SeenFiles()
     var filesRecord = FilesRecord()
-    /// Transfers of TFTP whose data is awaited on another connection.
-    var tftp = TFTPTable()
 
     package init(output: RecordOutput, settings: AnalyzerSettings, selection: AnalyzerSelection) {
         self.output = output
@@ -164,7 +162,7 @@ package struct AnalyzerContext: ~Copyable {
         announcers[uid] = analyzer
         requests.append(
             .expect(
-                Expectation(
+                Announcement(
                     originator: originator, responder: responder, port: port, transport: transport,
                     analyzer: kind.rawValue, announcer: uid, announcerID: id)))
     }

@@ -4,8 +4,8 @@
 //
 // Reads   one packet per UDP datagram: requests, and the transfer that follows,
 //         which the server sends from another port.
-// Writes  log "tftp": a row per request.
-// Leaves  the file itself; options other than the block size.
+// Writes  log "tftp": a row per request; the file goes to the file layer.
+// Leaves  options other than the block size.
 
 package import Records
 import Wire
@@ -123,32 +123,55 @@ final class TFTPTransfer {
     var finalBlock: UInt64?
     /// Its row is written.
     var isDone = false
+    private var file = FileHandle.none
 
-    func take(_ packet: TFTPPacket, _ bytes: RawSpan, _ output: inout RecordOutput) {
+    /// `wireLength` exceeds the octets of a packet that the capture has cut.
+    func take(
+        _ packet: TFTPPacket, _ bytes: RawSpan, wireLength: Int, from direction: Direction,
+        _ context: inout AnalyzerContext
+    ) {
         guard !isDone else { return }
         switch packet {
         case .request: break
         case .options(let size): blockSize = size ?? 512
-        case .data(let block, let count):
+        case .data(let block, _):
             guard let number = TFTPTransfer.number(block, after: record.blockSent) else { return }
+            // What the capture cut off was sent all the same.
+            let count = max(wireLength, bytes.byteCount) &- 4
             record.blockSent = number
             record.size &+= UInt64(count)
             if count < blockSize { finalBlock = number }
+            let offset = (number &- 1) &* UInt64(blockSize)
+            let content = bytes.extracting(4..<bytes.byteCount)
+            addToFile(content, cut: wireLength &- bytes.byteCount, offset, direction, &context)
         case .acknowledgement(let block):
             guard let number = TFTPTransfer.number(block, after: record.blockAcknowledged) else { return }
             record.blockAcknowledged = number
-            if number == finalBlock { write(&output) }
+            if number == finalBlock { write(&context) }
         case .failure(let code, let message):
             record.errorCode = code
             record.errorMessage = record.text.add(bytes.extracting(message), limit: 512)
-            write(&output)
+            write(&context)
         }
     }
 
-    func write(_ output: inout RecordOutput) {
+    func write(_ context: inout AnalyzerContext) {
         guard !isDone else { return }
         isDone = true
-        output.emit(record)
+        context.endFile(file)
+        context.output.emit(record)
+    }
+
+    private func addToFile(
+        _ bytes: RawSpan, cut: Int, _ offset: UInt64, _ direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        guard bytes.byteCount > 0 else { return }
+        if file.isNone {
+            file = context.beginFile(.tftp, from: direction)
+            context.nameFile(file, Array(record.text[record.name]).octets)
+        }
+        context.fileData(file, bytes, at: offset)
+        if cut > 0 { context.fileGap(file, UInt64(cut), at: offset &+ UInt64(bytes.byteCount)) }
     }
 
     /// The whole number of a block that comes after `last`; nil where it was there before.
@@ -156,39 +179,6 @@ final class TFTPTransfer {
         let distance = block &- UInt16(truncatingIfNeeded: last)
         guard distance > 0, distance < 0x8000 else { return nil }
         return last &+ UInt64(distance)
-    }
-}
-
-/// Transfers whose data is awaited, of one worker: request and data have the same addresses.
-struct TFTPTable {
-    private static let entriesMax = 4096
-
-    private struct Key: Hashable {
-        var client: Address
-        var server: Address
-        var clientPort: UInt16
-    }
-
-    private var transfers: [Key: TFTPTransfer] = [:]
-
-    /// Awaits the data of a request on the connection `id`.
-    mutating func expect(_ transfer: TFTPTransfer, _ id: ConnectionID) {
-        let key = Key(client: id.originator, server: id.responder, clientPort: id.originatorPort)
-        guard transfers.count < TFTPTable.entriesMax || transfers[key] != nil else { return }
-        transfers[key] = transfer
-    }
-
-    /// Takes the transfer whose data the connection carries; the server spoke first.
-    mutating func take(_ id: ConnectionID) -> TFTPTransfer? {
-        guard !transfers.isEmpty else { return nil }
-        let key = Key(client: id.responder, server: id.originator, clientPort: id.responderPort)
-        return transfers.removeValue(forKey: key)
-    }
-
-    /// The connection of a request is over.
-    mutating func forget(_ transfer: TFTPTransfer, _ id: ConnectionID) {
-        let key = Key(client: id.originator, server: id.responder, clientPort: id.originatorPort)
-        if transfers[key] === transfer { transfers[key] = nil }
     }
 }
 
@@ -207,19 +197,17 @@ final class TFTP: Analyzer {
             return request(isWrite, bytes.extracting(name), bytes.extracting(mode), &context)
         }
         if transfer == nil {
-            transfer = context.tftp.take(context.id)
             // Two octets are no proof: what nobody asked for is something else.
-            guard let transfer else {
+            guard let announcedBy, let request = context.announcers[announcedBy] as? TFTP, let asked = request.transfer
+            else {
                 isDetached = true
                 return
             }
-            transfer.record.dataUID = context.uid
+            transfer = asked
+            asked.record.dataUID = context.uid
             confirm(&context)
         }
-        var packetOnWire = packet
-        // What the capture cut off was sent all the same.
-        if case .data(let block, _) = packet { packetOnWire = .data(block: block, count: max(wireLength &- 4, 0)) }
-        transfer?.take(packetOnWire, bytes, &context.output)
+        transfer?.take(packet, bytes, wireLength: wireLength, from: direction, &context)
     }
 
     override func finish(_ context: inout AnalyzerContext) {
@@ -252,30 +240,25 @@ final class TFTP: Analyzer {
         next.record.name = next.record.text.add(name, limit: 1024)
         next.record.mode = next.record.text.add(mode)
         transfer = next
-        context.tftp.expect(next, context.id)
+        // The server answers from a port of its own.
+        context.expect(
+            .tftp, .udp, from: context.id.responder, to: context.id.originator, port: context.id.originatorPort,
+            by: self)
     }
 
     /// The transfer is over on this connection. Where the data has one of its own, that writes the row.
     private func leave(_ transfer: TFTPTransfer, _ context: inout AnalyzerContext) {
         let isRequest = transfer.record.uid == context.uid
-        if isRequest { context.tftp.forget(transfer, context.id) }
-        if !isRequest || transfer.record.dataUID == nil { transfer.write(&context.output) }
+        if !isRequest || transfer.record.dataUID == nil { transfer.write(&context) }
     }
 }
 
-/// TFTP on any port: a request by its mode; a first packet of data by its form, which the
-/// analyzer drops where no request was seen.
+/// TFTP on any port: a request by its mode. What follows is announced by the request.
 enum TFTPProbe {
     static func packet(_ bytes: RawSpan) -> ProbeVerdict {
-        guard bytes.byteCount >= 4 else { return .never }
-        guard bytes.octet(0) == 0 else { return .never }
-        switch bytes.octet(1) {
-        case 1, 2: return TFTPPacket(bytes) == nil ? .never : .matches
-        case 3: return bytes.load(2, as: UInt16.self) == 1 ? .matches : .never
-        case 4: return bytes.byteCount == 4 && bytes.load(2, as: UInt16.self) < 2 ? .matches : .never
-        case 5: return bytes.octet(2) == 0 && bytes.octet(3) < 9 ? .matches : .never
-        case 6: return (0x41...0x7A).contains(bytes.octet(2)) ? .matches : .never
-        default: return .never
+        guard bytes.byteCount >= 4, bytes.octet(0) == 0, bytes.octet(1) == 1 || bytes.octet(1) == 2 else {
+            return .never
         }
+        return TFTPPacket(bytes) == nil ? .never : .matches
     }
 }

@@ -16,11 +16,11 @@
     /// Nothing more is wanted of the stream: stop reassembling.
     case stop
     /// Another connection is to come, and what reads it is known.
-    case expect(Expectation)
+    case expect(Announcement)
 }
 
 /// A connection that is announced by another one.
-@frozen @usableFromInline package struct Expectation: Sendable, Equatable {
+@frozen @usableFromInline package struct Announcement: Sendable, Equatable {
     /// Who will open it; nil where anybody may.
     package var originator: Address?
     package var responder: Address

@@ -35,7 +35,7 @@ struct ExpectedConnections {
 
     var isEmpty: Bool { entries.isEmpty }
 
-    mutating func add(_ expectation: Expectation, at now: Timestamp) {
+    mutating func add(_ expectation: Announcement, at now: Timestamp) {
         guard let kind = AnalyzerKind(rawValue: expectation.analyzer) else { return }
         if entries.count >= ExpectedConnections.countMax {
             entries = entries.filter { $0.value.until > now }
@@ -62,7 +62,7 @@ struct ExpectedConnections {
         entries[key] = nil
     }
 
-    private static func key(_ expectation: Expectation) -> Key {
+    private static func key(_ expectation: Announcement) -> Key {
         Key(
             originator: expectation.originator, responder: expectation.responder, port: expectation.port,
             transport: expectation.transport)
@@ -79,7 +79,7 @@ final class SharedExpectations: Sendable {
     private let expected = Mutex(ExpectedConnections())
     private let count = Atomic<Int>(0)
 
-    func add(_ expectation: Expectation, at now: Timestamp) {
+    func add(_ expectation: Announcement, at now: Timestamp) {
         expected.withLock {
             $0.add(expectation, at: now)
             count.store($0.isEmpty ? 0 : 1, ordering: .relaxed)

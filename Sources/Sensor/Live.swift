@@ -48,9 +48,10 @@ package struct Live: Sendable {
         let selection = AnalyzerSelection(names: settings.analyzers, without: settings.analyzersOff)
         let shares = Channel<Share>(capacity: interfaces.count * 64)
         let spare = Channel<WorkerOutput>(capacity: .max)
+        let expectations = interfaces.count > 1 ? SharedExpectations() : nil
         let runners = interfaces.enumerated().map { number, interface in
             Runner(name: "worker \(number)") { [self] in
-                try work(number, interface, selection, shares, spare)
+                try work(number, interface, selection, expectations, shares, spare)
             }
         }
         var collector = Collector(
@@ -118,11 +119,11 @@ package struct Live: Sendable {
 
     /// One worker's thread. Hands over when there is something, and once a second in any case.
     private func work(
-        _ number: Int, _ interface: LiveInterface, _ selection: AnalyzerSelection, _ shares: Channel<Share>,
-        _ spare: Channel<WorkerOutput>
+        _ number: Int, _ interface: LiveInterface, _ selection: AnalyzerSelection,
+        _ expectations: SharedExpectations?, _ shares: Channel<Share>, _ spare: Channel<WorkerOutput>
     ) throws {
         var ingress = Ingress(settings: settings, workers: 1, firstTunnel: UInt32(number) << 18 + 1)
-        var worker = Worker(number: 0, settings: settings, selection: selection)
+        var worker = Worker(number: 0, settings: settings, selection: selection, shared: expectations)
         let block = WorkBlock()
         var clock = Timestamp.zero
         var nextShare = Timestamp.zero

@@ -309,7 +309,7 @@ struct Worker: ~Copyable {
     }
 
     /// Another connection is to come; where it is between other addresses another worker may get it.
-    private mutating func expect(_ expectation: Expectation) {
+    private mutating func expect(_ expectation: Announcement) {
         expected.add(expectation, at: now)
         if !expectation.isOfSameEnds { shared?.add(expectation, at: now) }
     }

@@ -37,6 +37,7 @@ private final class TFTPBench {
         bench.context.uid = UID(value: 100)
         bench.context.id.responderPort = 32_768
         bench.context.id = bench.context.id.flipped
+        if bench.context.announcers[UID(value: 99)] != nil { other.announcedBy = UID(value: 99) }
         other.datagram(octets.octets, wireLength: octets.count, from: direction, &bench.context)
         bench.context.id = id
     }
@@ -154,10 +155,23 @@ private final class TFTPBench {
         }
     }
 
-    @Test func `the probe knows requests and first packets`() {
-        let good = [ask(), ask(2), data(1, 5), acknowledge(0), acknowledge(1), [0, 5, 0, 1, 0], [0, 6, 0x62, 0]]
+    @Test func `the blocks are a file, in whatever order they come`() throws {
+        let bench = TFTPBench()
+        bench.request(ask())
+        bench.transfer([0, 3, 0, 1] + octets("GIF89a") + [UInt8](repeating: 0, count: 506))
+        bench.transfer(data(2, 7))
+        bench.transfer(data(2, 7))
+        bench.transfer(acknowledge(2), from: .responder)
+        let file = try #require(bench.bench.rows(.files).first)
+        #expect(file.text("source") == "TFTP" && file.text("filename") == "boot.img")
+        #expect(file.text("mime_type") == "image/gif" && file.number("seen_bytes") == 519)
+        #expect(file.number("uid") == 100 && file.flag("is_orig") == true)
+    }
+
+    @Test func `the probe knows requests`() {
+        let good = [ask(), ask(2), ask(1, "a", "MAIL")]
         for octets in good { #expect(TFTPProbe.packet(octets.octets) == .matches) }
-        let bad = [ask(1, "x", "y"), data(2, 5), acknowledge(7), [0, 5, 1, 0, 0], [0, 6, 0, 0], [1, 1, 1, 1], []]
+        let bad = [ask(1, "x", "y"), data(1, 5), acknowledge(0), [0, 5, 1, 0, 0], [0, 6, 0, 0], [1, 1, 1, 1], []]
         for octets in bad { #expect(TFTPProbe.packet(octets.octets) == .never) }
     }
 }
