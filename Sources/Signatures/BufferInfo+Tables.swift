@@ -136,7 +136,8 @@ package struct BufferInfo: Sendable {
         BufferInfo(.sshHASSH, ["ssh.hassh", "ssh-hassh"], AppProtocols(.ssh), .toServer),
         BufferInfo(.sshHASSHServer, ["ssh.hassh.server", "ssh-hassh-server"], AppProtocols(.ssh), .toClient),
         BufferInfo(.sshHASSHString, ["ssh.hassh.string", "ssh-hassh-string"], AppProtocols(.ssh), .toServer),
-        BufferInfo(.sshHASSHServerString, ["ssh.hassh.server.string", "ssh-hassh-server-string"],
+        BufferInfo(
+            .sshHASSHServerString, ["ssh.hassh.server.string", "ssh-hassh-server-string"],
             AppProtocols(.ssh), .toClient),
         BufferInfo(.smbNamedPipe, ["smb.named_pipe", "smb_named_pipe"], AppProtocols(.smb), .toServer),
         BufferInfo(.smbShare, ["smb.share", "smb_share"], AppProtocols(.smb), .toServer),
@@ -207,9 +208,11 @@ package struct BufferInfo: Sendable {
         BufferInfo(.ldapRequestDN, ["ldap.request.dn"], AppProtocols(.ldap), .toServer),
         BufferInfo(.ldapResponsesDN, ["ldap.responses.dn"], AppProtocols(.ldap), .toClient, [.isMultiple]),
         BufferInfo(.ldapResponsesMessage, ["ldap.responses.message"], AppProtocols(.ldap), .toClient, [.isMultiple]),
-        BufferInfo(.ldapRequestAttributeType, ["ldap.request.attribute_type"],
+        BufferInfo(
+            .ldapRequestAttributeType, ["ldap.request.attribute_type"],
             AppProtocols(.ldap), .toServer, [.isMultiple]),
-        BufferInfo(.ldapResponsesAttributeType, ["ldap.responses.attribute_type"],
+        BufferInfo(
+            .ldapResponsesAttributeType, ["ldap.responses.attribute_type"],
             AppProtocols(.ldap), .toClient, [.isMultiple]),
         BufferInfo(.mqttConnectClientID, ["mqtt.connect.clientid"], AppProtocols(.mqtt), .toServer),
         BufferInfo(.mqttConnectUsername, ["mqtt.connect.username"], AppProtocols(.mqtt), .toServer),

@@ -42,7 +42,8 @@ extension RuleParser {
     private func leaveBuffer(for name: RuleText) throws(RuleError) {
         guard draft.pendingTransforms.isEmpty else {
             throw RuleError(
-                .buffer, "nothing follows the transforms before \(name.string)", advice: "add a content, or take them out")
+                .buffer, "nothing follows the transforms before \(name.string)",
+                advice: "add a content, or take them out")
         }
         guard let current = draft.current else { return }
         let list = draft.lists[current]
@@ -52,7 +53,8 @@ extension RuleParser {
         }
         guard !list.steps.isEmpty || list.absence != .needed else {
             throw RuleError(
-                .buffer, "nothing is looked for in \(list.buffer.name)", advice: "add a content after it, or take it out")
+                .buffer, "nothing is looked for in \(list.buffer.name)",
+                advice: "add a content after it, or take it out")
         }
     }
 
@@ -105,7 +107,8 @@ extension RuleParser {
         let payload = draft.lists.firstIndex { $0.buffer == .payload }
         guard let payload, let step = draft.lists[payload].steps.lastIndex(where: { $0.content != nil }) else {
             throw RuleError(
-                .buffer, "\(name.string) has no content before it", advice: "write the content first, then \(name.string);")
+                .buffer, "\(name.string) has no content before it",
+                advice: "write the content first, then \(name.string);")
         }
         try need(BufferInfo.of(buffer).applications, name)
         let moved = draft.lists[payload].steps[step]
@@ -130,7 +133,8 @@ extension RuleParser {
     mutating func add(_ keyword: TransformKeyword, _ name: RuleText, _ value: RuleText) throws(RuleError) {
         guard let current = draft.current, !draft.lists[current].isBase64 else {
             throw RuleError(
-                .buffer, "\(name.string) has no sticky buffer before it", advice: "write the buffer first: http.uri; \(name.string);")
+                .buffer, "\(name.string) has no sticky buffer before it",
+                advice: "write the buffer first: http.uri; \(name.string);")
         }
         guard draft.pendingTransforms.count < 16 else {
             throw RuleError(.combination, "more than 16 transforms of one buffer")
@@ -142,7 +146,8 @@ extension RuleParser {
             draft.pendingTransforms.append(.regex(regex))
         case .xor:
             guard let key = RuleParser.hexadecimal(value), !key.isEmpty, key.count <= 255 else {
-                throw RuleError(.value, "\(value.quoted) is no key", advice: "write hexadecimal digits in pairs: \"0d0ac8ff\"")
+                throw RuleError(
+                    .value, "\(value.quoted) is no key", advice: "write hexadecimal digits in pairs: \"0d0ac8ff\"")
             }
             draft.pendingTransforms.append(.xor(key))
         case .fromBase64: draft.pendingTransforms.append(try RuleParser.base64Transform(value))
@@ -196,7 +201,8 @@ extension RuleParser {
                 }
             } else {
                 throw RuleError(
-                    .value, "\(part.quoted) is not known", advice: "write bytes N, offset N, mode rfc2045|rfc4648|strict")
+                    .value, "\(part.quoted) is not known",
+                    advice: "write bytes N, offset N, mode rfc2045|rfc4648|strict")
             }
         }
         return .fromBase64(bytes: bytes, offset: offset, mode: mode)

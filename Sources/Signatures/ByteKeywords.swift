@@ -22,7 +22,8 @@ extension RuleParser {
     }
 
     private mutating func define(_ name: RuleText, in list: Int) throws(RuleError) -> UInt8 {
-        guard let first = name.first, first.isLetter || first == 0x5F || first.isDigit, name.allSatisfy({ !$0.isSpace }) else {
+        guard let first = name.first, first.isLetter || first == 0x5F || first.isDigit, name.allSatisfy({ !$0.isSpace })
+        else {
             throw RuleError(.variable, "\(name.quoted) is no name of a variable")
         }
         guard !draft.lists[list].variables.contains(name.string) else {
@@ -49,7 +50,8 @@ extension RuleParser {
         let parts = value.parts(0x2C)
         guard parts.count >= 4 else {
             throw RuleError(
-                .value, "\(value.quoted) is no byte_test", advice: "write byte_test:COUNT,OPERATOR,VALUE,OFFSET[,relative…]")
+                .value, "\(value.quoted) is no byte_test",
+                advice: "write byte_test:COUNT,OPERATOR,VALUE,OFFSET[,relative…]")
         }
         var options = try ByteOptions(parsing: parts[4...], allowed: [.string, .endian, .mask])
         let list = byteList(isRelative: options.isRelative)
@@ -89,7 +91,9 @@ extension RuleParser {
         case "&": step.operation = .and
         case "^": step.operation = .xor
         default:
-            throw RuleError(.value, "\(text.quoted) is no operator of byte_test", advice: "write < > = <= >= & or ^, with ! before it to negate")
+            throw RuleError(
+                .value, "\(text.quoted) is no operator of byte_test",
+                advice: "write < > = <= >= & or ^, with ! before it to negate")
         }
     }
 
@@ -134,7 +138,8 @@ extension RuleParser {
     mutating func addByteJump(_ value: RuleText) throws(RuleError) {
         let parts = value.parts(0x2C)
         guard parts.count >= 2 else {
-            throw RuleError(.value, "\(value.quoted) is no byte_jump", advice: "write byte_jump:COUNT,OFFSET[,relative…]")
+            throw RuleError(
+                .value, "\(value.quoted) is no byte_jump", advice: "write byte_jump:COUNT,OFFSET[,relative…]")
         }
         var step = ByteJumpStep()
         var rest: [RuleText] = []
@@ -175,7 +180,9 @@ extension RuleParser {
     mutating func addByteExtract(_ value: RuleText) throws(RuleError) {
         let parts = value.parts(0x2C)
         guard parts.count >= 3 else {
-            throw RuleError(.value, "\(value.quoted) is no byte_extract", advice: "write byte_extract:COUNT,OFFSET,NAME[,relative…]")
+            throw RuleError(
+                .value, "\(value.quoted) is no byte_extract", advice: "write byte_extract:COUNT,OFFSET,NAME[,relative…]"
+            )
         }
         var step = ByteExtractStep()
         var rest: [RuleText] = []
@@ -202,7 +209,8 @@ extension RuleParser {
         guard !options.read.flags.contains(.countIsVariable), !options.read.flags.contains(.offsetIsVariable) else {
             throw RuleError(.value, "byte_extract takes numbers for count and offset")
         }
-        let countMax = !options.read.flags.contains(.isText) ? 8 : options.read.base == 8 ? 23 : options.read.base == 10 ? 20 : 14
+        let countMax =
+            !options.read.flags.contains(.isText) ? 8 : options.read.base == 8 ? 23 : options.read.base == 10 ? 20 : 14
         step.read = try options.finished(countMax: countMax)
         step.variable = try define(parts[2], in: list)
         draft.append(DraftStep(step: .byteExtract(step), order: 0), to: list)
@@ -251,7 +259,8 @@ extension RuleParser {
         } else if let number = operand.number(0xFFFF_FFFF), number > 0 {
             step.value = UInt32(number)
         } else {
-            throw RuleError(.value, "\(operand.quoted) is no operand of byte_math", advice: "write 1 to 4294967295, or a variable")
+            throw RuleError(
+                .value, "\(operand.quoted) is no operand of byte_math", advice: "write 1 to 4294967295, or a variable")
         }
         guard result.first?.isLetter == true else {
             throw RuleError(.variable, "\(result.quoted) is no name of a variable", advice: "begin it with a letter")
@@ -323,7 +332,8 @@ struct ByteOptions {
         case "from_end" where allowed.contains(.from): read.flags.insert(.fromEnd)
         case "align" where allowed.contains(.align): read.flags.insert(.aligns)
         default:
-            throw RuleError(.value, "\(word.quoted) is not known here", advice: "write relative, string, dec, little or bitmask")
+            throw RuleError(
+                .value, "\(word.quoted) is not known here", advice: "write relative, string, dec, little or bitmask")
         }
     }
 

@@ -31,11 +31,13 @@ extension RuleParser {
         }
         for (number, line) in try configurationLines(path) {
             guard let cut = line.cut(0x3A), cut.head.words.map(\.string) == ["config", "classification"] else {
-                throw RuleFileError(path: "\(path):\(number)", reason: "write config classification: NAME,DESCRIPTION,PRIORITY")
+                throw RuleFileError(
+                    path: "\(path):\(number)", reason: "write config classification: NAME,DESCRIPTION,PRIORITY")
             }
             let parts = cut.tail.parts(0x2C)
             guard parts.count >= 3, !parts[0].isEmpty, let priority = parts[parts.count - 1].decimal(255) else {
-                throw RuleFileError(path: "\(path):\(number)", reason: "write config classification: NAME,DESCRIPTION,PRIORITY")
+                throw RuleFileError(
+                    path: "\(path):\(number)", reason: "write config classification: NAME,DESCRIPTION,PRIORITY")
             }
             let description = parts[1..<(parts.count - 1)].map(\.string).joined(separator: ", ")
             add(Classification(name: parts[0].string.lowercased(), description: description, priority: UInt8(priority)))
@@ -68,8 +70,11 @@ extension RuleParser {
         guard let categories else { return }
         for (number, line) in try configurationLines(categories) {
             let parts = line.parts(0x2C)
-            guard parts.count >= 2, let index = parts[0].decimal(UInt64(Reputation.categoriesMax - 1)), !parts[1].isEmpty else {
-                throw RuleFileError(path: "\(categories):\(number)", reason: "write NUMBER,NAME,DESCRIPTION; numbers are below 60")
+            guard parts.count >= 2, let index = parts[0].decimal(UInt64(Reputation.categoriesMax - 1)),
+                !parts[1].isEmpty
+            else {
+                throw RuleFileError(
+                    path: "\(categories):\(number)", reason: "write NUMBER,NAME,DESCRIPTION; numbers are below 60")
             }
             builder.reputation.categories[Int(index)] = parts[1].string
         }
@@ -88,7 +93,9 @@ extension RuleParser {
             builder.reputation.add(address, category: category, score: score)
             return true
         }
-        guard let prefix = AddressPrefix(text.string), let cut = text.cut(0x2F), let bits = cut.tail.decimal(128) else { return false }
+        guard let prefix = AddressPrefix(text.string), let cut = text.cut(0x2F), let bits = cut.tail.decimal(128) else {
+            return false
+        }
         let isV4 = Address(cut.head.string)?.isV4 == true
         builder.reputation.add(prefix, bits: Int(bits) + (isV4 ? 96 : 0), category: category, score: score)
         return true
@@ -135,16 +142,21 @@ struct ThresholdFile {
             guard let key = part.words.first else { throw RuleError(.value, "an empty field in \(text.quoted)") }
             fields[key.string] = part.dropFirst(key.count).trimmed
         }
-        guard let generator = fields["gen_id"]?.decimal(0xFFFF_FFFF), let signature = fields["sig_id"]?.decimal(0xFFFF_FFFF) else {
+        guard let generator = fields["gen_id"]?.decimal(0xFFFF_FFFF),
+            let signature = fields["sig_id"]?.decimal(0xFFFF_FFFF)
+        else {
             throw RuleError(.value, "\(text.quoted) lacks gen_id or sig_id")
         }
         var entry = Entry(
-            generator: UInt32(generator), signature: UInt32(signature), limit: RuleLimit(kind: .suppress), yieldsToRule: true)
+            generator: UInt32(generator), signature: UInt32(signature), limit: RuleLimit(kind: .suppress),
+            yieldsToRule: true)
         switch command.string {
         case "suppress": try suppress(&entry, fields)
         case "threshold", "event_filter": entry.limit = try eventFilter(fields)
         case "rate_filter": entry.limit = try rateFilter(fields)
-        default: throw RuleError(.value, "\(command.quoted) is not known", advice: "write suppress, event_filter or rate_filter")
+        default:
+            throw RuleError(
+                .value, "\(command.quoted) is not known", advice: "write suppress, event_filter or rate_filter")
         }
         if entry.limit.kind == .suppress || entry.limit.kind == .rateFilter { entry.yieldsToRule = false }
         return entry
@@ -209,7 +221,9 @@ struct ThresholdFile {
                     entry.signature == 0 || entry.signature == rule.id.signature, !(entry.yieldsToRule && hasOwn)
                 else { continue }
                 var limit = entry.limit
-                if let addresses = entry.addresses { limit.addresses = UInt32(builder.addressSets.number(of: addresses)) }
+                if let addresses = entry.addresses {
+                    limit.addresses = UInt32(builder.addressSets.number(of: addresses))
+                }
                 limits.append(limit)
             }
             if limits.count != rule.limits.indices.count { builder.setLimits(limits, of: index) }

@@ -19,10 +19,12 @@ extension RuleParser {
         case .nocase: try changeContent(name, RuleParser.makeCaseless)
         case .offset, .depth, .distance, .within: try place(keyword, name, value)
         case .startswith: try changeContent(name, RuleParser.startWith)
-        case .endswith: try changeContent(name) { (step: inout DraftStep, content: inout ContentStep) in
-            content.flags.insert(.endsWith)
-        }
-        case .rawbytes: try changeContent(name) { (step: inout DraftStep, content: inout ContentStep) in step.isRawBytes = true }
+        case .endswith:
+            try changeContent(name) { (step: inout DraftStep, content: inout ContentStep) in
+                content.flags.insert(.endsWith)
+            }
+        case .rawbytes:
+            try changeContent(name) { (step: inout DraftStep, content: inout ContentStep) in step.isRawBytes = true }
         case .replace: try addReplacement(name, value)
         case .fastPattern: try chooseFast(value)
         case .pcre: try addRegex(value, isNegated: isNegated)
@@ -111,7 +113,8 @@ extension RuleParser {
     private mutating func changeContent(
         _ name: RuleText, _ change: (inout DraftStep, inout ContentStep) throws(RuleError) -> Void
     ) throws(RuleError) {
-        guard let (list, index) = draft.last({ $0.content != nil }), var content = draft.lists[list].steps[index].content
+        guard let (list, index) = draft.last({ $0.content != nil }),
+            var content = draft.lists[list].steps[index].content
         else {
             throw RuleError(
                 .content, "\(name.string) has no content before it",
@@ -277,11 +280,13 @@ extension RuleParser {
     private mutating func chooseFast(_ value: RuleText) throws(RuleError) {
         if let current = draft.current, draft.lists[current].isBase64 {
             throw RuleError(
-                .combination, "fast_pattern cannot stand in base64_data", advice: "put it behind a content of another buffer")
+                .combination, "fast_pattern cannot stand in base64_data",
+                advice: "put it behind a content of another buffer")
         }
         guard !draft.hasFastPattern else { throw RuleError(.duplicate, "fast_pattern stands twice in the rule") }
         let parts = value.isEmpty ? [] : value.parts(0x2C)
-        try changeContent(RuleText("fast_pattern")) { (step: inout DraftStep, content: inout ContentStep) throws(RuleError) in
+        try changeContent(RuleText("fast_pattern")) {
+            (step: inout DraftStep, content: inout ContentStep) throws(RuleError) in
             let isPlaced = !content.flags.isDisjoint(with: [.hasOffset, .hasDepth, .hasDistance, .hasWithin])
             guard !(content.flags.contains(.isNegated) && isPlaced) else {
                 throw RuleError(
@@ -292,18 +297,21 @@ extension RuleParser {
             case 0: step.fast = .whole
             case 1 where parts[0].equals("only"):
                 guard !isPlaced, !content.flags.contains(.isNegated) else {
-                    throw RuleError(.combination, "fast_pattern:only excludes negation, offset, depth, distance and within")
+                    throw RuleError(
+                        .combination, "fast_pattern:only excludes negation, offset, depth, distance and within")
                 }
                 step.fast = .whole
             case 2:
                 guard let offset = parts[0].decimal(65_535), let count = parts[1].decimal(65_535), count > 0,
                     offset + count <= step.pattern.count, !content.flags.contains(.isNegated)
                 else {
-                    throw RuleError(.value, "\(value.quoted) is no stretch of a content of \(step.pattern.count) octets")
+                    throw RuleError(
+                        .value, "\(value.quoted) is no stretch of a content of \(step.pattern.count) octets")
                 }
                 step.fast = .stretch(offset: Int(offset), count: Int(count))
             default:
-                throw RuleError(.value, "\(value.quoted) is not known", advice: "write fast_pattern, or fast_pattern:OFFSET,LENGTH")
+                throw RuleError(
+                    .value, "\(value.quoted) is not known", advice: "write fast_pattern, or fast_pattern:OFFSET,LENGTH")
             }
         }
         draft.hasFastPattern = true

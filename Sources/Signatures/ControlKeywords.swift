@@ -52,7 +52,9 @@ extension RuleParser {
         switch keyword {
         case .dnp3Function:
             guard let code = text.decimal(255) ?? RuleParser.functions[text.string.lowercased()] else {
-                throw RuleError(.value, "\(value.quoted) is no function of DNP3", advice: "write a number or a name: write, cold_restart")
+                throw RuleError(
+                    .value, "\(value.quoted) is no function of DNP3",
+                    advice: "write a number or a name: write, cold_restart")
             }
             add(.number(.dnp3Function, NumberTest(.equal, code), .any))
         case .dnp3Indicators:
@@ -60,7 +62,8 @@ extension RuleParser {
             if text.number(0xFFFF) == nil {
                 for part in text.parts(0x2C) {
                     guard let bit = RuleParser.indicators[part.string.lowercased()] else {
-                        throw RuleError(.value, "\(part.quoted) is no indication of DNP3", advice: "write device_restart,need_time")
+                        throw RuleError(
+                            .value, "\(part.quoted) is no indication of DNP3", advice: "write device_restart,need_time")
                     }
                     mask |= bit
                 }
@@ -95,8 +98,11 @@ extension RuleParser {
     ]
 
     private static func ikeAttribute(_ value: RuleText) throws(RuleError) -> TransactionTest.Element {
-        guard let cut = value.cut(0x3D), let type = attributes[cut.head.string], let number = cut.tail.decimal(0xFFFF_FFFF) else {
-            throw RuleError(.value, "\(value.quoted) is no attribute", advice: "write alg_enc=3, alg_hash=2, alg_auth=1, alg_dh=14")
+        guard let cut = value.cut(0x3D), let type = attributes[cut.head.string],
+            let number = cut.tail.decimal(0xFFFF_FFFF)
+        else {
+            throw RuleError(
+                .value, "\(value.quoted) is no attribute", advice: "write alg_enc=3, alg_hash=2, alg_auth=1, alg_dh=14")
         }
         return .ikeAttribute(type: type, value: UInt32(number))
     }
@@ -163,12 +169,15 @@ extension RuleParser {
             test.table = table
         }
         guard let address = rest.first?.words else { return true }
-        guard test.table != .any, address.count == 2, address[0].equals("address"), let number = modbusNumber(address[1]) else {
+        guard test.table != .any, address.count == 2, address[0].equals("address"),
+            let number = modbusNumber(address[1])
+        else {
             return false
         }
         test.address = number
         guard let value = rest.dropFirst().first?.words else { return true }
-        guard test.access == .write, value.count == 2, value[0].equals("value"), let number = modbusNumber(value[1]) else {
+        guard test.access == .write, value.count == 2, value[0].equals("value"), let number = modbusNumber(value[1])
+        else {
             return false
         }
         test.value = number
@@ -181,7 +190,8 @@ extension RuleParser {
             return text.dropFirst().decimal(65_535).map { NumberTest(text.first == 0x3C ? .less : .greater, $0) }
         }
         if let cut = text.cut(0x3C), cut.tail.first == 0x3E {
-            guard let first = cut.head.decimal(65_535), let last = cut.tail.dropFirst().decimal(65_535), first < last else { return nil }
+            guard let first = cut.head.decimal(65_535), let last = cut.tail.dropFirst().decimal(65_535), first < last
+            else { return nil }
             return NumberTest(.inside, first, last)
         }
         return text.decimal(65_535).map { NumberTest(.equal, $0) }

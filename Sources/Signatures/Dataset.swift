@@ -151,7 +151,7 @@ struct ByteTable {
     }
 
     func keys() -> [[UInt8]] {
-        entries.filter { !$0.isRemoved }.map { Array(arena[$0.offset ..< $0.offset + $0.length]) }
+        entries.filter { !$0.isRemoved }.map { Array(arena[$0.offset..<$0.offset + $0.length]) }
     }
 
     private func find(_ key: RawSpan, _ hash: UInt64) -> Int? {

@@ -38,7 +38,9 @@ private struct DatasetOptions {
         let text = value.string
         switch key {
         case "type":
-            let types: [String: DatasetType] = ["string": .string, "md5": .md5, "sha256": .sha256, "ipv4": .ipv4, "ip": .ip]
+            let types: [String: DatasetType] = [
+                "string": .string, "md5": .md5, "sha256": .sha256, "ipv4": .ipv4, "ip": .ip,
+            ]
             guard let found = types[text] else {
                 throw RuleError(.value, "\(value.quoted) is no type", advice: "write string, md5, sha256, ipv4 or ip")
             }
@@ -50,7 +52,9 @@ private struct DatasetOptions {
             save = load
         case "memcap": memoryMax = try DatasetOptions.size(value)
         case "hashsize":
-            guard let count = value.decimal(0xFFFF_FFFF), count > 0 else { throw RuleError(.value, "\(value.quoted) is no hashsize") }
+            guard let count = value.decimal(0xFFFF_FFFF), count > 0 else {
+                throw RuleError(.value, "\(value.quoted) is no hashsize")
+            }
             hashSize = count
         case "format":
             switch text {
@@ -70,7 +74,8 @@ private struct DatasetOptions {
     /// A path that a rule may have written to: below the folder of data.
     private static func writable(_ path: String) throws(RuleError) -> String {
         guard !path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
-            throw RuleError(.file, "the path \(path) leaves the folder of data", advice: "name a file below it, without '..'")
+            throw RuleError(
+                .file, "the path \(path) leaves the folder of data", advice: "name a file below it, without '..'")
         }
         return path
     }
@@ -86,14 +91,18 @@ private struct DatasetOptions {
 extension RuleParser {
     mutating func addDataset(_ value: RuleText) throws(RuleError) {
         guard draft.current != nil else {
-            throw RuleError(.buffer, "dataset has no sticky buffer before it", advice: "name the buffer first: dns.query; dataset:…;")
+            throw RuleError(
+                .buffer, "dataset has no sticky buffer before it",
+                advice: "name the buffer first: dns.query; dataset:…;")
         }
         let parts = value.parts(0x2C)
         let commands: [String: DatasetStep.Command] = [
             "isset": .isSet, "isnotset": .isNotSet, "set": .set, "unset": .unset,
         ]
         guard parts.count >= 2, let command = commands[parts[0].string], RuleParser.isName(parts[1]) else {
-            throw RuleError(.value, "\(value.quoted) is no dataset", advice: "write isset|isnotset|set|unset,NAME,type string,load FILE")
+            throw RuleError(
+                .value, "\(value.quoted) is no dataset",
+                advice: "write isset|isnotset|set|unset,NAME,type string,load FILE")
         }
         let options = try DatasetOptions(parsing: parts[2...])
         var step = DatasetStep()
@@ -110,7 +119,8 @@ extension RuleParser {
         guard parts.count >= 3, RuleParser.isName(parts[0]), let number = parts[2].decimal(65_535),
             let comparison = RuleParser.comparison(parts[1])
         else {
-            throw RuleError(.value, "\(value.quoted) is no datarep", advice: "write NAME,>,NUMBER,load FILE,type string")
+            throw RuleError(
+                .value, "\(value.quoted) is no datarep", advice: "write NAME,>,NUMBER,load FILE,type string")
         }
         let options = try DatasetOptions(parsing: parts[3...])
         var step = DatasetStep()
@@ -133,7 +143,8 @@ extension RuleParser {
     }
 
     static func isName(_ text: RuleText) -> Bool {
-        (1...63).contains(text.count) && text.allSatisfy { $0.isLetter || $0.isDigit || $0 == 0x2D || $0 == 0x5F || $0 == 0x2E }
+        (1...63).contains(text.count)
+            && text.allSatisfy { $0.isLetter || $0.isDigit || $0 == 0x2D || $0 == 0x5F || $0 == 0x2E }
     }
 
     private mutating func dataset(
@@ -147,7 +158,8 @@ extension RuleParser {
             return number
         }
         guard let type = options.type else {
-            throw RuleError(.value, "the data set \(name) has no type", advice: "write type string, md5, sha256, ipv4 or ip")
+            throw RuleError(
+                .value, "the data set \(name) has no type", advice: "write type string, md5, sha256, ipv4 or ip")
         }
         guard !hasReputation || options.load != nil || files.folder == nil else {
             throw RuleError(.value, "datarep loads no file", advice: "write load FILE")
@@ -162,7 +174,8 @@ extension RuleParser {
                 reader.arrayKey = options.arrayKey.split(separator: ".").map(String.init)
                 try reader.read(bytes, into: set, load)
                 guard set.dropped == 0 else {
-                    throw RuleError(.file, "\(load) does not fit into the data set's memory", advice: "give it a greater memcap")
+                    throw RuleError(
+                        .file, "\(load) does not fit into the data set's memory", advice: "give it a greater memcap")
                 }
             } else if options.save != load {
                 draft.warnings.append("the file \(load) is not there: the data set \(name) is empty")
@@ -203,7 +216,8 @@ extension RuleParser {
             test = NumberTest(.greaterOrEqual, 0)
         } else if parts.count == 3, parts[2].equals("isnotset") {
             test = NumberTest(.less, 0)
-        } else if parts.count == 4, let comparison = RuleParser.comparison(parts[2]), let score = parts[3].decimal(127) {
+        } else if parts.count == 4, let comparison = RuleParser.comparison(parts[2]), let score = parts[3].decimal(127)
+        {
             test = NumberTest(comparison, score)
         } else {
             throw RuleError(.value, "\(value.quoted) is no iprep", advice: "compare with 0 to 127, or write isset")

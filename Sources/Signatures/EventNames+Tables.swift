@@ -77,7 +77,7 @@ enum EventNames {
     /// `app-layer-event:PROTOCOL.EVENT`, by protocol; of protocols that are not here nothing is known.
     static let application: [String: Set<String>] = [
         "bittorrent-dht": [
-            "malformed_packet",
+            "malformed_packet"
         ],
         "dhcp": [
             "malformed_options", "truncated_options",
@@ -161,7 +161,7 @@ enum EventNames {
             "confused_state", "malformed_message", "unimplemented_security_type", "unknown_security_result",
         ],
         "sip": [
-            "invalid_data",
+            "invalid_data"
         ],
         "smb": [
             "duplicate_negotiate", "file_overlap", "internal_error", "invalid_swf_length", "invalid_swf_version",

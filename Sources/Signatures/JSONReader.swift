@@ -121,7 +121,9 @@ struct JSONReader {
     }
 
     private mutating func takeUnit() -> UInt32? {
-        guard text.endIndex - position >= 4, let value = text[position..<(position + 4)].hexadecimal(0xFFFF) else { return nil }
+        guard text.endIndex - position >= 4, let value = text[position..<(position + 4)].hexadecimal(0xFFFF) else {
+            return nil
+        }
         position += 4
         return UInt32(value)
     }
@@ -137,7 +139,9 @@ struct JSONReader {
         case 0x7B, 0x5B:
             guard takeMembers(isObject: first == 0x7B, depth) else { return nil }
         default:
-            while let octet = peek, octet.isLetter || octet.isDigit || [0x2B, 0x2D, 0x2E].contains(octet) { position += 1 }
+            while let octet = peek, octet.isLetter || octet.isDigit || [0x2B, 0x2D, 0x2E].contains(octet) {
+                position += 1
+            }
             guard position > start else { return nil }
         }
         let end = position

@@ -38,7 +38,9 @@ enum PlainKeyword {
     case flowBytes, flowBytesToServer, flowBytesToClient, elephant, tcpSession, rpc, ftpbounce, template2
     case appLayerProtocol, appLayerEvent, appLayerState, decodeEvent, streamEvent, engineEvent
     case checksum(ChecksumKind)
-    case filename, fileext, filemagic, fileHash(FileHashList.Algorithm), filesize
+    case filename, fileext, filemagic
+    case fileHash(FileHashList.Algorithm)
+    case filesize
     case tlsSubject, tlsIssuer, tlsFingerprint, tlsVersion, tlsNotBefore, tlsNotAfter, tlsExpired, tlsValid
     case sslVersion, sslState, dcerpcInterface, dcerpcOpnum, smbVersion, nfsProcedure, nfsVersion
     case http2FrameType, http2ErrorCode, http2Settings, modbus, dnp3Function, dnp3Indicators, dnp3Object

@@ -101,7 +101,8 @@ extension NumberTest {
         if let number = text.number(syntax.maximum) { return number }
         let digits = text.prefix(while: \.isDigit)
         let unit = text.dropFirst(digits.count).string.lowercased()
-        guard let number = digits.decimal(), let shift = ["kb": 10, "kib": 10, "mb": 20, "mib": 20, "gb": 30, "gib": 30][unit]
+        guard let number = digits.decimal(),
+            let shift = ["kb": 10, "kib": 10, "mb": 20, "mib": 20, "gb": 30, "gib": 30][unit]
         else { return nil }
         let (product, overflow) = number.multipliedReportingOverflow(by: 1 << UInt64(shift))
         return overflow || product > syntax.maximum ? nil : product
@@ -120,7 +121,9 @@ extension NumberTest {
         var wanted: UInt64 = 0
         for part in text.parts(0x2C) {
             let isNegated = part.first == 0x21
-            guard let bit = syntax.flags[(isNegated ? part.dropFirst() : part).string], mask & bit == 0 else { return nil }
+            guard let bit = syntax.flags[(isNegated ? part.dropFirst() : part).string], mask & bit == 0 else {
+                return nil
+            }
             mask |= bit
             wanted |= isNegated ? 0 : bit
         }

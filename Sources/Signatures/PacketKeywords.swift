@@ -90,7 +90,8 @@ extension RuleParser {
     /// `<N`, `>N`, `N`; what follows the digits is passed over, as Suricata does.
     private func fragmentOffset(_ value: RuleText) throws(RuleError) -> NumberTest {
         let text = value.trimmed
-        let digits = (text.first == 0x3C || text.first == 0x3E ? text.dropFirst().trimmed : text).prefix(while: \.isDigit)
+        let digits = (text.first == 0x3C || text.first == 0x3E ? text.dropFirst().trimmed : text).prefix(
+            while: \.isDigit)
         guard let number = digits.decimal(65_535) else {
             throw RuleError(.value, "\(value.quoted) is no offset", advice: "write N, <N or >N")
         }
@@ -101,7 +102,9 @@ extension RuleParser {
         let isNegated = value.first == 0x21
         let text = (isNegated ? value.dropFirst() : value).trimmed
         let number = text.first == 0x78 ? text.dropFirst().hexadecimal(255) : text.decimal(255)
-        guard let number else { throw RuleError(.value, "\(value.quoted) is no tos", advice: "write 0 to 255, x1F, or !8") }
+        guard let number else {
+            throw RuleError(.value, "\(value.quoted) is no tos", advice: "write 0 to 255, x1F, or !8")
+        }
         return .typeOfService(UInt8(number), isNegated: isNegated)
     }
 
@@ -111,7 +114,9 @@ extension RuleParser {
             "sec": .security, "ssrr": .strictSourceRoute, "satid": .streamID, "any": .any, "esec": .extendedSecurity,
         ]
         guard let option = names[value.trimmed.string.lowercased()] else {
-            throw RuleError(.value, "\(value.quoted) is no IP option", advice: "write rr, lsrr, eol, nop, ts, sec, esec, ssrr, satid or any")
+            throw RuleError(
+                .value, "\(value.quoted) is no IP option",
+                advice: "write rr, lsrr, eol, nop, ts, sec, esec, ssrr, satid or any")
         }
         return .ipOption(option)
     }
@@ -119,7 +124,8 @@ extension RuleParser {
     // MARK: flags
 
     static let tcpLetters: [UInt8: UInt8] = [
-        0x46: 0x01, 0x53: 0x02, 0x52: 0x04, 0x50: 0x08, 0x41: 0x10, 0x55: 0x20, 0x45: 0x40, 0x43: 0x80, 0x32: 0x40, 0x31: 0x80,
+        0x46: 0x01, 0x53: 0x02, 0x52: 0x04, 0x50: 0x08, 0x41: 0x10, 0x55: 0x20, 0x45: 0x40, 0x43: 0x80, 0x32: 0x40,
+        0x31: 0x80,
         0x30: 0,
     ]
     /// Reserved, don't fragment, more fragments: the upper bits of the field.
@@ -162,10 +168,12 @@ extension RuleParser {
         let sign = value.first.flatMap { [0x21, 0x3C, 0x3E].contains($0) ? $0 : nil }
         let text = (sign == nil ? value : value.dropFirst()).trimmed
         guard let number = text.decimal(255) ?? RuleParser.protocolNames[text.string.lowercased()] else {
-            throw RuleError(.value, "\(value.quoted) is no IP protocol", advice: "write a number or a name of /etc/protocols")
+            throw RuleError(
+                .value, "\(value.quoted) is no IP protocol", advice: "write a number or a name of /etc/protocols")
         }
         guard !draft.hasIPProtocol else {
-            throw RuleError(.duplicate, "ip_proto stands twice in the rule", advice: "write two rules, or < and > in one")
+            throw RuleError(
+                .duplicate, "ip_proto stands twice in the rule", advice: "write two rules, or < and > in one")
         }
         draft.hasIPProtocol = true
         var numbers = ProtocolNumbers()
@@ -184,11 +192,16 @@ extension RuleParser {
 
     /// IANA's names of protocol numbers that rules use.
     static let protocolNames: [String: UInt64] = [
-        "ip": 0, "icmp": 1, "igmp": 2, "ggp": 3, "ipencap": 4, "ipip": 94, "st": 5, "tcp": 6, "egp": 8, "igp": 9, "pup": 12,
-        "udp": 17, "hmp": 20, "xns-idp": 22, "rdp": 27, "iso-tp4": 29, "dccp": 33, "xtp": 36, "ddp": 37, "idpr-cmtp": 38,
-        "ipv6": 41, "ipv6-route": 43, "ipv6-frag": 44, "idrp": 45, "rsvp": 46, "gre": 47, "esp": 50, "ah": 51, "skip": 57,
-        "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "rspf": 73, "vmtp": 81, "eigrp": 88, "ospf": 89, "ax.25": 93,
-        "etherip": 97, "encap": 98, "pim": 103, "ipcomp": 108, "vrrp": 112, "l2tp": 115, "isis": 124, "sctp": 132, "fc": 133,
+        "ip": 0, "icmp": 1, "igmp": 2, "ggp": 3, "ipencap": 4, "ipip": 94, "st": 5, "tcp": 6, "egp": 8, "igp": 9,
+        "pup": 12,
+        "udp": 17, "hmp": 20, "xns-idp": 22, "rdp": 27, "iso-tp4": 29, "dccp": 33, "xtp": 36, "ddp": 37,
+        "idpr-cmtp": 38,
+        "ipv6": 41, "ipv6-route": 43, "ipv6-frag": 44, "idrp": 45, "rsvp": 46, "gre": 47, "esp": 50, "ah": 51,
+        "skip": 57,
+        "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "rspf": 73, "vmtp": 81, "eigrp": 88, "ospf": 89,
+        "ax.25": 93,
+        "etherip": 97, "encap": 98, "pim": 103, "ipcomp": 108, "vrrp": 112, "l2tp": 115, "isis": 124, "sctp": 132,
+        "fc": 133,
         "mobility-header": 135, "udplite": 136, "mpls-in-ip": 137, "manet": 138, "hip": 139, "shim6": 140, "wesp": 141,
         "rohc": 142,
     ]
@@ -222,7 +235,9 @@ extension RuleParser {
         let sides: [String: StreamSide] = ["server": .server, "client": .client, "both": .both, "either": .either]
         guard parts.count == 3, let side = sides[parts[0].string], let comparison = RuleParser.comparison(parts[1]),
             let number = parts[2].decimal(0xFFFF_FFFF)
-        else { throw RuleError(.value, "\(value.quoted) is no stream_size", advice: "write server|client|both|either,>,N") }
+        else {
+            throw RuleError(.value, "\(value.quoted) is no stream_size", advice: "write server|client|both|either,>,N")
+        }
         draft.hasStreamSize = true
         draft.packetTests.append(.streamSize(side, NumberTest(comparison, number)))
     }
@@ -245,7 +260,8 @@ extension RuleParser {
     private mutating func addFlowCounter(_ keyword: PlainKeyword, _ value: RuleText) throws(RuleError) {
         let sides: [String: FlowSide] = ["toserver": .toServer, "toclient": .toClient, "either": .either]
         guard let cut = value.cut(0x2C), let side = sides[cut.head.string] else {
-            throw RuleError(.value, "\(value.quoted) names no direction", advice: "write toserver, toclient or either, then ,>10")
+            throw RuleError(
+                .value, "\(value.quoted) names no direction", advice: "write toserver, toclient or either, then ,>10")
         }
         if case .flowPackets = keyword {
             draft.packetTests.append(.flowPackets(side, try NumberTest(parsing: cut.tail, .u32)))
@@ -255,9 +271,12 @@ extension RuleParser {
     }
 
     private mutating func addElephant(_ value: RuleText) throws(RuleError) {
-        let sides: [String: FlowSide] = ["toserver": .toServer, "toclient": .toClient, "either": .either, "both": .both]
+        let sides: [String: FlowSide] = [
+            "toserver": .toServer, "toclient": .toClient, "either": .either, "both": .both,
+        ]
         guard let side = sides[value.trimmed.string] else {
-            throw RuleError(.value, "\(value.quoted) is no direction", advice: "write toserver, toclient, either or both")
+            throw RuleError(
+                .value, "\(value.quoted) is no direction", advice: "write toserver, toclient, either or both")
         }
         draft.packetTests.append(.elephantFlow(side))
     }
@@ -268,7 +287,8 @@ extension RuleParser {
         var mask: UInt64 = 0
         for part in value.parts(0x2C) {
             guard let phase = phases[part.string] else {
-                throw RuleError(.value, "\(part.quoted) is no phase of a session", advice: "write setup, established or closing")
+                throw RuleError(
+                    .value, "\(part.quoted) is no phase of a session", advice: "write setup, established or closing")
             }
             mask |= phase
         }
@@ -309,7 +329,9 @@ extension RuleParser {
             text = String(text.dropFirst(isStream ? 7 : 8))
         }
         guard (isStream ? EventNames.stream : EventNames.decoder).contains(text) else {
-            throw RuleError(.value, "the event \(value.quoted) is not known", advice: "names stand in Suricata's decoder-events.rules")
+            throw RuleError(
+                .value, "the event \(value.quoted) is not known",
+                advice: "names stand in Suricata's decoder-events.rules")
         }
         let range = builder.addText(RuleText(text))
         draft.packetTests.append(isStream ? .streamEvent(range) : .decoderEvent(range))
@@ -326,9 +348,14 @@ extension RuleParser {
             case ("double_overflow", nil) where words.count == 1: test.isDoubleOverflow = true
             case ("oversize_length", let number?) where number >= 0: test.oversizeLength = UInt32(number)
             case ("absolute_offset", let number?) where number >= 0: test.absoluteOffset = UInt32(number)
-            case ("relative_offset", let number?) where Int32(exactly: number) != nil: test.relativeOffset = Int32(number)
+            case ("relative_offset", let number?) where Int32(exactly: number) != nil:
+                test.relativeOffset = Int32(number)
             default:
-                throw RuleError(.value, "\(part.quoted) is no check of asn1", advice: "write bitstring_overflow, double_overflow, oversize_length N, absolute_offset N or relative_offset N")
+                throw RuleError(
+                    .value, "\(part.quoted) is no check of asn1",
+                    advice:
+                        "write bitstring_overflow, double_overflow, oversize_length N, absolute_offset N or relative_offset N"
+                )
             }
         }
         return test

@@ -68,7 +68,8 @@ extension RuleParser {
             throw RuleError(.content, "a serial number is written with colons", advice: "write 5C:19:B7:B1")
         }
         guard !content.flags.contains(.isCaseless) else {
-            throw RuleError(.content, "a serial number is in upper case: nocase has no meaning", advice: "leave nocase away")
+            throw RuleError(
+                .content, "a serial number is in upper case: nocase has no meaning", advice: "leave nocase away")
         }
         for index in step.pattern.indices where step.pattern[index].isLower { step.pattern[index] &= 0xDF }
     }
@@ -76,13 +77,15 @@ extension RuleParser {
     /// A SHA-1 as `4a:a3:…`: lower case, with colons, whole.
     private static func checkFingerprint(_ step: inout DraftStep, _ content: ContentStep) throws(RuleError) {
         guard step.pattern.count == 59 else {
-            throw RuleError(.content, "a fingerprint is 20 octets with colons between", advice: "write all of them: 4a:a3:66:…")
+            throw RuleError(
+                .content, "a fingerprint is 20 octets with colons between", advice: "write all of them: 4a:a3:66:…")
         }
         guard stride(from: 2, to: 59, by: 3).allSatisfy({ step.pattern[$0] == 0x3A }) else {
             throw RuleError(.content, "a fingerprint has a colon behind every octet", advice: "write 4a:a3:66:…")
         }
         guard !content.flags.contains(.isCaseless) else {
-            throw RuleError(.content, "a fingerprint is in lower case: nocase has no meaning", advice: "leave nocase away")
+            throw RuleError(
+                .content, "a fingerprint is in lower case: nocase has no meaning", advice: "leave nocase away")
         }
         for index in step.pattern.indices { step.pattern[index] = step.pattern[index].lowered }
     }
@@ -90,7 +93,8 @@ extension RuleParser {
     private func checkLength(_ list: Int, _ count: Int) throws(RuleError) {
         for step in draft.lists[list].steps where step.content != nil {
             guard step.pattern.count <= count else {
-                throw RuleError(.content, "\(draft.lists[list].buffer.name) has \(count) octets, the content \(step.pattern.count)")
+                throw RuleError(
+                    .content, "\(draft.lists[list].buffer.name) has \(count) octets, the content \(step.pattern.count)")
             }
         }
     }
@@ -103,19 +107,27 @@ extension RuleParser {
             switch transform {
             case .stripWhitespace:
                 if step.pattern.contains(where: \.isSpace) {
-                    throw RuleError(.content, "strip_whitespace leaves no white space, and the content has some", advice: "leave it away")
+                    throw RuleError(
+                        .content, "strip_whitespace leaves no white space, and the content has some",
+                        advice: "leave it away")
                 }
             case .compressWhitespace:
                 if zip(step.pattern, step.pattern.dropFirst()).contains(where: { $0.isSpace && $1.isSpace }) {
-                    throw RuleError(.content, "compress_whitespace leaves single blanks, and the content has two", advice: "write one")
+                    throw RuleError(
+                        .content, "compress_whitespace leaves single blanks, and the content has two",
+                        advice: "write one")
                 }
             case .toLowercase:
                 if !isCaseless, step.pattern.contains(where: \.isUpper) {
-                    throw RuleError(.content, "to_lowercase leaves no upper case, and the content has some", advice: "write it in lower case")
+                    throw RuleError(
+                        .content, "to_lowercase leaves no upper case, and the content has some",
+                        advice: "write it in lower case")
                 }
             case .toUppercase:
                 if isCaseless ? false : step.pattern.contains(where: \.isLower) {
-                    throw RuleError(.content, "to_uppercase leaves no lower case, and the content has some", advice: "write it in upper case")
+                    throw RuleError(
+                        .content, "to_uppercase leaves no lower case, and the content has some",
+                        advice: "write it in upper case")
                 }
             case .md5: try checkDigestLength(step, 16)
             case .sha1: try checkDigestLength(step, 20)
@@ -127,7 +139,9 @@ extension RuleParser {
 
     private func checkDigestLength(_ step: DraftStep, _ count: Int) throws(RuleError) {
         guard step.pattern.count == count else {
-            throw RuleError(.content, "the digest has \(count) octets, the content \(step.pattern.count)", advice: "write it as |…|, whole")
+            throw RuleError(
+                .content, "the digest has \(count) octets, the content \(step.pattern.count)",
+                advice: "write it as |…|, whole")
         }
     }
 
@@ -142,7 +156,9 @@ extension RuleParser {
             }
         }
         for case .dataSize(let test) in draft.packetTests {
-            guard let maximum = test.maximum, let payload = draft.lists.first(where: { $0.buffer == .payload }) else { continue }
+            guard let maximum = test.maximum, let payload = draft.lists.first(where: { $0.buffer == .payload }) else {
+                continue
+            }
             try checkRoom(payload, maximum, "dsize lets \(maximum) octets through at most")
         }
     }
@@ -152,7 +168,8 @@ extension RuleParser {
         for step in list.steps {
             guard let content = step.content, !content.flags.contains(.isNegated) else { continue }
             let count = UInt64(step.pattern.count)
-            if content.flags.contains(.hasDistance), !content.flags.contains(.distanceIsVariable), content.distance >= 0 {
+            if content.flags.contains(.hasDistance), !content.flags.contains(.distanceIsVariable), content.distance >= 0
+            {
                 needed += count + UInt64(content.distance)
             } else if content.flags.contains(.hasOffset), !content.flags.contains(.offsetIsVariable) {
                 needed = max(needed, count + UInt64(content.offset))
@@ -161,7 +178,8 @@ extension RuleParser {
             }
         }
         guard needed <= maximum else {
-            throw RuleError(.combination, "\(reason), and the contents need \(needed)", advice: "the rule can never match")
+            throw RuleError(
+                .combination, "\(reason), and the contents need \(needed)", advice: "the rule can never match")
         }
     }
 }

@@ -143,7 +143,8 @@ package struct RegexError: Error, Equatable {
     fileprivate func keep(_ result: Int32) {
         // 0: more groups than pairs; the first pairs are filled all the same.
         count = result == 0 ? Int(RegexScratch.pairs) : Int(max(0, result))
-        if result == PCRE2_ERROR_MATCHLIMIT || result == PCRE2_ERROR_DEPTHLIMIT || result == PCRE2_ERROR_JIT_STACKLIMIT {
+        if result == PCRE2_ERROR_MATCHLIMIT || result == PCRE2_ERROR_DEPTHLIMIT || result == PCRE2_ERROR_JIT_STACKLIMIT
+        {
             limitsReached &+= 1
         }
     }

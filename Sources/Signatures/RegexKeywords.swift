@@ -93,7 +93,8 @@ extension RuleParser {
         var found: [(kind: Capture.Kind, name: String)] = []
         for part in text.parts(0x2C) {
             guard let cut = part.cut(0x3A), !cut.tail.isEmpty, found.count < 8 else {
-                throw RuleError(.regex, "\(part.quoted) names no capture", advice: "write flow:NAME, pkt:NAME or alert:NAME")
+                throw RuleError(
+                    .regex, "\(part.quoted) names no capture", advice: "write flow:NAME, pkt:NAME or alert:NAME")
             }
             let kind: Capture.Kind
             switch cut.head.string {

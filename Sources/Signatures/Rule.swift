@@ -32,7 +32,7 @@ package struct PoolRange: Hashable, Sendable, BitwiseCopyable {
     }
 
     package var isEmpty: Bool { count == 0 }
-    package var indices: Range<Int> { Int(start) ..< Int(start) &+ Int(count) }
+    package var indices: Range<Int> { Int(start)..<Int(start) &+ Int(count) }
 }
 
 /// When a rule is evaluated, and so how often it may fire (Suricata's `SignatureType`).
@@ -147,5 +147,5 @@ package struct TextRange: Hashable, Sendable, BitwiseCopyable {
     package var offset: UInt32 = 0
     package var count: UInt32 = 0
     package var isEmpty: Bool { count == 0 }
-    package var indices: Range<Int> { Int(offset) ..< Int(offset) &+ Int(count) }
+    package var indices: Range<Int> { Int(offset)..<Int(offset) &+ Int(count) }
 }

@@ -88,12 +88,14 @@ extension RuleParser {
         let flow = draft.rule.flow.side
         guard !(flow == .toServer && toClient), !(flow == .toClient && toServer) else {
             throw RuleError(
-                .direction, "flow says \(flow == .toServer ? "to_server" : "to_client"), and a keyword is of the other direction",
+                .direction,
+                "flow says \(flow == .toServer ? "to_server" : "to_client"), and a keyword is of the other direction",
                 advice: "turn the flow around, or leave its direction away")
         }
         let isRaw = draft.lists.contains { $0.buffer == .httpHeaderRaw }
         guard !isRaw || flow != .either || toServer || toClient else {
-            throw RuleError(.direction, "http.header.raw needs a direction", advice: "write flow:to_server or flow:to_client")
+            throw RuleError(
+                .direction, "http.header.raw needs a direction", advice: "write flow:to_server or flow:to_client")
         }
         if flow != .toClient, !toClient { draft.rule.flags.insert(.toServer) }
         if flow != .toServer, !toServer { draft.rule.flags.insert(.toClient) }
@@ -103,19 +105,25 @@ extension RuleParser {
     }
 
     /// `=>`: something of each direction, nothing that leaves it open, nothing of streams.
-    private mutating func settleTransactional(_ toServer: Bool, _ toClient: Bool, _ ambiguous: [String]) throws(RuleError) {
+    private mutating func settleTransactional(_ toServer: Bool, _ toClient: Bool, _ ambiguous: [String])
+        throws(RuleError)
+    {
         guard draft.rule.flow.side == .either else {
-            throw RuleError(.direction, "=> is of both directions, and flow names one", advice: "leave flow's direction away")
+            throw RuleError(
+                .direction, "=> is of both directions, and flow names one", advice: "leave flow's direction away")
         }
         guard !looksAtPayload else {
-            throw RuleError(.direction, "=> joins two directions of a transaction, and a payload has no transaction", advice: "write ->")
+            throw RuleError(
+                .direction, "=> joins two directions of a transaction, and a payload has no transaction",
+                advice: "write ->")
         }
         guard toServer, toClient else {
             throw RuleError(.direction, "=> needs a keyword of each direction", advice: "write ->")
         }
         guard ambiguous.isEmpty else {
             throw RuleError(
-                .direction, "\(ambiguous[0]) may be of both directions under =>", advice: "write \(ambiguous[0]):to_server or :to_client")
+                .direction, "\(ambiguous[0]) may be of both directions under =>",
+                advice: "write \(ambiguous[0]):to_server or :to_client")
         }
         draft.rule.flags.formUnion([.isTransactional, .toServer, .toClient])
     }
@@ -126,15 +134,19 @@ extension RuleParser {
         let header = draft.rule.header
         let hasLists = draft.lists.contains { !$0.isBase64 }
         if draft.hasDecodeEvent, !hasLists, draft.transactionTests.isEmpty, header.application == .unknown,
-            draft.packetTests.allSatisfy(\.isDecoderEvent) {
+            draft.packetTests.allSatisfy(\.isDecoderEvent)
+        {
             return .decoderEvent
         }
         if draft.hasAppProtocolTest, !hasLists, draft.packetTests.count == 1, draft.transactionTests.isEmpty,
-            header.application == .unknown {
+            header.application == .unknown
+        {
             return .protocolOnly
         }
         if looksAtTransactions || header.hook.kind == .state { return .transaction }
-        if !header.applications.isEmpty, !looksAtPayload, !looksAtHeaders, draft.packetTests.allSatisfy({ !$0.needsPacket }) {
+        if !header.applications.isEmpty, !looksAtPayload, !looksAtHeaders,
+            draft.packetTests.allSatisfy({ !$0.needsPacket })
+        {
             return .application
         }
         if isAddressOnly { return hasNegatedAddresses ? .likeAddressOnly : .addressOnly }
@@ -146,7 +158,8 @@ extension RuleParser {
     /// Addresses, ports and protocol, and at most what is compatible with that (`SignatureIsIPOnly`).
     private var isAddressOnly: Bool {
         let rule = draft.rule
-        guard rule.header.applications.isEmpty, !draft.lists.contains(where: { !$0.isBase64 }), rule.header.hook.kind == .none,
+        guard rule.header.applications.isEmpty, !draft.lists.contains(where: { !$0.isBase64 }),
+            rule.header.hook.kind == .none,
             rule.flow.side == .either, !rule.flow.isPresent, draft.packetTests.allSatisfy(\.isCompatibleWithAddresses)
         else { return false }
         // Flowbits may be set; to ask for them needs the flow.
@@ -180,7 +193,9 @@ extension RuleParser {
     }
 
     mutating func setPayloadFlags() {
-        if draft.packetTests.contains(where: { $0.needsPacket }) || looksAtHeaders || draft.rule.header.scope == .packets {
+        if draft.packetTests.contains(where: { $0.needsPacket }) || looksAtHeaders
+            || draft.rule.header.scope == .packets
+        {
             draft.rule.flags.insert(.needsPacket)
         }
         guard looksAtPayload else { return }
@@ -208,13 +223,17 @@ extension RuleParser {
         let variables: StepFlags = [.offsetIsVariable, .depthIsVariable, .distanceIsVariable, .withinIsVariable]
         guard content.flags.isDisjoint(with: variables) else { return }
         if content.flags.contains(.hasDistance), content.flags.contains(.hasWithin),
-            Int(content.distance) + Int(content.within) < step.pattern.count, content.distance < 0 {
+            Int(content.distance) + Int(content.within) < step.pattern.count, content.distance < 0
+        {
             let before = list.steps[..<index].compactMap(\.content).last
-            if before == nil { draft.warnings.append("a window of distance and within holds no \(step.pattern.count) octets") }
+            if before == nil {
+                draft.warnings.append("a window of distance and within holds no \(step.pattern.count) octets")
+            }
         }
         if content.flags.contains(.endsWith), content.flags.contains(.startsWith) {
             for case .size(let test) in list.steps.map(\.step) where !test.matches(UInt64(step.pattern.count)) {
-                draft.warnings.append("the content is the whole buffer, and bsize asks for another length: the rule cannot fire")
+                draft.warnings.append(
+                    "the content is the whole buffer, and bsize asks for another length: the rule cannot fire")
             }
         }
     }

@@ -117,7 +117,8 @@ struct RuleDraft {
             lists[index].transforms = transforms
             current = index
         } else if let other = lists.firstIndex(where: { $0.buffer == buffer && $0.transforms == transforms }),
-            !BufferInfo.of(buffer).traits.contains(.isMultiple) {
+            !BufferInfo.of(buffer).traits.contains(.isMultiple)
+        {
             current = other
         } else {
             lists.append(DraftList(buffer: buffer, transforms: transforms, side: lists[index].side))

@@ -55,7 +55,9 @@ package enum RuleFileBytes {
             guard count >= 0 else { throw RuleFileError(path: path, reason: String(describing: Errno(errno))) }
             guard count > 0 else { return bytes }
             bytes.append(contentsOf: chunk[0..<count])
-            guard bytes.count <= bytesMax else { throw RuleFileError(path: path, reason: "larger than \(bytesMax) octets") }
+            guard bytes.count <= bytesMax else {
+                throw RuleFileError(path: path, reason: "larger than \(bytesMax) octets")
+            }
         }
     }
 

@@ -62,7 +62,9 @@ struct DatasetReader {
             guard let elements = reader.elements(at: arrayKey) else {
                 throw RuleError(.file, "\(name) holds no JSON list", advice: "write [{…},{…}], or use format ndjson")
             }
-            for (number, element) in elements.enumerated() { try addObject(element, set, "\(name): element \(number + 1)") }
+            for (number, element) in elements.enumerated() {
+                try addObject(element, set, "\(name): element \(number + 1)")
+            }
         }
     }
 
@@ -76,7 +78,8 @@ struct DatasetReader {
             var score: UInt16 = 0
             if hasReputation {
                 guard let text = cut?.tail.decimal(65_535) else {
-                    throw RuleError(.file, "\(name):\(number): no reputation behind the value", advice: "write VALUE,NUMBER")
+                    throw RuleError(
+                        .file, "\(name):\(number): no reputation behind the value", advice: "write VALUE,NUMBER")
                 }
                 score = UInt16(text)
             }

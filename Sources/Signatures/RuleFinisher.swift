@@ -44,17 +44,21 @@ extension RuleParser {
         for list in draft.lists {
             guard !list.steps.isEmpty || list.absence != .needed || draft.hasFrame else {
                 throw RuleError(
-                    .buffer, "nothing is looked for in \(list.buffer.name)", advice: "add a content behind the buffer, or take it out")
+                    .buffer, "nothing is looked for in \(list.buffer.name)",
+                    advice: "add a content behind the buffer, or take it out")
             }
             switch list.absence {
             case .needed: continue
             case .mustBeAbsent:
                 guard list.steps.isEmpty else {
-                    throw RuleError(.combination, "a buffer that must be absent has nothing to look for", advice: "write absent: or_else;")
+                    throw RuleError(
+                        .combination, "a buffer that must be absent has nothing to look for",
+                        advice: "write absent: or_else;")
                 }
             case .mayBeAbsent:
                 guard !list.steps.isEmpty else {
-                    throw RuleError(.combination, "absent: or_else needs something else to look for", advice: "write absent; alone")
+                    throw RuleError(
+                        .combination, "absent: or_else needs something else to look for", advice: "write absent; alone")
                 }
             }
             guard !list.steps.contains(where: { $0.fast != .no }) else {
@@ -130,14 +134,18 @@ extension RuleParser {
         test.absence = draftList.absence
         test.steps = steps
         test.instance = UInt8(
-            clamping: draft.lists[..<list].count { $0.buffer == draftList.buffer && $0.transforms == draftList.transforms })
+            clamping: draft.lists[..<list].count {
+                $0.buffer == draftList.buffer && $0.transforms == draftList.transforms
+            })
         let contents = draftList.steps.compactMap(\.content)
         test.isOnlyNegated = !contents.contains { !$0.flags.contains(.isNegated) }
         builder.wanted.insert(draftList.buffer)
         return test
     }
 
-    private mutating func writeSteps(of list: Int, _ chosen: FastPlace?, _ rule: inout Rule) throws(RuleError) -> PoolRange {
+    private mutating func writeSteps(of list: Int, _ chosen: FastPlace?, _ rule: inout Rule) throws(RuleError)
+        -> PoolRange
+    {
         // Inner lists first, so that the steps of one list are neighbours.
         var inner: [Int: PoolRange] = [:]
         for (index, step) in draft.lists[list].steps.enumerated() {

@@ -71,7 +71,9 @@ package struct RuleLoader {
         var lines = RuleLines(bytes)
         while let line = lines.next() { load(line, name, file) }
         for line in lines.passedOver {
-            report.warn(RuleNote(file: name, line: line, signature: 0, sentence: "the line begins with a blank and is passed over"))
+            report.warn(
+                RuleNote(
+                    file: name, line: line, signature: 0, sentence: "the line begins with a blank and is passed over"))
         }
     }
 
@@ -92,7 +94,8 @@ package struct RuleLoader {
         } catch {
             precondition(parser.builder.rules.count == before, "a rule that is refused leaves no rule")
             report.reject(
-                RuleNote(file: name, line: line.line, signature: parser.draft.rule.id.signature, sentence: error.sentence))
+                RuleNote(
+                    file: name, line: line.line, signature: parser.draft.rule.id.signature, sentence: error.sentence))
         }
     }
 
@@ -134,7 +137,8 @@ extension RuleParser {
             report.warn(
                 RuleNote(
                     file: "variables", line: 0, signature: 0,
-                    sentence: "HOME_NET is any, and EXTERNAL_NET its negation: rules that name EXTERNAL_NET are refused; "
+                    sentence:
+                        "HOME_NET is any, and EXTERNAL_NET its negation: rules that name EXTERNAL_NET are refused; "
                         + "set EXTERNAL_NET to any as well"))
         }
     }

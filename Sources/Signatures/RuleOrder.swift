@@ -26,7 +26,9 @@ extension RuleSetBuilder {
         return key << 8 | UInt64(rule.priority)
     }
 
-    private enum StateFamily: CaseIterable { case flowbits, flowints, flowVariables, packetVariables, hostbits, pairbits }
+    private enum StateFamily: CaseIterable {
+        case flowbits, flowints, flowVariables, packetVariables, hostbits, pairbits
+    }
 
     /// 0 writes, 1 writes and asks, 2 asks, 3 neither.
     private func rank(_ rule: Rule, _ family: StateFamily) -> UInt64 {

@@ -117,7 +117,8 @@ struct RuleParser {
         if text.contains(0x21) { return true }
         guard depth < 8, text.contains(0x24) else { return false }
         for part in text.split(whereSeparator: { [0x2C, 0x5B, 0x5D, 0x20].contains($0) }) where part.first == 0x24 {
-            if let value = environment.variables.values[part.dropFirst().string], isNegated(RuleText(value), depth + 1) {
+            if let value = environment.variables.values[part.dropFirst().string], isNegated(RuleText(value), depth + 1)
+            {
                 return true
             }
         }
@@ -170,7 +171,8 @@ struct RuleParser {
         }
         if info.quotes == .mandatory, text.first != 0x22 {
             throw RuleError(
-                .value, "the value of \(name.string) must stand in double quotes", advice: "write \(name.string):\"…\";")
+                .value, "the value of \(name.string) must stand in double quotes", advice: "write \(name.string):\"…\";"
+            )
         }
         guard text.first == 0x22 else { return (text, isNegated) }
         guard info.quotes != .refused else {
@@ -218,13 +220,15 @@ extension KeywordInfo {
         let former = [
             "uricontent_raw": "http.uri.raw", "http_header_name": "http.header_names", "lua_script": "lua",
             "resp": "reject as action", "react": "reject as action", "logto": "a log filter", "session": "pcap logging",
-            "rawuri": "http.uri.raw", "ssl.sni": "tls.sni", "file_name": "file.name", "dns.response": "dns.answers.rrname",
+            "rawuri": "http.uri.raw", "ssl.sni": "tls.sni", "file_name": "file.name",
+            "dns.response": "dns.answers.rrname",
         ]
         if let other = former[text] { return "Suricata 8 has \(other)" }
         let dotted = text.replacing("_", with: ".")
         if dotted != text, named(RuleText(dotted)) != nil { return "write \(dotted)" }
         let underscored = text.replacing(".", with: "_")
         if underscored != text, named(RuleText(underscored)) != nil { return "write \(underscored)" }
-        return text.isEmpty ? "two ';' follow each other" : "'requires: keyword \(text)' skips a rule where it is missing"
+        return text.isEmpty
+            ? "two ';' follow each other" : "'requires: keyword \(text)' skips a rule where it is missing"
     }
 }

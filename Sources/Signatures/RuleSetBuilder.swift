@@ -80,14 +80,16 @@ struct RuleSetBuilder {
     }
 
     mutating func addPattern(_ octets: [UInt8]) -> TextRange {
-        let range = TextRange(offset: UInt32(truncatingIfNeeded: patterns.count), count: UInt32(truncatingIfNeeded: octets.count))
+        let range = TextRange(
+            offset: UInt32(truncatingIfNeeded: patterns.count), count: UInt32(truncatingIfNeeded: octets.count))
         patterns.append(contentsOf: octets)
         return range
     }
 
     mutating func addText(_ bytes: ArraySlice<UInt8>) -> TextRange {
         guard !bytes.isEmpty else { return TextRange() }
-        let range = TextRange(offset: UInt32(truncatingIfNeeded: text.count), count: UInt32(truncatingIfNeeded: bytes.count))
+        let range = TextRange(
+            offset: UInt32(truncatingIfNeeded: text.count), count: UInt32(truncatingIfNeeded: bytes.count))
         text.append(contentsOf: bytes)
         return range
     }

@@ -134,7 +134,9 @@ struct RuleOptions {
         rest = rest.drop(while: \.isSpace)
         guard !rest.isEmpty else { return nil }
         count += 1
-        guard count <= RuleOptions.countMax else { throw RuleError(.option, "more than \(RuleOptions.countMax) options") }
+        guard count <= RuleOptions.countMax else {
+            throw RuleError(.option, "more than \(RuleOptions.countMax) options")
+        }
         var end = rest.startIndex
         while end < rest.endIndex {
             if rest[end] == 0x3B, end == rest.startIndex || rest[end - 1] != 0x5C { break }

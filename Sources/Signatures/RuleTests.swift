@@ -173,7 +173,8 @@ package struct TransactionTest: Sendable, BitwiseCopyable {
 
 /// Which element of a list a number test looks at (`,any`, `,all`, `,-1`).
 package enum ListIndex: Hashable, Sendable, BitwiseCopyable {
-    case any, all, at(Int32)
+    case any, all
+    case at(Int32)
     /// At least/exactly so many elements match.
     case count
 }

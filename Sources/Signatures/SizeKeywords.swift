@@ -21,7 +21,8 @@ extension RuleParser {
         guard options.count <= 2, options.first.map({ $0.equals("relative") || $0.equals("rawbytes") }) ?? true,
             options.dropFirst().first.map({ $0.equals("rawbytes") }) ?? true
         else {
-            throw RuleError(.value, "\(value.quoted) is no isdataat", advice: "write isdataat:[!]N[,relative][,rawbytes]")
+            throw RuleError(
+                .value, "\(value.quoted) is no isdataat", advice: "write isdataat:[!]N[,relative][,rawbytes]")
         }
         if options.first?.equals("relative") == true { step.flags.insert(.isRelative) }
         let isRelative = step.flags.contains(.isRelative)
@@ -41,7 +42,8 @@ extension RuleParser {
         // "Nothing behind it" of a content is endswith.
         if isRelative, step.flags.contains(.isNegated), step.count == 1, !step.flags.contains(.countIsVariable),
             let last = draft.lists[list].steps.lastIndex(where: { $0.content != nil || $0.isRegex }),
-            var content = draft.lists[list].steps[last].content {
+            var content = draft.lists[list].steps[last].content
+        {
             content.flags.insert(.endsWith)
             draft.lists[list].steps[last].step = .content(content)
             return
@@ -51,7 +53,8 @@ extension RuleParser {
 
     mutating func addSize(_ name: RuleText, _ value: RuleText) throws(RuleError) {
         guard draft.current != nil else {
-            throw RuleError(.buffer, "bsize has no sticky buffer before it", advice: "write dsize for a packet's payload")
+            throw RuleError(
+                .buffer, "bsize has no sticky buffer before it", advice: "write dsize for a packet's payload")
         }
         let test = try NumberTest(parsing: value, .u64)
         draft.append(DraftStep(step: .size(test), order: 0), to: draft.activeList())
@@ -65,7 +68,8 @@ extension RuleParser {
         let test = try NumberTest(parsing: parts[0], syntax)
         let isRaw = parts.count > 1 && parts[1].equals("raw")
         guard parts.count <= 2, parts.count == 1 || isRaw || parts[1].equals("norm") else {
-            throw RuleError(.value, "\(value.quoted) is no urilen", advice: "write urilen:N, urilen:N,norm or urilen:N,raw")
+            throw RuleError(
+                .value, "\(value.quoted) is no urilen", advice: "write urilen:N, urilen:N,norm or urilen:N,raw")
         }
         try need(BufferInfo.of(.httpURI).applications, RuleText("urilen"))
         draft.append(DraftStep(step: .size(test), order: 0), to: legacyList(isRaw ? .httpURIRaw : .httpURI))
@@ -93,13 +97,15 @@ extension RuleParser {
             let words = part.words
             if words.count == 1, words[0].equals("relative") {
                 step.isRelative = true
-            } else if words.count == 2, words[0].equals("bytes"), let number = words[1].decimal(0xFFFF_FFFF), number > 0 {
+            } else if words.count == 2, words[0].equals("bytes"), let number = words[1].decimal(0xFFFF_FFFF), number > 0
+            {
                 step.bytes = UInt32(number)
             } else if words.count == 2, words[0].equals("offset"), let number = words[1].decimal(0xFFFF_FFFF) {
                 step.offset = UInt32(number)
             } else {
                 throw RuleError(
-                    .value, "\(value.quoted) is no base64_decode", advice: "write base64_decode:bytes N, offset N, relative")
+                    .value, "\(value.quoted) is no base64_decode",
+                    advice: "write base64_decode:bytes N, offset N, relative")
             }
         }
         let list: Int
@@ -122,7 +128,8 @@ extension RuleParser {
             return
         }
         throw RuleError(
-            .buffer, "base64_data has no base64_decode before it", advice: "write base64_decode; base64_data; then contents")
+            .buffer, "base64_data has no base64_decode before it",
+            advice: "write base64_decode; base64_data; then contents")
     }
 
     // MARK: entropy
@@ -143,12 +150,15 @@ extension RuleParser {
                 throw RuleError(.value, "\(part.quoted) is not known", advice: "write entropy: value >= 4.5")
             }
         }
-        guard hasValue else { throw RuleError(.value, "entropy compares with no value", advice: "write entropy: value >= 4.5") }
+        guard hasValue else {
+            throw RuleError(.value, "entropy compares with no value", advice: "write entropy: value >= 4.5")
+        }
         draft.append(DraftStep(step: .entropy(step), order: 0), to: draft.activeList())
     }
 
     private static func setEntropy(_ step: inout EntropyStep, _ text: RuleText) throws(RuleError) -> Bool {
-        let bad = RuleError(.value, "\(text.quoted) is no comparison of entropies", advice: "write value >= 4.5, from 0 to 8")
+        let bad = RuleError(
+            .value, "\(text.quoted) is no comparison of entropies", advice: "write value >= 4.5, from 0 to 8")
         let sign = text.prefix { $0 == 0x3C || $0 == 0x3D || $0 == 0x3E || $0 == 0x21 }
         let rest = text.dropFirst(sign.count).trimmed
         if let range = rest.cut(0x2D), sign.isEmpty || sign.equals("!") {

@@ -28,12 +28,15 @@ extension RuleParser {
         case .config: try addConfig(value)
         case .bypass: draft.rule.flags.insert(.bypasses)
         case .prefilter:
-            guard draft.stepCount > 0 || !draft.packetTests.isEmpty || !draft.transactionTests.isEmpty
-                || !draft.stateTests.isEmpty
+            guard
+                draft.stepCount > 0 || !draft.packetTests.isEmpty || !draft.transactionTests.isEmpty
+                    || !draft.stateTests.isEmpty
             else { throw RuleError(.combination, "prefilter has no keyword before it") }
             draft.rule.flags.insert(.wantsPrefilter)
         case .markSet:
-            guard value.cut(0x2F) != nil else { throw RuleError(.value, "\(value.quoted) is no mark", advice: "write MARK/MASK") }
+            guard value.cut(0x2F) != nil else {
+                throw RuleError(.value, "\(value.quoted) is no mark", advice: "write MARK/MASK")
+            }
             draft.warnings.append("Weir watches and marks nothing: nfq_set_mark has no effect")
         case .filestore: try setFilestore(value)
         case .tlsStore: try need(AppProtocols(.tls), name)
@@ -45,7 +48,9 @@ extension RuleParser {
     // MARK: flow
 
     private mutating func setFlow(_ value: RuleText) throws(RuleError) {
-        guard !draft.hasFlow else { throw RuleError(.duplicate, "flow stands twice in the rule", advice: "write one list") }
+        guard !draft.hasFlow else {
+            throw RuleError(.duplicate, "flow stands twice in the rule", advice: "write one list")
+        }
         draft.hasFlow = true
         var flow = draft.rule.flow
         flow.isPresent = true
@@ -63,7 +68,9 @@ extension RuleParser {
             default:
                 throw RuleError(
                     .value, "\(part.quoted) is no property of a flow",
-                    advice: "write to_server, to_client, established, not_established, stateless, only_stream, no_stream, only_frag or no_frag")
+                    advice:
+                        "write to_server, to_client, established, not_established, stateless, only_stream, no_stream, only_frag or no_frag"
+                )
             }
         }
         draft.rule.flow = flow
@@ -93,7 +100,8 @@ extension RuleParser {
         var numbers: [UInt16] = []
         for part in text.split(separator: 0x7C, omittingEmptySubsequences: false).map(\.trimmed) {
             guard !part.isEmpty, !part.contains(where: \.isSpace) else {
-                throw RuleError(.value, "\(text.quoted) is no name", advice: "write names without blanks, a|b for one of both")
+                throw RuleError(
+                    .value, "\(text.quoted) is no name", advice: "write names without blanks, a|b for one of both")
             }
             numbers.append(try variable(part))
         }
@@ -121,7 +129,8 @@ extension RuleParser {
     }
 
     private static func bitsError(_ name: String, _ value: RuleText) -> RuleError {
-        RuleError(.value, "\(value.quoted) is no \(name)", advice: "write set, unset, toggle, isset or isnotset, then a name")
+        RuleError(
+            .value, "\(value.quoted) is no \(name)", advice: "write set, unset, toggle, isset or isnotset, then a name")
     }
 
     private mutating func addHostbits(_ value: RuleText) throws(RuleError) {
@@ -152,7 +161,8 @@ extension RuleParser {
         }
         let scopes: [String: XbitScope] = ["ip_src": .source, "ip_dst": .target, "ip_pair": .pair, "tx": .transaction]
         let track = parts.count > 2 ? parts[2].words : []
-        guard (3...4).contains(parts.count), track.count == 2, track[0].equals("track"), let scope = scopes[track[1].string],
+        guard (3...4).contains(parts.count), track.count == 2, track[0].equals("track"),
+            let scope = scopes[track[1].string],
             !parts[1].isEmpty, !parts[1].contains(where: \.isSpace)
         else {
             throw RuleError(
@@ -162,7 +172,8 @@ extension RuleParser {
         var expire: UInt32 = 30
         if parts.count == 4 {
             let words = parts[3].words
-            guard words.count == 2, words[0].equals("expire"), let seconds = words[1].decimal(0xFFFF_FFFF), seconds > 0 else {
+            guard words.count == 2, words[0].equals("expire"), let seconds = words[1].decimal(0xFFFF_FFFF), seconds > 0
+            else {
                 throw RuleError(.value, "\(parts[3].quoted) is no time", advice: "write expire SECONDS")
             }
             expire = UInt32(seconds)
@@ -183,7 +194,8 @@ extension RuleParser {
     private mutating func addFlowint(_ value: RuleText) throws(RuleError) {
         let parts = value.parts(0x2C)
         let bad = RuleError(
-            .value, "\(value.quoted) is no flowint", advice: "write NAME,+,1 or NAME,>,10 or NAME,isset; names have two letters at least")
+            .value, "\(value.quoted) is no flowint",
+            advice: "write NAME,+,1 or NAME,>,10 or NAME,isset; names have two letters at least")
         guard (2...3).contains(parts.count), RuleParser.isIdentifier(parts[0]) else { throw bad }
         let name = try variable(parts[0])
         let tests: [String: IntegerTest.Operator] = [
@@ -247,7 +259,8 @@ extension RuleParser {
 
     private mutating func setLimit(_ keyword: PlainKeyword, _ value: RuleText) throws(RuleError) {
         guard draft.limit == nil else {
-            throw RuleError(.duplicate, "the rule has two thresholds", advice: "leave one of threshold and detection_filter")
+            throw RuleError(
+                .duplicate, "the rule has two thresholds", advice: "leave one of threshold and detection_filter")
         }
         let isFilter = if case .detectionFilter = keyword { true } else { false }
         draft.limit = try RuleParser.limit(value, isFilter: isFilter)
@@ -262,7 +275,9 @@ extension RuleParser {
                 throw RuleError(.value, "\(part.quoted) is no part of a threshold", advice: limitAdvice)
             }
         }
-        let kinds: [String: RuleLimit.Kind] = ["limit": .limit, "threshold": .threshold, "both": .both, "backoff": .backoff]
+        let kinds: [String: RuleLimit.Kind] = [
+            "limit": .limit, "threshold": .threshold, "both": .both, "backoff": .backoff,
+        ]
         var kind = RuleLimit.Kind.detectionFilter
         if !isFilter {
             guard let found = fields.removeValue(forKey: "type").flatMap({ kinds[$0.string] }) else {
@@ -296,7 +311,8 @@ extension RuleParser {
     private mutating func addTag(_ value: RuleText) throws(RuleError) {
         let parts = value.parts(0x2C)
         let metrics: [String: TagMetric] = ["packets": .packets, "seconds": .seconds, "bytes": .bytes]
-        let bad = RuleError(.value, "\(value.quoted) is no tag", advice: "write session or host,COUNT,packets|seconds|bytes,src|dst")
+        let bad = RuleError(
+            .value, "\(value.quoted) is no tag", advice: "write session or host,COUNT,packets|seconds|bytes,src|dst")
         let isHost = parts[0].equals("host")
         guard isHost || parts[0].equals("session"), [1, 3, 4].contains(parts.count) else { throw bad }
         var count: UInt32 = 0
@@ -321,7 +337,8 @@ extension RuleParser {
             parts[1] == ["type", "tx"] || parts[1] == ["type", "flow"], parts[2].count == 2, parts[2][0] == "scope",
             ["tx", "flow"].contains(parts[2][1])
         else {
-            throw RuleError(.value, "\(value.quoted) is no config", advice: "write logging disable, type tx, scope tx|flow")
+            throw RuleError(
+                .value, "\(value.quoted) is no config", advice: "write logging disable, type tx, scope tx|flow")
         }
         draft.effects.append(.logging(isOn: false, scopeIsFlow: parts[2][1] == "flow"))
     }
@@ -332,7 +349,8 @@ extension RuleParser {
         var scope = FilestoreScope.file
         for (index, part) in (value.isEmpty ? [] : value.parts(0x2C)).enumerated() {
             guard index < 2, !part.isEmpty, part.allSatisfy({ $0.isLetter || $0 == 0x5F }) else {
-                throw RuleError(.value, "\(value.quoted) is no filestore", advice: "write filestore; or filestore:DIRECTION,SCOPE;")
+                throw RuleError(
+                    .value, "\(value.quoted) is no filestore", advice: "write filestore; or filestore:DIRECTION,SCOPE;")
             }
             switch part.string {
             case "request", "to_server": side = .toServer

@@ -16,7 +16,8 @@ extension RuleParser {
         case .appLayerProtocol: try addProtocolTest(value)
         case .appLayerEvent: try addApplicationEvent(value)
         case .appLayerState:
-            throw RuleError(.unsupported, "app-layer-state is for firewall rules", advice: "write a hook: http1:request_headers")
+            throw RuleError(
+                .unsupported, "app-layer-state is for firewall rules", advice: "write a hook: http1:request_headers")
         case .filename, .fileext, .filemagic: try addFileText(keyword, value, isNegated: isNegated)
         case .fileHash(let algorithm): try addHashList(algorithm, value, isNegated: isNegated)
         case .filesize:
@@ -45,9 +46,11 @@ extension RuleParser {
             try addControl(keyword, name, value)
         case .frame: try markFrame(value)
         case .lua:
-            throw RuleError(.unsupported, "lua scripts are not run", advice: "express the test with contents, pcre or byte_test")
+            throw RuleError(
+                .unsupported, "lua scripts are not run", advice: "express the test with contents, pcre or byte_test")
         case .sshObsolete:
-            throw RuleError(.unsupported, "\(name.string) is gone", advice: "write ssh.proto or ssh.software and a content")
+            throw RuleError(
+                .unsupported, "\(name.string) is gone", advice: "write ssh.proto or ssh.software and a content")
         default: throw RuleError(.keyword, "the keyword \(name.quoted) is not read")
         }
     }
@@ -60,7 +63,8 @@ extension RuleParser {
         var index = ListIndex.any
         if info.isIndexed, let comma = value.firstIndex(of: 0x2C) {
             guard let found = ListIndex(parsing: value[(comma + 1)...]) else {
-                throw RuleError(.value, "\(value.quoted) names no element of the list", advice: "write ,any or ,all or ,0 or ,-1")
+                throw RuleError(
+                    .value, "\(value.quoted) names no element of the list", advice: "write ,any or ,all or ,0 or ,-1")
             }
             index = found
             text = value[value.startIndex..<comma]
@@ -94,7 +98,9 @@ extension RuleParser {
     private mutating func addKerberos(_ keyword: PlainKeyword, _ name: RuleText, _ value: RuleText) throws(RuleError) {
         try need(AppProtocols(.krb5), name)
         if case .krb5MessageType = keyword {
-            guard let number = value.trimmed.decimal(255) else { throw RuleError(.value, "\(value.quoted) is no message type") }
+            guard let number = value.trimmed.decimal(255) else {
+                throw RuleError(.value, "\(value.quoted) is no message type")
+            }
             add(.number(.krb5MessageType, NumberTest(.equal, number), .any))
         } else {
             // Digits at the start count, as in Suricata.
@@ -124,7 +130,9 @@ extension RuleParser {
         if isNegated { text = text.dropFirst().trimmed }
         if text.equals("weak") {
             let tests = RuleParser.strongEncryptions.map { NumberTest(.equal, $0) }
-            add(.oneOf(.krb5TicketEncryption, .adding(tests, to: &builder.numberTests), isNegated: !isNegated), .toClient)
+            add(
+                .oneOf(.krb5TicketEncryption, .adding(tests, to: &builder.numberTests), isNegated: !isNegated),
+                .toClient)
             return
         }
         var tests: [NumberTest] = []
@@ -134,7 +142,9 @@ extension RuleParser {
             } else if let number = part.signed(-0x8000_0000...0x7FFF_FFFF) {
                 tests.append(NumberTest(.equal, UInt64(bitPattern: number)))
             } else {
-                throw RuleError(.value, "\(part.quoted) is no encryption type", advice: "write weak, a name such as rc4-hmac, or numbers")
+                throw RuleError(
+                    .value, "\(part.quoted) is no encryption type",
+                    advice: "write weak, a name such as rc4-hmac, or numbers")
             }
         }
         add(.oneOf(.krb5TicketEncryption, .adding(tests, to: &builder.numberTests), isNegated: isNegated), .toClient)
@@ -144,7 +154,8 @@ extension RuleParser {
         try need(AppProtocols(.mqtt), name)
         let isQoS = if case .mqttQoS = keyword { true } else { false }
         guard let number = value.trimmed.decimal(isQoS ? 2 : 1) else {
-            throw RuleError(.value, "\(value.quoted) is no value of \(name.string)", advice: "write 0 to \(isQoS ? 2 : 1)")
+            throw RuleError(
+                .value, "\(value.quoted) is no value of \(name.string)", advice: "write 0 to \(isQoS ? 2 : 1)")
         }
         let buffer: SignatureBuffer = isQoS ? .mqttQoS : .mqttConnackSessionPresent
         add(.number(buffer, NumberTest(.equal, number), .any), isQoS ? .toServer : .toClient)
@@ -172,7 +183,9 @@ extension RuleParser {
                 throw RuleError(.value, "\(value.quoted) is no command of ftp-data", advice: "write stor or retr")
             }
             // RETR is 1, STOR 2; the others move no file.
-            add(.number(.ftpdataCommand, NumberTest(.equal, text.equals("retr") ? 1 : text.equals("stor") ? 2 : 0), .any))
+            add(
+                .number(
+                    .ftpdataCommand, NumberTest(.equal, text.equals("retr") ? 1 : text.equals("stor") ? 2 : 0), .any))
         }
     }
 
@@ -198,7 +211,8 @@ extension RuleParser {
         if case .http2Settings = keyword {
             let word = text.prefix { $0.isLetter || $0 == 0x5F }
             guard let identifier = RuleParser.settings[word.string.lowercased()] else {
-                throw RuleError(.value, "\(value.quoted) is no setting", advice: "write SETTINGS_MAX_CONCURRENT_STREAMS >10")
+                throw RuleError(
+                    .value, "\(value.quoted) is no setting", advice: "write SETTINGS_MAX_CONCURRENT_STREAMS >10")
             }
             let rest = text.dropFirst(word.count).trimmed
             let test = rest.isEmpty ? NumberTest(.greaterOrEqual, 0) : try NumberTest(parsing: rest, .u32)
@@ -210,7 +224,8 @@ extension RuleParser {
         // Digits at the start count, as in Suricata.
         let digits = text.begins(with: "0x") ? text : text.prefix(while: \.isDigit)
         guard let number = names[text.string.lowercased()] ?? digits.number(isType ? 255 : 0xFFFF_FFFF) else {
-            throw RuleError(.value, "\(value.quoted) is not known", advice: "write a number or \(names.keys.sorted()[0])")
+            throw RuleError(
+                .value, "\(value.quoted) is not known", advice: "write a number or \(names.keys.sorted()[0])")
         }
         add(.number(isType ? .http2FrameType : .http2ErrorCode, NumberTest(.equal, number), .any))
     }
@@ -220,7 +235,8 @@ extension RuleParser {
     private mutating func addProtocolTest(_ value: RuleText) throws(RuleError) {
         guard draft.rule.header.application == .unknown, !draft.hasAppProtocolTest else {
             throw RuleError(
-                .combination, "app-layer-protocol in a rule that has a protocol already", advice: "write alert tcp or alert ip")
+                .combination, "app-layer-protocol in a rule that has a protocol already",
+                advice: "write alert tcp or alert ip")
         }
         let isNegated = value.first == 0x21
         let parts = (isNegated ? value.dropFirst() : value).split(separator: 0x2C, omittingEmptySubsequences: false)
@@ -231,9 +247,11 @@ extension RuleParser {
         let mode = parts.count == 2 ? modes[parts[1].string] : .direction
         let name = parts[0].string
         let special: AppProtocol? = name == "failed" ? .failed : name == "unknown" && !isNegated ? .unknown : nil
-        guard parts.count <= 2, let mode, let found = special ?? HeaderProtocol.application(named: name)?.application else {
+        guard parts.count <= 2, let mode, let found = special ?? HeaderProtocol.application(named: name)?.application
+        else {
             throw RuleError(
-                .value, "\(value.quoted) is no protocol", advice: "write [!]PROTOCOL[,final|original|either|to_server|to_client]")
+                .value, "\(value.quoted) is no protocol",
+                advice: "write [!]PROTOCOL[,final|original|either|to_server|to_client]")
         }
         draft.hasAppProtocolTest = true
         let all = special == nil ? HeaderProtocol.application(named: name)?.applications : nil
@@ -251,7 +269,8 @@ extension RuleParser {
             return
         }
         guard let found = HeaderProtocol.application(named: cut.head.string), !cut.tail.isEmpty else {
-            throw RuleError(.value, "\(cut.head.quoted) is no protocol", advice: "write PROTOCOL.EVENT: http.missing_host_header")
+            throw RuleError(
+                .value, "\(cut.head.quoted) is no protocol", advice: "write PROTOCOL.EVENT: http.missing_host_header")
         }
         let applications = cut.head.equals("http") ? AppProtocols(.http) : found.applications
         try need(applications, RuleText("app-layer-event"))
@@ -266,7 +285,8 @@ extension RuleParser {
     /// `frame` is read, and what follows it is not evaluated: the rule loads, and never fires.
     private mutating func markFrame(_ value: RuleText) throws(RuleError) {
         let text = value.trimmed
-        guard !text.isEmpty, text.allSatisfy({ $0.isLetter || $0.isDigit || $0 == 0x2E || $0 == 0x5F || $0 == 0x2D }) else {
+        guard !text.isEmpty, text.allSatisfy({ $0.isLetter || $0.isDigit || $0 == 0x2E || $0 == 0x5F || $0 == 0x2D })
+        else {
             throw RuleError(.value, "\(value.quoted) is no frame", advice: "write frame:http1.request")
         }
         guard text.contains(0x2E) || draft.rule.header.application != .unknown else {
@@ -306,7 +326,8 @@ extension RuleParser {
         try addContent(value, isNegated: isNegated, to: legacyList(buffer))
     }
 
-    private mutating func addTLSVersions(_ keyword: PlainKeyword, _ name: RuleText, _ value: RuleText) throws(RuleError) {
+    private mutating func addTLSVersions(_ keyword: PlainKeyword, _ name: RuleText, _ value: RuleText) throws(RuleError)
+    {
         try need(AppProtocols(.tls), name)
         var text = value.trimmed
         var tests: [NumberTest] = []
@@ -315,18 +336,22 @@ extension RuleParser {
             let names: [String: UInt64] = ["1.0": 0x0301, "1.1": 0x0302, "1.2": 0x0303, "1.3": 0x0304]
             let wire = text.begins(with: "0x") ? text.dropFirst(2).hexadecimal(0xFFFF) : nil
             guard let version = names[text.string] ?? wire else {
-                throw RuleError(.value, "\(value.quoted) is no version of TLS", advice: "write 1.0, 1.1, 1.2, 1.3 or 0x0303")
+                throw RuleError(
+                    .value, "\(value.quoted) is no version of TLS", advice: "write 1.0, 1.1, 1.2, 1.3 or 0x0303")
             }
             tests = [NumberTest(.equal, version)]
         } else {
             isNegated = text.first == 0x21
             if isNegated { text = text.dropFirst() }
             let names: [String: UInt64] = [
-                "sslv2": 0x0002, "sslv3": 0x0300, "tls1.0": 0x0301, "tls1.1": 0x0302, "tls1.2": 0x0303, "tls1.3": 0x0304,
+                "sslv2": 0x0002, "sslv3": 0x0300, "tls1.0": 0x0301, "tls1.1": 0x0302, "tls1.2": 0x0303,
+                "tls1.3": 0x0304,
             ]
             for part in text.parts(0x2C) {
                 guard let version = names[part.string.lowercased()] else {
-                    throw RuleError(.value, "\(part.quoted) is no version", advice: "write [!]sslv2,sslv3,tls1.0,tls1.1,tls1.2,tls1.3")
+                    throw RuleError(
+                        .value, "\(part.quoted) is no version",
+                        advice: "write [!]sslv2,sslv3,tls1.0,tls1.1,tls1.2,tls1.3")
                 }
                 tests.append(NumberTest(.equal, version))
             }
@@ -345,7 +370,8 @@ extension RuleParser {
             let isNegated = part.first == 0x21
             guard let state = names[(isNegated ? part.dropFirst() : part).string] else {
                 throw RuleError(
-                    .value, "\(part.quoted) is no state", advice: "write client_hello, server_hello, client_keyx, server_keyx or unknown")
+                    .value, "\(part.quoted) is no state",
+                    advice: "write client_hello, server_hello, client_keyx, server_keyx or unknown")
             }
             states |= state
             negated |= isNegated ? state : 0
@@ -358,7 +384,8 @@ extension RuleParser {
         let text = value.trimmed
         var test: NumberTest?
         if let cut = text.cut(0x3C), cut.tail.first == 0x3E, let first = RuleDate.seconds(cut.head),
-            let second = RuleDate.seconds(cut.tail.dropFirst().trimmed) {
+            let second = RuleDate.seconds(cut.tail.dropFirst().trimmed)
+        {
             test = NumberTest(.inside, first, second)
         } else if let sign = text.first, sign == 0x3C || sign == 0x3E {
             test = RuleDate.seconds(text.dropFirst().trimmed).map { NumberTest(sign == 0x3C ? .less : .greater, $0) }
@@ -366,7 +393,8 @@ extension RuleParser {
             test = RuleDate.seconds(text).map { NumberTest(.equal, $0) }
         }
         guard let test else {
-            throw RuleError(.value, "\(value.quoted) is no time", advice: "write >2026-01-01, <2026-12-31T23:59:59, or A<>B")
+            throw RuleError(
+                .value, "\(value.quoted) is no time", advice: "write >2026-01-01, <2026-12-31T23:59:59, or A<>B")
         }
         if case .tlsNotBefore = keyword {
             add(.tlsNotBefore(test), .toClient)
@@ -382,10 +410,13 @@ extension RuleParser {
         let parts = value.parts(0x2C)
         let digits = parts[0].filter { $0 != 0x2D }
         let lengths = parts[0].split(separator: 0x2D, omittingEmptySubsequences: false).map(\.count)
-        guard lengths == [8, 4, 4, 4, 12], let high = digits.prefix(16)[...].hexadecimal(), let low = digits.suffix(16)[...].hexadecimal(),
+        guard lengths == [8, 4, 4, 4, 12], let high = digits.prefix(16)[...].hexadecimal(),
+            let low = digits.suffix(16)[...].hexadecimal(),
             parts.count <= 3
         else {
-            throw RuleError(.value, "\(parts[0].quoted) is no UUID", advice: "write 367abb81-9844-35f1-ad32-98f038001003[,>1][,any_frag]")
+            throw RuleError(
+                .value, "\(parts[0].quoted) is no UUID",
+                advice: "write 367abb81-9844-35f1-ad32-98f038001003[,>1][,any_frag]")
         }
         var version: NumberTest?
         var anyFragment = false
@@ -395,7 +426,9 @@ extension RuleParser {
             } else if version == nil, !anyFragment, let test = RuleParser.interfaceVersion(part) {
                 version = test
             } else {
-                throw RuleError(.value, "\(part.quoted) is no version of an interface", advice: "write =1, !1, <1 or >1, then any_frag")
+                throw RuleError(
+                    .value, "\(part.quoted) is no version of an interface",
+                    advice: "write =1, !1, <1 or >1, then any_frag")
             }
         }
         add(.dcerpcInterface(high: high, low: low, version: version, anyFragment: anyFragment))
@@ -403,7 +436,8 @@ extension RuleParser {
 
     private static func interfaceVersion(_ text: RuleText) -> NumberTest? {
         let comparisons: [UInt8: NumberTest.Comparison] = [0x3C: .less, 0x3E: .greater, 0x3D: .equal, 0x21: .notEqual]
-        guard let sign = text.first, let comparison = comparisons[sign], let number = text.dropFirst().decimal(65_535) else {
+        guard let sign = text.first, let comparison = comparisons[sign], let number = text.dropFirst().decimal(65_535)
+        else {
             return nil
         }
         return NumberTest(comparison, number)
@@ -414,8 +448,10 @@ extension RuleParser {
         try need(AppProtocols(.dcerpc, .smb), name)
         var tests: [NumberTest] = []
         for part in value.parts(0x2C) {
-            if let cut = part.cut(0x2D), let first = cut.head.decimal(0xFFFF_FFFF), let last = cut.tail.decimal(0xFFFF_FFFF),
-                first <= last {
+            if let cut = part.cut(0x2D), let first = cut.head.decimal(0xFFFF_FFFF),
+                let last = cut.tail.decimal(0xFFFF_FFFF),
+                first <= last
+            {
                 tests.append(NumberTest(.within, first, last))
             } else if let number = part.decimal(0xFFFF_FFFF) {
                 tests.append(NumberTest(.equal, number))
@@ -455,7 +491,9 @@ enum RuleDate {
             guard let number = part.decimal(9999) else { return nil }
             fields.append(number)
         }
-        guard (2...6).contains(fields.count), (1970...9999).contains(fields[0]), (1...12).contains(fields[1]) else { return nil }
+        guard (2...6).contains(fields.count), (1970...9999).contains(fields[0]), (1...12).contains(fields[1]) else {
+            return nil
+        }
         fields += [1, 0, 0, 0].suffix(6 - fields.count)
         guard (1...31).contains(fields[2]), fields[3] < 24, fields[4] < 60, fields[5] < 61 else { return nil }
         // Days since 1970 by the civil calendar, with the year beginning in March.

@@ -17,12 +17,14 @@ struct Weir: ParsableCommand {
               weir query --store demo "SELECT * FROM dns LIMIT 10"
               weir capture -i eth1 --store /var/lib/weir
               weir schema conn                          what the columns of a log mean
+              weir rules check local.rules              which signature rules load, and why others do not
 
             Exit status: 0 done; 1 done, but some input was damaged; 2 could not be done; 64 wrong usage.
             """,
         version: WeirVersion.text,
         subcommands: [
             ReplayCommand.self, CaptureCommand.self, QueryCommand.self, StoreCommand.self, SchemaCommand.self,
+            RulesCommand.self,
         ])
 }
 

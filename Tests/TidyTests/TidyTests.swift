@@ -39,7 +39,9 @@ private let allowedImports: [String: Set<String>] = [
     "Flows": ["Wire", "Records", "Glibc"],
     "Files": ["Wire", "Records", "CZlib", "Crypto", "Glibc"],
     "Protocols": ["Wire", "Records", "Files", "Crypto", "CryptoExtras", "Glibc"],
-    "Signatures": ["Wire", "Records", "Files", "CVectorscan", "CPCRE2", "Glibc", "Synchronization"],
+    "Signatures": [
+        "Wire", "Records", "Files", "CVectorscan", "CPCRE2", "Crypto", "Glibc", "Synchronization",
+    ],
     "Capture": ["Wire", "CPcap", "CZlib", "Glibc", "Foundation", "Synchronization"],
     "Logs": ["Records", "Glibc", "Foundation"],
     "Store": [
@@ -66,6 +68,8 @@ private let unsafeFiles: Set<String> = [
     "Sources/Flows/FlowTable+Slab.swift",
     "Sources/Files/Inflate.swift",
     "Sources/Signatures/Regex.swift",
+    "Sources/Signatures/PatternSearch.swift",
+    "Sources/Signatures/RuleFileBytes.swift",
     "Sources/Logs/LineBuffer.swift",
     "Sources/Capture/CaptureBytes.swift",
     "Sources/Capture/MappedFile.swift",
