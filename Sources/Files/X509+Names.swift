@@ -67,6 +67,33 @@ struct X509Name {
         return text.add(out.bytes.octets, limit: X509Certificate.nameBytesMax)
     }
 
+    /// First relative name first, `, ` between them and ` + ` inside them, nothing escaped: the form of
+    /// Suricata's rules and events.
+    func writePlain(_ der: RawSpan, to text: inout TextBuffer) -> Text {
+        let begin = text.begin()
+        var last: Int?
+        for attribute in attributes {
+            if let last { text.append(last == attribute.group ? " + " : ", ") }
+            last = attribute.group
+            let start = text.begin()
+            DER.appendDotted(der, attribute.type.content, to: &text)
+            let dotted = Array(text.bytes[start...])
+            text.bytes.removeSubrange(start...)
+            if let name = X509Tables.plainAttributes[dotted] {
+                text.append(name)
+            } else {
+                text.append("OID(")
+                text.bytes += dotted
+                text.append(")")
+            }
+            text.append("=")
+            let isText = X509Name.forEachOctet(der, attribute.value) { text.bytes.append($0) }
+            if !isText { X509Name.appendHexadecimal(der, attribute.value, to: &text) }
+            if text.bytes.count &- begin > X509Certificate.nameBytesMax { break }
+        }
+        return text.end(begin)
+    }
+
     /// The last common name (2.5.4.3), not escaped.
     func commonName(_ der: RawSpan, to text: inout TextBuffer) -> Text {
         let found = attributes.last { attribute in

@@ -39,6 +39,20 @@ enum X509Tables {
         ("1.3.6.1.4.1.311.60.2.1.3", "jurisdictionC"),
     ])
 
+    /// Attributes of names as rules and EVE spell them.
+    static let plainAttributes: [[UInt8]: StaticString] = dictionary([
+        ("2.5.4.3", "CN"), ("2.5.4.4", "surname"), ("2.5.4.5", "serialNumber"), ("2.5.4.6", "C"), ("2.5.4.7", "L"),
+        ("2.5.4.8", "ST"), ("2.5.4.9", "streetAddress"), ("2.5.4.10", "O"), ("2.5.4.11", "OU"),
+        ("2.5.4.12", "title"), ("2.5.4.13", "description"), ("2.5.4.15", "businessCategory"),
+        ("2.5.4.17", "postalCode"), ("2.5.4.41", "name"), ("2.5.4.42", "givenName"), ("2.5.4.43", "initials"),
+        ("2.5.4.44", "generationQualifier"), ("2.5.4.46", "dnQualifier"), ("2.5.29.17", "subjectAltName"),
+        ("1.2.840.113549.1.9.1", "Email"), ("1.2.840.113549.1.9.2", "unstructuredName"),
+        ("0.9.2342.19200300.100.1.1", "uid"), ("0.9.2342.19200300.100.1.25", "DC"),
+        ("1.3.6.1.4.1.311.60.2.1.1", "msJurisdictionLocality"),
+        ("1.3.6.1.4.1.311.60.2.1.2", "msJurisdictionStateOrProvince"),
+        ("1.3.6.1.4.1.311.60.2.1.3", "msJurisdictionCountry"),
+    ])
+
     /// Algorithms of signatures, by their long names.
     static let algorithms: [[UInt8]: StaticString] = dictionary([
         ("1.2.840.113549.1.1.2", "md2WithRSAEncryption"), ("1.2.840.113549.1.1.3", "md4WithRSAEncryption"),

@@ -76,12 +76,28 @@ package struct X509Certificate: Sendable {
     /// Last common name of the subject, as it is, not escaped.
     package internal(set) var commonName = Text.absent
     package internal(set) var hasAlternativeNames = false
+    /// The names as rules and EVE spell them: first relative name first.
+    package internal(set) var plainSubject = Text.absent
+    package internal(set) var plainIssuer = Text.absent
+    /// The serial number's octets as they are encoded, `00:97:E6`.
+    package internal(set) var plainSerial = Text.absent
+    /// SHA-1 of the DER, `cc:aa:48`.
+    package internal(set) var shortFingerprint = Text.absent
     package internal(set) var text = TextBuffer()
 
     /// Reads a certificate; nil where its structure is broken. Allocates.
     package init?(parsing der: RawSpan, fingerprint hash: X509Fingerprint) {
         fingerprint = hash.write(to: &text)
         guard read(der) else { return nil }
+        var octets: [UInt8] = []
+        der.append(to: &octets)
+        let start = text.begin()
+        for octet in Insecure.SHA1.hash(data: octets) {
+            if text.bytes.count > start { text.append(":") }
+            text.bytes.append(TextBuffer.hexadecimalDigit(octet >> 4))
+            text.bytes.append(TextBuffer.hexadecimalDigit(octet & 15))
+        }
+        shortFingerprint = text.end(start)
     }
 
     /// Whether the certificate is for `name`. Case counts, as in Zeek.
@@ -145,6 +161,8 @@ package struct X509Certificate: Sendable {
         guard let issuerName = X509Name(der, from), let subjectName = X509Name(der, owner) else { return false }
         issuer = issuerName.write(der, to: &text)
         subject = subjectName.write(der, to: &text)
+        plainIssuer = issuerName.writePlain(der, to: &text)
+        plainSubject = subjectName.writePlain(der, to: &text)
         commonName = subjectName.commonName(der, to: &text)
         guard readKey(der, key) else { return false }
         // Unique identifiers, [1] and [2], are of no interest.
@@ -157,6 +175,12 @@ package struct X509Certificate: Sendable {
 
     /// Upper-case hexadecimal, an even number of digits, without the octet that only makes it positive.
     private mutating func readSerial(_ der: RawSpan, _ range: Range<Int>) {
+        let place = text.begin()
+        for index in range {
+            if index > range.lowerBound { text.append(":") }
+            X509Tables.appendUpper(der.octet(index), to: &text)
+        }
+        plainSerial = text.end(place)
         let start = text.begin()
         var octets: [UInt8] = []
         der.extracting(range).append(to: &octets)

@@ -332,7 +332,7 @@ final class FTP: Analyzer {
         }
         let isMore = openReply != 0
         let text = bytes.extracting(TextProbe.skipBlanks(bytes, isMore ? 4 : 3)..<bytes.byteCount)
-        if code == 234, asksForTLS { tls.begin(&context) }
+        if code == 234, asksForTLS { tls.begin(&context, in: kind) }
         replied(code, text, isMore: isMore, &context)
     }
 

@@ -107,7 +107,7 @@ class FramedAnalyzer: Analyzer {
     }
 
     private func startTLS(behind rest: RawSpan, _ direction: Direction, _ context: inout AnalyzerContext) {
-        tls.begin(&context)
+        tls.begin(&context, in: kind)
         tls.stream(rest, from: direction, &context)
         var waiting: [UInt8] = []
         swap(&waiting, &sides[Int(direction.opposite.rawValue)].held)

@@ -80,7 +80,7 @@ final class IMAP: Analyzer {
         } else if tagEnd == 1, tag.octet(0) == 0x2A, command.isText("ok") {
             confirm(&context)
         } else if command.isText("ok"), isOwnTag(tag) {
-            return tls.begin(&context)
+            return tls.begin(&context, in: kind)
         }
         for name in IMAP.lastCommands where isExactly(name, command) {
             confirm(&context)

@@ -278,7 +278,7 @@ final class IRC: Analyzer {
                 return violation(&context)
             }
             // RPL_STARTTLS
-            if text.begins(with: "670") { tls.begin(&context) }
+            if text.begins(with: "670") { tls.begin(&context, in: kind) }
             return
         }
         let end = text.firstIndex(of: 0x20) ?? text.byteCount

@@ -16,11 +16,17 @@ struct InnerTLS {
     /// Whether the stream was handed over, with a dissector for it or without.
     private(set) var isActive = false
 
-    mutating func begin(_ context: inout AnalyzerContext) {
+    /// `carrier` is the protocol whose stream becomes TLS.
+    mutating func begin(_ context: inout AnalyzerContext, in carrier: AnalyzerKind) {
         guard !isActive else { return }
         isActive = true
-        guard let kind = InnerTLS.kind else { return }
-        inner = context.take(kind)
+        inner = context.take(.ssl)
+        guard let tls = inner as? TLS else { return }
+        switch carrier {
+        case .postgresql: tls.view.carrier = "pgsql"
+        case .ldapTCP: tls.view.carrier = "ldap"
+        default: tls.view.carrier = carrier.serviceName
+        }
     }
 
     mutating func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
@@ -53,7 +59,4 @@ struct InnerTLS {
         inner = nil
         isActive = false
     }
-
-    /// The dissector of TLS; nil where there is none.
-    private static let kind = AnalyzerKind.allCases.first { $0.serviceName.description == "ssl" }
 }

@@ -182,7 +182,7 @@ final class POP3: Analyzer {
         case .confirming: confirm(&context)
         case .startTLS:
             confirm(&context)
-            return tls.begin(&context)
+            return tls.begin(&context, in: kind)
         case .known, .unknown, .auth: break
         }
         if command.hasLines { isInLines = true } else { finishCommand() }

@@ -110,7 +110,9 @@ extension QUIC {
             seen(0x75, from: direction, &context)
             writeRow(&context)
             return nil
-        case .retry: retry(from: direction, &context)
+        case .retry:
+            show(header.version, from: direction, &context)
+            retry(from: direction, &context)
         case .handshake:
             seen(0x68, from: direction, &context)
         case .zeroRTT:
@@ -127,6 +129,8 @@ extension QUIC {
     private func retry(from direction: Direction, _ context: inout AnalyzerContext) {
         seen(0x72, from: direction, &context)
         writeRow(&context)
+        guard !hasRetried else { return }
+        hasRetried = true
         initialTarget = nil
         sides[0].restart()
         sides[1].restart()
@@ -156,10 +160,25 @@ extension QUIC {
             sides[side].keys = QUICKeys(
                 version: header.version, connection: initialTarget, isClient: direction == .originator)
         }
-        guard let opened = sides[side].keys?.open(packet, numberOffset: header.numberOffset) else { return false }
+        guard let opened = sides[side].keys?.open(packet, numberOffset: header.numberOffset) else {
+            anomaly("quic.failed_decrypt", from: direction, &context)
+            return false
+        }
         decryptedCount &+= 1
         confirm(&context)
-        return frames(opened.octets, from: direction, &context)
+        let isUnderstood = frames(opened.octets, from: direction, &context)
+        if isUnderstood {
+            show(header.version, from: direction, &context)
+        } else {
+            anomaly("quic.error_on_data", from: direction, &context)
+        }
+        return isUnderstood
+    }
+}
+
+extension QUIC {
+    private func anomaly(_ name: StaticString, from direction: Direction, _ context: inout AnalyzerContext) {
+        context.transactionEvent(name, tx: context.beginTransaction(.quic), from: direction)
     }
 }
 

@@ -92,6 +92,12 @@ final class QUIC: Analyzer {
     /// What the hellos are given to; nil after it failed.
     private var tls: TLS?
     private var hasTLS = false
+    /// A Retry was followed; a client follows one and no more (RFC 9000 section 17.2.5.2).
+    var hasRetried = false
+    /// The hello that the packet at work has completed, where somebody looks.
+    var shownHello: [UInt8]?
+    /// What the last event said, for alerts on the same packet.
+    var lastView: (name: Text, hello: QUICHelloView?, text: TextBuffer)?
 
     init() { super.init(kind: .quic) }
 
@@ -201,9 +207,15 @@ final class QUIC: Analyzer {
         if !hasTLS {
             hasTLS = true
             tls = context.take(.ssl) as? TLS
+            tls?.isInQUIC = true
         }
         guard let tls, message.byteCount >= 4 else { return }
         let type = message.octet(0)
+        if context.wantsEvents || context.wantsTransactions {
+            var copy: [UInt8] = []
+            message.append(to: &copy)
+            shownHello = copy
+        }
         tls.handshake(type, message.extracting(4..<message.byteCount), from: direction, &context)
         if tls.isDetached || tls.isOver { return finishTLS(&context) }
         guard hasRow, type == 1 || type == 2 else { return }
@@ -225,6 +237,19 @@ final class QUIC: Analyzer {
         context.weirdText.append("]")
         let list = context.weirdText.end(start)
         context.weirds.append(PendingWeird(weird: .QUIC_many_protocols, addl: list, source: ""))
+    }
+
+    /// The fingerprint that TLS has made of the client's hello.
+    func copyJA4(to text: inout TextBuffer) -> Text {
+        guard let tls else { return .absent }
+        return text.add(tls.record.ja4, of: tls.record.text)
+    }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) {
+        guard let lastView else { return }
+        event.open("quic")
+        QUIC.write(lastView.name, lastView.hello, in: lastView.text, to: &event)
+        event.close()
     }
 
     private func finishTLS(_ context: inout AnalyzerContext) {
@@ -260,6 +285,7 @@ final class QUIC: Analyzer {
         (decryptedCount, discardedCount) = (0, 0)
         isOver = false
         tls = nil
-        hasTLS = false
+        (hasTLS, hasRetried) = (false, false)
+        (shownHello, lastView) = (nil, nil)
     }
 }

@@ -256,7 +256,7 @@ final class SMTP: Analyzer {
     }
 
     /// What follows on both sides is TLS.
-    func beginTLS(_ context: inout AnalyzerContext) { inner.begin(&context) }
+    func beginTLS(_ context: inout AnalyzerContext) { inner.begin(&context, in: kind) }
 
     // MARK: lines
 

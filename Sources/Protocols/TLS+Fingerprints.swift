@@ -31,6 +31,9 @@ struct TLSNumbers {
     /// What tells one fingerprint from another.
     private var key: [UInt16] = []
 
+    /// The text that JA3 or JA3S hashes, until the next hello.
+    var ja3Line: [UInt8] { line.bytes }
+
     fileprivate mutating func clear(_ stated: UInt16) {
         suites.removeAll(keepingCapacity: true)
         types.removeAll(keepingCapacity: true)

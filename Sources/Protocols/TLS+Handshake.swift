@@ -59,11 +59,20 @@ extension TLS {
         var shown = letter
         do throws(WireError) {
             switch type {
-            case 1: try clientHello(body, &context)
-            case 2: if try serverHello(body, &context) { shown = 0x6A }
+            case 1:
+                try clientHello(body, &context)
+                showClientHello(body, from: direction, &context)
+            case 2:
+                if try serverHello(body, &context) { shown = 0x6A }
+                showServerHello(body, from: direction, &context)
             case 11: try certificates(body, from: direction, &context)
-            case 12: serverKeyExchange(body, &context)
-            case 16: if isClient(direction) { hasClientKeyExchange = true }
+            case 12:
+                serverKeyExchange(body, &context)
+                showKeyExchange(8, from: direction, &context)
+            case 14: writeEvent(&context)
+            case 16:
+                if isClient(direction) { hasClientKeyExchange = true }
+                showKeyExchange(4, from: direction, &context)
             case 22: certificateStatus(body, &context)
             default: break
             }
@@ -130,6 +139,7 @@ extension TLS {
             isFirst = false
             at &+= 3 &+ count
         }
+        showChain(from: direction, &context)
     }
 
     /// An integer of three octets.
@@ -145,7 +155,9 @@ extension TLS {
         record.hasCertificates = true
         let isClient = isClient(direction)
         let found = context.certificates.read(der)
+        show(found.certificate, der, isHost: isHost, from: direction, &context)
         guard let certificate = found.certificate else {
+            showAnomaly("tls.invalid_certificate", from: direction, &context)
             return context.weird(.x509_cert_parse_error, source: "SSL")
         }
         if (isClient ? record.clientChain : record.chain).count < TLS.chainMax {

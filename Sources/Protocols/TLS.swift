@@ -147,6 +147,9 @@ final class TLS: FramedAnalyzer {
 
     /// Of the hello at work, for its fingerprint.
     var numbers = TLSNumbers()
+    var view = TLSView()
+    /// The hellos come from QUIC, which shows them itself.
+    var isInQUIC = false
 
     // DTLS.
 
@@ -249,6 +252,7 @@ final class TLS: FramedAnalyzer {
         let side = Int(direction.rawValue)
         if isTLS13 {
             sides[side].isEncrypted = true
+            writeEvent(&context)
             return encrypted(&context)
         }
         if !hasServerHello, isClient(direction) {
@@ -316,6 +320,7 @@ final class TLS: FramedAnalyzer {
         guard !isOver else { return }
         record.isEstablished = true
         touch(context)
+        endView(&context)
         writeRow(&context)
         isOver = true
         isDetached = true
@@ -331,6 +336,7 @@ final class TLS: FramedAnalyzer {
 
     override func finish(_ context: inout AnalyzerContext) {
         super.finish(&context)
+        endView(&context)
         writeRow(&context)
     }
 
@@ -361,6 +367,12 @@ final class TLS: FramedAnalyzer {
         return record.text.end(start)
     }
 
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) {
+        event.open("tls")
+        writeMembers(to: &event)
+        event.close()
+    }
+
     override func reset() {
         super.reset()
         record.clear()
@@ -373,6 +385,8 @@ final class TLS: FramedAnalyzer {
         sessionID.removeAll(keepingCapacity: true)
         (hasTicket, hasClientKeyExchange, hasPreSharedKey, hasServerHello) = (false, false, false, false)
         serverCertificate = nil
+        view = TLSView()
+        isInQUIC = false
         clientProtocols.removeAll(keepingCapacity: true)
         (invalidVersions, hasReportedVersion) = (0, false)
     }

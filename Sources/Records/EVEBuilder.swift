@@ -144,6 +144,16 @@ package struct EVEBuilder: Sendable {
         buffer.bytes.append(0x22)
     }
 
+    /// `2026-11-22T21:25:42`: a time that is given to the second.
+    package mutating func wholeSecond(_ key: StaticString, _ value: Timestamp?) {
+        guard let value else { return }
+        name(key)
+        buffer.bytes.append(0x22)
+        append(time: value)
+        buffer.bytes.removeLast(12)
+        buffer.bytes.append(0x22)
+    }
+
     package mutating func address(_ key: StaticString, _ value: Address?) {
         guard let value else { return }
         name(key)
