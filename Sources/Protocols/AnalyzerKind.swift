@@ -32,6 +32,13 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case dnp3UDP
     case mqtt
     case enip
+    case cotp
+    // Found inside COTP; without dissectors of their own.
+    case s7comm
+    case s7commPlus
+    case bacnet
+    case opcua
+    case iec104
     case ldapTCP
     case ldapUDP
     case ssl
@@ -78,6 +85,12 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .dnp3UDP: "dnp3_udp"
         case .mqtt: "mqtt"
         case .enip: "enip"
+        case .cotp: "cotp"
+        case .s7comm: "s7comm"
+        case .s7commPlus: "s7comm_plus"
+        case .bacnet: "bacnet"
+        case .opcua: "opcua_binary"
+        case .iec104: "iec104"
         case .ldapTCP: "ldap_tcp"
         case .ldapUDP: "ldap_udp"
         case .ssl: "ssl"

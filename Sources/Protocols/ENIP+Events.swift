@@ -282,26 +282,24 @@ extension ENIP {
         exposeService(service, transaction, side, &context)
     }
 
-    /// `cip_service` tests a service with its class and attribute. One instance for each combination: the
-    /// service, then class and attribute in four octets each, all ones where there is none.
+    /// `cip_service` tests a service with its class and attribute: one number for each combination, the service
+    /// above the class above the attribute, 16 bits each, all ones where there is none.
     private func exposeService(
         _ service: CIPService, _ transaction: UInt64, _ side: Direction, _ context: inout AnalyzerContext
     ) {
         guard context.wants(.cipService) else { return }
-        let classID = message.place(CIPSegment.classID, of: service) ?? .max
+        let classID = message.place(CIPSegment.classID, of: service) ?? 0xFFFF
+        let head = UInt64(service.code) << 32 | UInt64(classID & 0xFFFF) << 16
         let single = message.place(CIPSegment.attribute, of: service)
-        var octets: [UInt8] = []
-        func show(_ attribute: UInt32) {
-            octets.removeAll(keepingCapacity: true)
-            octets.append(service.code)
-            for word in [classID, attribute] {
-                for shift in [24, 16, 8, 0] as [UInt32] { octets.append(UInt8(truncatingIfNeeded: word >> shift)) }
-            }
-            context.expose(.cipService, octets.octets, tx: transaction, from: side)
+        if let single {
+            context.exposeNumber(.cipService, head | UInt64(single & 0xFFFF), tx: transaction, from: side)
         }
-        if let single { show(single) }
-        for index in service.attributes { show(UInt32(message.attributes[index])) }
-        if single == nil, service.attributes.isEmpty { show(.max) }
+        for index in service.attributes {
+            context.exposeNumber(.cipService, head | UInt64(message.attributes[index]), tx: transaction, from: side)
+        }
+        if single == nil, service.attributes.isEmpty {
+            context.exposeNumber(.cipService, head | 0xFFFF, tx: transaction, from: side)
+        }
     }
 }
 

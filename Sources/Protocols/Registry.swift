@@ -33,6 +33,7 @@ package struct RegistryEntry: Sendable {
 package enum Registry {
     /// Every name of `--analyzers` (ports: Zeek's base/protocols/*/main.zeek).
     package static let entries: [RegistryEntry] = [
+        RegistryEntry("bacnet", udp: [47808], .bacnet),
         RegistryEntry("conn"),
         RegistryEntry("dce-rpc", tcp: [135]),
         RegistryEntry("dhcp", udp: [67, 4011], .dhcp),
@@ -43,6 +44,7 @@ package enum Registry {
         RegistryEntry("ftp", tcp: [21, 2811], .ftp),
         RegistryEntry("gssapi"),
         RegistryEntry("http", tcp: [80, 81, 631, 1080, 3128, 8000, 8080, 8888], .http),
+        RegistryEntry("iec104", tcp: [2404], .iec104),
         RegistryEntry("imap", tcp: [143], .imap),
         RegistryEntry("irc", tcp: [6666, 6667, 6668, 6669], .irc),
         RegistryEntry("krb", tcp: [88], udp: [88]),
@@ -53,6 +55,7 @@ package enum Registry {
         RegistryEntry("mysql", tcp: [1434, 3306], .mysql),
         RegistryEntry("ntlm"),
         RegistryEntry("ntp", udp: [123], .ntp),
+        RegistryEntry("opcua", tcp: [4840], .opcua),
         RegistryEntry("pop3", .pop3),
         RegistryEntry("postgresql", tcp: [5432], .postgresql),
         RegistryEntry("quic", udp: [443], .quic),
@@ -61,6 +64,7 @@ package enum Registry {
         RegistryEntry("rdp", udp: [3389], .rdpeudp),
         RegistryEntry("redis", tcp: [6379], .redis),
         RegistryEntry("rfb", .rfb),
+        RegistryEntry("s7comm", tcp: [102], .cotp),
         RegistryEntry("sip", udp: [5060], .sip),
         RegistryEntry("smb", tcp: [139, 445]),
         RegistryEntry("smtp", tcp: [25, 587], .smtp),
@@ -111,6 +115,11 @@ package enum Registry {
         case .dnp3UDP: DNP3(.dnp3UDP)
         case .mqtt: MQTT()
         case .enip: ENIP()
+        case .cotp: COTP()
+        case .s7comm, .s7commPlus: nil
+        case .bacnet: BACnet()
+        case .opcua: OPCUA()
+        case .iec104: IEC104()
         case .ldapTCP: LDAP(kind: .ldapTCP)
         case .ldapUDP: LDAP(kind: .ldapUDP)
         case .ssl: TLS(kind: .ssl)
@@ -140,6 +149,10 @@ package enum Registry {
         Probe(.postgresql, .tcp, nil, PostgreSQLProbe.sslReply, reverse: PostgreSQLProbe.sslRequest),
         Probe(.postgresql, .tcp, nil, PostgreSQLProbe.reply, reverse: PostgreSQLProbe.startup),
         Probe(.mqtt, .tcp, nil, MQTTProbe.connect),
+        Probe(.bacnet, .udp, nil, BACnetProbe.message),
+        Probe(.opcua, .tcp, .originator, OPCUAProbe.hello),
+        Probe(.iec104, .tcp, .originator, IEC104Probe.start),
+        Probe(.cotp, .tcp, .originator, COTPProbe.connect),
         Probe(.enip, .tcp, .originator, ENIPProbe.register),
         Probe(.enip, .udp, .originator, ENIPProbe.listIdentity),
         Probe(.dnp3UDP, .udp, nil, DNP3Probe.header, first: 5...5),

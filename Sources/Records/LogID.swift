@@ -34,6 +34,17 @@
     case cip
     case cipIdentity
     case cipIO
+    case cotp
+    case s7comm
+    case s7commReadSZL
+    case s7commTransfer
+    case s7commPlus
+    case bacnet
+    case bacnetDiscovery
+    case bacnetProperty
+    case bacnetControl
+    case opcua
+    case iec104
     case mqttConnect
     case mqttSubscribe
     case mqttPublish
@@ -61,6 +72,13 @@
         case .ldapSearch: "ldap_search"
         case .cipIdentity: "cip_identity"
         case .cipIO: "cip_io"
+        case .s7commReadSZL: "s7comm_read_szl"
+        case .s7commTransfer: "s7comm_upload_download"
+        case .s7commPlus: "s7comm_plus"
+        case .bacnetDiscovery: "bacnet_discovery"
+        case .bacnetProperty: "bacnet_property"
+        case .bacnetControl: "bacnet_device_control"
+        case .opcua: "opcua_binary"
         default: "\(self)"
         }
     }
