@@ -72,3 +72,68 @@ extension Cursor {
         return value
     }
 }
+
+/// One element: its tag and where its content stands.
+struct BERElement: Equatable, BitwiseCopyable {
+    let tag: UInt8
+    let start: Int
+    let end: Int
+
+    var content: Range<Int> { start..<end }
+    /// Number of a context-specific tag, such as 3 of `[3]`; nil for any other class.
+    var index: UInt8? { tag & 0xC0 == 0x80 ? tag & 0x1F : nil }
+}
+
+/// The elements of a stretch, one after the other, with places that count from the
+/// start of the message. Each step moves forward or ends.
+struct BERWalk: BitwiseCopyable {
+    private var place: Int
+    private let end: Int
+
+    /// `range` lies inside the octets that `next` is given.
+    init(_ range: Range<Int>) {
+        place = range.lowerBound
+        end = range.upperBound
+    }
+
+    init(inside element: BERElement) {
+        place = element.start
+        end = element.end
+    }
+
+    var isAtEnd: Bool { place >= end }
+
+    /// The next element; nil at the end.
+    mutating func next(_ bytes: RawSpan) throws(WireError) -> BERElement? {
+        guard place < end else { return nil }
+        var cursor = Cursor(bytes.extracting(place..<end))
+        let header = try cursor.berHeader()
+        guard header.length <= cursor.remaining else { throw .truncated(at: place) }
+        let start = place &+ cursor.offset
+        let element = BERElement(tag: header.tag, start: start, end: start &+ header.length)
+        place = element.end
+        return element
+    }
+
+    /// The next element, which must be there and have `tag`.
+    mutating func next(_ bytes: RawSpan, tag: UInt8) throws(WireError) -> BERElement {
+        let start = place
+        guard let element = try next(bytes), element.tag == tag else { throw .malformed(at: start) }
+        return element
+    }
+
+    /// The next element, which must be there.
+    mutating func required(_ bytes: RawSpan) throws(WireError) -> BERElement {
+        guard let element = try next(bytes) else { throw .truncated(at: place) }
+        return element
+    }
+}
+
+extension RawSpan {
+    /// The integer in an element's content, as its low 64 bits.
+    func berInteger(_ element: BERElement) throws(WireError) -> Int64 {
+        guard element.end &- element.start <= 9 else { throw .malformed(at: element.start) }
+        var cursor = Cursor(extracting(element.content))
+        return try cursor.berIntegerContent(element.end &- element.start)
+    }
+}
