@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// DCE RPC, connection-oriented, version 5 (The Open Group C706 chapter 12, MS-RPCE),
+// over TCP and over the pipes of SMB.
+//
+// Reads   bind, alter context, request and response in any number of fragments, both
+//         byte orders; the authentication that binds carry.
+// Writes  what was called (DCERPC+Calls.swift), "dce_rpc"; NTLM and Kerberos rows.
+// Leaves  arguments and results; RPC over HTTP.
+
+import Records
+import Wire
+
+//   0                   1                   2                   3
+//   0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//  |   version 5   | minor version |     kind      |     flags     |
+//  +---------------+---------------+---------------+---------------+
+//  |              data representation: byte order, ...             |
+//  +-------------------------------+-------------------------------+
+//  |     length of the fragment    |  length of the authentication |
+//  +-------------------------------+-------------------------------+
+//  |                            call                               |
+//  +---------------------------------------------------------------+
+struct DCERPCHeader {
+    enum Kind: UInt8 {
+        case request = 0, ping, response, fault, working, noCall, reject, acknowledge, cancelled, fragmentAck
+        case cancelAck, bind, bindAck, bindNak, alterContext, alterContextResponse, auth3, shutdown, cancel, orphaned
+    }
+
+    static let byteCount = 16
+
+    let minorVersion: UInt8
+    let kind: Kind?
+    let flags: UInt8
+    let isLittle: Bool
+    let length: Int
+    let authenticationLength: Int
+    let call: UInt32
+
+    var isFirst: Bool { flags & 1 != 0 }
+    var isLast: Bool { flags & 2 != 0 }
+    /// The request names an object.
+    var hasObject: Bool { flags & 0x80 != 0 }
+
+    init(parsing input: inout Cursor) throws(WireError) {
+        let start = input.offset
+        guard try input.read(UInt8.self) == 5 else { throw .malformed(at: start) }
+        minorVersion = try input.read(UInt8.self)
+        kind = Kind(rawValue: try input.read(UInt8.self))
+        flags = try input.read(UInt8.self)
+        isLittle = try input.read(UInt8.self) >> 4 != 0
+        try input.skip(3)
+        length = Int(try input.number(UInt16.self, isLittle: isLittle))
+        authenticationLength = Int(try input.number(UInt16.self, isLittle: isLittle))
+        call = try input.number(UInt32.self, isLittle: isLittle)
+        guard length >= DCERPCHeader.byteCount else { throw .malformed(at: start) }
+    }
+}
+
+extension Cursor {
+    /// An integer in the byte order that the message says.
+    mutating func number<T: FixedWidthInteger & BitwiseCopyable>(
+        _ type: T.Type, isLittle: Bool
+    ) throws(WireError) -> T {
+        isLittle ? try readLittle(type) : try read(type)
+    }
+}
+
+/// Version 5, minor version 0 or 1, a kind that there is.
+enum DCERPCProbe {
+    static func message(_ bytes: RawSpan) -> ProbeVerdict {
+        guard bytes.byteCount > 0 else { return .needsMore }
+        guard bytes.octet(0) == 5 else { return .never }
+        guard bytes.byteCount > 2 else { return .needsMore }
+        return bytes.octet(1) <= 1 && bytes.octet(2) <= 0x13 ? .matches : .never
+    }
+}
+
+/// DCE RPC on one TCP connection or one pipe.
+final class DCERPC: FramedAnalyzer {
+    /// Octets of a request that say what is called: header, hint, context, operation.
+    private static let requestHeadBytes = 24
+    /// Calls whose fragments are awaited (`DCE_RPC::max_cmd_reassembly`).
+    private static let assembliesMax = 20
+    /// Octets of the fragments of one call (`DCE_RPC::max_frag_data`).
+    private static let assemblyBytesMax = 30_000
+
+    /// Shared with SMB where this is a pipe.
+    private var calls = DCERPCCalls()
+    private var authentication = Authentication()
+    private var ownCalls: DCERPCCalls?
+    private var ownAuthentication: Authentication?
+    /// The pipe; 0 over TCP.
+    private var handle: UInt64 = 0
+    /// Calls of each side of which not all fragments have come.
+    private var assemblies: [2 of [(call: UInt32, byteCount: Int)]] = [[], []]
+    private var isOverrun = false
+
+    init() { super.init(kind: .dceRPC) }
+
+    /// Makes this the reader of a pipe inside of another protocol.
+    func join(_ handle: UInt64, _ calls: DCERPCCalls, _ authentication: Authentication) {
+        ownCalls = self.calls
+        ownAuthentication = self.authentication
+        self.handle = handle
+        self.calls = calls
+        self.authentication = authentication
+    }
+
+    override func message(
+        _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
+    ) -> Framing {
+        guard bytes.byteCount >= DCERPCHeader.byteCount else { return .needs(DCERPCHeader.byteCount) }
+        do throws(WireError) {
+            var cursor = Cursor(bytes)
+            let header = try DCERPCHeader(parsing: &cursor)
+            let wanted = wantedBytes(header)
+            guard bytes.byteCount >= wanted else { return .needs(wanted) }
+            try take(header, bytes.extracting(0..<wanted), from: direction, &context)
+            confirm(&context)
+            return isOverrun ? .stop : .took(header.length)
+        } catch {
+            // Zeek never takes the name of this protocol back.
+            return .stop
+        }
+    }
+
+    override func finish(_ context: inout AnalyzerContext) {
+        super.finish(&context)
+        guard ownCalls == nil else { return }
+        calls.finish(&context)
+        authentication.finish(&context)
+    }
+
+    override func reset() {
+        super.reset()
+        if let ownCalls, let ownAuthentication { (calls, authentication) = (ownCalls, ownAuthentication) }
+        (ownCalls, ownAuthentication) = (nil, nil)
+        calls.reset()
+        authentication.reset()
+        (handle, isOverrun) = (0, false)
+        for side in 0..<2 { assemblies[side].removeAll(keepingCapacity: true) }
+    }
+
+    /// Octets of a message that are read; arguments and results are passed over.
+    private func wantedBytes(_ header: DCERPCHeader) -> Int {
+        switch header.kind {
+        case .request, .response: min(header.length, DCERPC.requestHeadBytes)
+        case .bind, .bindAck, .alterContext, .alterContextResponse, .auth3: header.length
+        default: DCERPCHeader.byteCount
+        }
+    }
+
+    private func take(
+        _ header: DCERPCHeader, _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
+    ) throws(WireError) {
+        var cursor = Cursor(bytes)
+        try cursor.skip(DCERPCHeader.byteCount)
+        switch header.kind {
+        case .bind, .alterContext: try bind(header, &cursor, &context)
+        case .bindAck: try bindAck(header, &cursor, &context)
+        case .request:
+            try cursor.skip(4)
+            let id = try cursor.number(UInt16.self, isLittle: header.isLittle)
+            let operation = try cursor.number(UInt16.self, isLittle: header.isLittle)
+            guard isWhole(header, from: direction, &context) else { return }
+            calls.requested(operation, context: id, on: handle, &context)
+        case .response:
+            try cursor.skip(4)
+            let id = try cursor.number(UInt16.self, isLittle: header.isLittle)
+            guard isWhole(header, from: direction, &context) else { return }
+            calls.responded(context: id, on: handle, &context)
+        default: break
+        }
+        switch header.kind {
+        case .bind, .bindAck, .alterContext, .alterContextResponse, .auth3:
+            try authenticate(header, bytes, from: direction, &context)
+        default: break
+        }
+    }
+
+    /// Whether the fragment is the last, or the only one, of its call.
+    private func isWhole(
+        _ header: DCERPCHeader, from direction: Direction, _ context: inout AnalyzerContext
+    ) -> Bool {
+        if header.isFirst, header.isLast { return true }
+        let side = Int(direction.rawValue)
+        var place = assemblies[side].firstIndex { $0.call == header.call }
+        if header.isFirst {
+            if place != nil {
+                context.weird(.multiple_first_fragments_in_dce_rpc_reassembly, source: "DCE_RPC")
+            } else {
+                guard assemblies[side].count < DCERPC.assembliesMax else {
+                    context.weird(.too_many_dce_rpc_msgs_in_reassembly, source: "DCE_RPC")
+                    isOverrun = true
+                    return false
+                }
+                assemblies[side].append((header.call, 0))
+                place = assemblies[side].count &- 1
+            }
+        }
+        guard let place else { return header.isLast }
+        assemblies[side][place].byteCount &+= header.length &- DCERPCHeader.byteCount
+        if header.isLast {
+            assemblies[side].remove(at: place)
+            return true
+        }
+        if assemblies[side][place].byteCount > DCERPC.assemblyBytesMax {
+            context.weird(.too_much_dce_rpc_fragment_data, source: "DCE_RPC")
+            isOverrun = true
+        }
+        return false
+    }
+
+    //  largest fragments (2, 2) | group (4) | number of contexts | 3 octets | contexts:
+    //  id (2) | number of syntaxes | 1 octet | interface (16) | version (2, 2) | syntaxes (20 each)
+    private func bind(
+        _ header: DCERPCHeader, _ cursor: inout Cursor, _ context: inout AnalyzerContext
+    ) throws(WireError) {
+        try cursor.skip(8)
+        let count = try cursor.read(UInt8.self)
+        try cursor.skip(3)
+        for _ in 0..<count {
+            let id = try cursor.number(UInt16.self, isLittle: header.isLittle)
+            let syntaxes = Int(try cursor.read(UInt8.self))
+            try cursor.skip(1)
+            let interface = DCERPCInterface(try cursor.take(16), isLittle: header.isLittle)
+            try cursor.skip(4 &+ syntaxes &* 20)
+            calls.bound(interface, to: id, on: handle, &context)
+        }
+    }
+
+    //  largest fragments (2, 2) | group (4) | length of the address (2) | address, with a zero | results
+    private func bindAck(
+        _ header: DCERPCHeader, _ cursor: inout Cursor, _ context: inout AnalyzerContext
+    ) throws(WireError) {
+        try cursor.skip(8)
+        let length = Int(try cursor.number(UInt16.self, isLittle: header.isLittle))
+        let address = try cursor.take(length)
+        var end = address.byteCount
+        if end > 0, address.octet(end &- 1) == 0 { end &-= 1 }
+        calls.acknowledged(address.extracting(0..<end), on: handle, &context)
+    }
+
+    //  ... | kind | level | padding before | 1 octet | context (4) | token, at the end of the fragment
+    private func authenticate(
+        _ header: DCERPCHeader, _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
+    ) throws(WireError) {
+        guard header.authenticationLength > 0 else { return }
+        let start = header.length &- header.authenticationLength
+        guard start >= DCERPCHeader.byteCount &+ 8 else { throw .malformed(at: 10) }
+        let token = bytes.extracting(start..<header.length)
+        switch bytes.octet(start &- 8) {
+        case 0x09: authentication.token(token, from: direction, &context)
+        case 0x0A: authentication.ntlm(token, from: direction, &context)
+        case 0x10:
+            if token.octet(0) == 0x60 {
+                authentication.token(token, from: direction, &context)
+            } else {
+                authentication.kerberos(token, from: direction, &context)
+            }
+        case 0x0E: context.weird(.tls_dce_rpc_auth_type, source: "DCE_RPC")
+        case 0x44: context.weird(.netlogon_dce_rpc_auth_type, source: "DCE_RPC")
+        case let other: context.weird(.unknown_dce_rpc_auth_type, addl: UInt64(other), source: "DCE_RPC")
+        }
+    }
+}
