@@ -47,6 +47,12 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case rdpeudp
     case quic
     case websocket
+    case krb
+    case krbTCP
+    case dceRPC
+    // Tokens inside of other protocols confirm these; what reads them is Authentication.
+    case gssapi
+    case ntlm
     // Tunnels confirm on their outer connection; they have no dissector here.
     case vxlan
     case geneve
@@ -99,6 +105,11 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .rdpeudp: "rdpeudp"
         case .quic: "quic"
         case .websocket: "websocket"
+        case .krb: "krb"
+        case .krbTCP: "krb_tcp"
+        case .dceRPC: "dce_rpc"
+        case .gssapi: "gssapi"
+        case .ntlm: "ntlm"
         case .vxlan: "vxlan"
         case .geneve: "geneve"
         case .gtpv1: "gtpv1"

@@ -177,15 +177,12 @@ final class DCERPCCalls {
 
     /// Calls that are so common that they say nothing (`DCE_RPC::ignored_operations`).
     private func isIgnored() -> Bool {
-        for (endpoint, operations) in DCERPCCalls.ignored where isEqual(record.endpoint, endpoint) {
-            for operation in operations where isEqual(record.operation, operation) { return true }
+        for (endpoint, operations) in DCERPCCalls.ignored where record.text.equals(record.endpoint, endpoint) {
+            for operation in operations where record.text.equals(record.operation, operation) {
+                return true
+            }
         }
         return false
-    }
-
-    private func isEqual(_ text: Text, _ literal: StaticString) -> Bool {
-        Int(text.count) == literal.utf8CodeUnitCount
-            && record.text.bytes.octets.begins(with: literal, at: Int(text.offset))
     }
 
     private static let ignored: [(StaticString, [StaticString])] = [

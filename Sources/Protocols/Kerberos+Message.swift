@@ -44,7 +44,7 @@ struct KerberosMessage {
     /// The first certificate of public-key pre-authentication, DER.
     private(set) var certificate: Range<Int>?
 
-    /// Identity and certificates of a CMS SignedData (RFC 5652): 1.2.840.113549.1.7.2.
+    /// The kinds of pre-authentication by a public key (RFC 4556 section 3.1.1).
     private static let requestPreauthentication: Int64 = 16
     private static let replyPreauthentication: Int64 = 17
 
@@ -135,7 +135,6 @@ struct KerberosMessage {
 
     //  KRB-ERROR: ... [6] code, [7] client's realm, [8] client, [9] realm, [10] service, [11] text
     private mutating func readError(_ fields: inout BERWalk, _ bytes: RawSpan) throws(WireError) {
-        try KerberosMessage.expectVersion(&fields, bytes, at: 0)
         while let field = try fields.next(bytes) {
             switch field.index {
             case 6: errorCode = try bytes.berInteger(try KerberosMessage.inner(field, bytes))

@@ -269,8 +269,6 @@ enum KerberosProbe {
 /// Kerberos on one connection of its own.
 final class Kerberos: FramedAnalyzer {
     private let authentication = Authentication()
-    /// Octets of a message over TCP that are believed.
-    private static let messageBytesMax = 1 << 18
 
     //  | length of the message (4) | message |
     override func message(
@@ -279,7 +277,7 @@ final class Kerberos: FramedAnalyzer {
         guard !context.isPartial else { return .stop }
         guard bytes.byteCount >= 4 else { return .needs(4) }
         let length = Int(bytes.load(0, as: UInt32.self))
-        guard length > 0, length <= Kerberos.messageBytesMax else { return refuse(&context) }
+        guard length > 0, length <= 1 << 18 else { return refuse(&context) }
         guard bytes.byteCount >= 4 &+ length else { return .needs(4 &+ length) }
         guard read(bytes.extracting(4 ..< 4 &+ length), from: direction, &context) else { return refuse(&context) }
         return .took(4 &+ length)

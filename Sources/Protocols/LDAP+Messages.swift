@@ -99,6 +99,7 @@ extension LDAP {
             try request(operation, &cursor, place, &context)
         }
         if let result { ended(operation, result, content, place, &context) }
+        if operation == .bindResponse { try bindResponse(&cursor, &context) }
         if result != nil || operation == .unbindRequest || operation == .abandonRequest {
             write(operationAt: place, &context)
         }
@@ -190,16 +191,35 @@ extension LDAP {
             named.extracting(0..<min(64, named.byteCount)).append(to: &kept)
             mechanism = kept
             operations[place].argument = operations[place].text.add(named, limit: LDAP.textBytesMax)
+            guard isGSSAPI, inside.remaining > 0 else { break }
+            let token = try inside.take(try inside.berLength(BERHeader.octetString))
+            authentication.token(token, from: sender, &context)
         case 10, 11:
             operations[place].operation = header.tag & 0x1F == 10 ? "sicily_negotiate" : "sicily_response"
             guard credentials.byteCount > 0 else { break }
             guard credentials.begins(with: "NTLMSSP") else { throw .malformed(at: cursor.offset) }
             setArgument("NTLMSSP", place)
+            authentication.ntlm(credentials, from: sender, &context)
         default:
             context.weird(.LDAP_unknown_auth_type, addl: UInt64(header.tag & 0x1F), source: "LDAP")
             operations[place].operation = "bind"
         }
         return place
+    }
+
+    /// The login is by a mechanism of GSS-API.
+    private var isGSSAPI: Bool {
+        let name = mechanism ?? []
+        return name.octets.begins(with: "GSSAPI") || name.octets.begins(with: "GSS-SPNEGO")
+    }
+
+    //  BindResponse: a result, [3] other servers, [7] the server's part of the login
+    private func bindResponse(_ cursor: inout Cursor, _ context: inout AnalyzerContext) throws(WireError) {
+        while isGSSAPI, cursor.remaining > 0 {
+            let header = try cursor.berHeader()
+            let value = try cursor.take(header.length)
+            if header.tag == 0x87 { authentication.token(value, from: sender, &context) }
+        }
     }
 
     private func setArgument(_ literal: StaticString, _ place: Int) {

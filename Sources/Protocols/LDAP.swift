@@ -6,7 +6,7 @@
 // Reads   messages of both directions; those inside SASL wrappers that are signed
 //         and not sealed (RFC 4121); TLS after StartTLS.
 // Writes  one `LDAPRecord` for each operation, path "ldap"; one `LDAPSearchRecord` for
-//         each search, path "ldap_search".
+//         each search, path "ldap_search"; NTLM and Kerberos rows of logins.
 // Leaves  entries, additions, comparisons and renames beyond their results.
 //
 // LDAP+Messages.swift has the operations, LDAP+Filter.swift the text of filters,
@@ -129,10 +129,15 @@ final class LDAP: FramedAnalyzer {
     var mechanism: [UInt8]?
     var hasAskedForTLS = false
     var hasTLS = false
+    /// What logins by GSS-API say.
+    let authentication = Authentication()
+    /// Who sent the message at work.
+    private(set) var sender = Direction.originator
 
     override func message(
         _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
     ) -> Framing {
+        sender = direction
         if mayBeWrapped, bytes.octet(0) != BERHeader.sequence { return wrapped(bytes, &context) }
         let framing = plain(bytes, &context)
         if hasTLS, case .took(let count) = framing { return .startsTLS(after: count) }
@@ -142,11 +147,13 @@ final class LDAP: FramedAnalyzer {
     override func datagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
+        sender = direction
         if !all(bytes, &context), !isDetached { violation(&context) }
     }
 
     override func finish(_ context: inout AnalyzerContext) {
         super.finish(&context)
+        authentication.finish(&context)
         flushOperations(&context)
         flushSearches(&context)
     }
@@ -155,6 +162,7 @@ final class LDAP: FramedAnalyzer {
         super.reset()
         while !operations.isEmpty { retireOperation(operations.count &- 1) }
         while !searches.isEmpty { retireSearch(searches.count &- 1) }
+        authentication.reset()
         (mayBeWrapped, mechanism, hasAskedForTLS, hasTLS) = (false, nil, false, false)
     }
 

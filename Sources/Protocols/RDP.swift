@@ -244,13 +244,13 @@ final class RDP: FramedAnalyzer {
         record.height = UInt64(block.load(6, as: UInt16.self).byteSwapped)
         keyboard(block.load(12, as: UInt32.self).byteSwapped)
         record.build = name(block.load(16, as: UInt32.self).byteSwapped, RDP.builds, "client_build-")
-        record.clientName = wide(block.extracting(20..<52))
+        record.clientName = record.text.add(utf16: block.extracting(20..<52), endsAtZero: true)
         guard block.byteCount >= 142 else { return }
         let wantsAll = block.load(140, as: UInt16.self).byteSwapped & 2 != 0
         let depth = UInt32(block.load(136, as: UInt16.self).byteSwapped)
         record.colorDepth = wantsAll ? record.text.add("32bit") : name(depth, RDP.depths, "high_color_depth-")
         guard block.byteCount >= 206 else { return }
-        record.productID = wide(block.extracting(142..<206))
+        record.productID = record.text.add(utf16: block.extracting(142..<206), endsAtZero: true)
     }
 
     private func keyboard(_ number: UInt32) {
@@ -350,28 +350,6 @@ final class RDP: FramedAnalyzer {
         let start = record.text.begin()
         record.text.append(word)
         record.text.append(decimal: UInt64(value))
-        return record.text.end(start)
-    }
-
-    /// UTF-16, little-endian, up to its zero, as UTF-8.
-    private func wide(_ bytes: RawSpan) -> Text {
-        let start = record.text.begin()
-        var at = 0
-        while at &+ 2 <= bytes.byteCount {
-            let unit = bytes.load(at, as: UInt16.self).byteSwapped
-            at &+= 2
-            guard unit != 0 else { break }
-            var value = UInt32(unit)
-            if unit & 0xFC00 == 0xD800, at &+ 2 <= bytes.byteCount {
-                let low = bytes.load(at, as: UInt16.self).byteSwapped
-                if low & 0xFC00 == 0xDC00 {
-                    value = 0x1_0000 &+ (UInt32(unit & 0x3FF) << 10 | UInt32(low & 0x3FF))
-                    at &+= 2
-                }
-            }
-            let scalar = Unicode.Scalar(value) ?? "\u{FFFD}"
-            for octet in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { record.text.bytes.append(octet) }
-        }
         return record.text.end(start)
     }
 

@@ -35,7 +35,7 @@ package enum Registry {
     package static let entries: [RegistryEntry] = [
         RegistryEntry("bacnet", udp: [47808], .bacnet),
         RegistryEntry("conn"),
-        RegistryEntry("dce-rpc", tcp: [135]),
+        RegistryEntry("dce-rpc", tcp: [135], .dceRPC),
         RegistryEntry("dhcp", udp: [67, 4011], .dhcp),
         RegistryEntry("dnp3", tcp: [20000], udp: [20000], .dnp3, udpKind: .dnp3UDP),
         RegistryEntry("dns", tcp: [53], udp: [53, 137, 5353, 5355], .dns),
@@ -47,7 +47,8 @@ package enum Registry {
         RegistryEntry("iec104", tcp: [2404], .iec104),
         RegistryEntry("imap", tcp: [143], .imap),
         RegistryEntry("irc", tcp: [6666, 6667, 6668, 6669], .irc),
-        RegistryEntry("krb", tcp: [88], udp: [88]),
+        RegistryEntry("krb", tcp: [88], .krbTCP),
+        RegistryEntry("krb", udp: [88], .krb),
         RegistryEntry("ldap", tcp: [389, 3268], .ldapTCP),
         RegistryEntry("ldap", udp: [389], .ldapUDP),
         RegistryEntry("modbus", tcp: [502], .modbus),
@@ -128,6 +129,10 @@ package enum Registry {
         case .rdpeudp: RDPEUDP()
         case .quic: QUIC()
         case .websocket: WebSocket()
+        case .krb: Kerberos(kind: .krb)
+        case .krbTCP: Kerberos(kind: .krbTCP)
+        case .dceRPC: DCERPC()
+        case .gssapi, .ntlm: nil
         case .vxlan, .geneve, .gtpv1, .teredo, .ayiya: nil
         }
     }
@@ -169,6 +174,10 @@ package enum Registry {
         Probe(.rdpeudp, .udp, nil, RDPProbe.datagram, first: 0xFF...0xFF),
         Probe(.ldapTCP, .tcp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
         Probe(.ldapUDP, .udp, nil, LDAPProbe.message, reverse: LDAPProbe.bind, first: 0x30...0x30),
+        Probe(.ldapUDP, .udp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
+        Probe(.dceRPC, .tcp, nil, DCERPCProbe.message),
+        Probe(.krb, .udp, nil, KerberosProbe.datagram),
+        Probe(.krbTCP, .tcp, nil, KerberosProbe.stream),
         Probe(.dhcp, .udp, nil, DHCPProbe.message),
         Probe(.tftp, .udp, nil, TFTPProbe.packet, first: 0...0),
     ]

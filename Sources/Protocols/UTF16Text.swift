@@ -43,6 +43,14 @@ extension TextBuffer {
     }
 }
 
+extension TextBuffer {
+    /// Whether a text is this literal.
+    func equals(_ text: Text, _ literal: StaticString) -> Bool {
+        !text.isAbsent && Int(text.count) == literal.utf8CodeUnitCount
+            && bytes.octets.begins(with: literal, at: Int(text.offset))
+    }
+}
+
 extension RawSpan {
     /// Octets before the first zero unit of UTF-16 text, and octets with that zero.
     func utf16Length() -> (text: Int, whole: Int) {

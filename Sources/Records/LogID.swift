@@ -56,6 +56,9 @@
     case rdp
     case quic
     case websocket
+    case kerberos
+    case ntlm
+    case dceRPC
     case stats
     /// Events in Suricata's form: no log or table of its own, the EVE writer alone reads it.
     case eve
@@ -79,6 +82,7 @@
         case .bacnetProperty: "bacnet_property"
         case .bacnetControl: "bacnet_device_control"
         case .opcua: "opcua_binary"
+        case .dceRPC: "dce_rpc"
         default: "\(self)"
         }
     }
