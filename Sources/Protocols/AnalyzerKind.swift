@@ -50,6 +50,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case krb
     case krbTCP
     case dceRPC
+    case smb
     // Tokens inside of other protocols confirm these; what reads them is Authentication.
     case gssapi
     case ntlm
@@ -108,6 +109,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .krb: "krb"
         case .krbTCP: "krb_tcp"
         case .dceRPC: "dce_rpc"
+        case .smb: "smb"
         case .gssapi: "gssapi"
         case .ntlm: "ntlm"
         case .vxlan: "vxlan"

@@ -67,7 +67,7 @@ package enum Registry {
         RegistryEntry("rfb", .rfb),
         RegistryEntry("s7comm", tcp: [102], .cotp),
         RegistryEntry("sip", udp: [5060], .sip),
-        RegistryEntry("smb", tcp: [139, 445]),
+        RegistryEntry("smb", tcp: [139, 445], .smb),
         RegistryEntry("smtp", tcp: [25, 587], .smtp),
         RegistryEntry("snmp", udp: [161, 162], .snmp),
         RegistryEntry("socks", tcp: [1080], .socks),
@@ -132,6 +132,7 @@ package enum Registry {
         case .krb: Kerberos(kind: .krb)
         case .krbTCP: Kerberos(kind: .krbTCP)
         case .dceRPC: DCERPC()
+        case .smb: SMB()
         case .gssapi, .ntlm: nil
         case .vxlan, .geneve, .gtpv1, .teredo, .ayiya: nil
         }
@@ -175,6 +176,7 @@ package enum Registry {
         Probe(.ldapTCP, .tcp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
         Probe(.ldapUDP, .udp, nil, LDAPProbe.message, reverse: LDAPProbe.bind, first: 0x30...0x30),
         Probe(.ldapUDP, .udp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
+        Probe(.smb, .tcp, nil, SMBProbe.message),
         Probe(.dceRPC, .tcp, nil, DCERPCProbe.message),
         Probe(.krb, .udp, nil, KerberosProbe.datagram),
         Probe(.krbTCP, .tcp, nil, KerberosProbe.stream),

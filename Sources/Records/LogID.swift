@@ -59,6 +59,8 @@
     case kerberos
     case ntlm
     case dceRPC
+    case smbFiles
+    case smbMapping
     case stats
     /// Events in Suricata's form: no log or table of its own, the EVE writer alone reads it.
     case eve
@@ -83,6 +85,8 @@
         case .bacnetControl: "bacnet_device_control"
         case .opcua: "opcua_binary"
         case .dceRPC: "dce_rpc"
+        case .smbFiles: "smb_files"
+        case .smbMapping: "smb_mapping"
         default: "\(self)"
         }
     }

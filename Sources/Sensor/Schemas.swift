@@ -47,6 +47,8 @@ package enum Schemas {
                 KerberosRecord.makeSchema(),
                 NTLMRecord.makeSchema(),
                 DCERPCRecord.makeSchema(),
+                SMBFilesRecord.makeSchema(),
+                SMBMappingRecord.makeSchema(),
                 TLSRecord.makeSchema(), X509Record.makeSchema(), StatsRecord.makeSchema(),
                 PostgreSQLRecord.makeSchema(),
                 MQTTPublishRecord.makeSchema(),

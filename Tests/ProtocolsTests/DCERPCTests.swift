@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Tests DCE RPC over TCP: binds, fragments, logins, names.
+
+import Testing
+import Wire
+
+@testable import Protocols
+@testable import Records
+
+@Suite struct DCERPCTests {
+    static let logs = [
+        DCERPCRecord.makeSchema(), NTLMRecord.makeSchema(), KerberosRecord.makeSchema(), X509Record.makeSchema(),
+    ]
+
+    static func conversation(_ turns: [(Direction, [UInt8])]) -> Conversation {
+        Conversation(turns: turns, port: 135, logs: logs) { DCERPC() }
+    }
+
+    static let call = conversation([
+        (.originator, DCERPCMade.bind()), (.responder, DCERPCMade.bindAck()),
+        (.originator, DCERPCMade.request(15)), (.responder, DCERPCMade.response()),
+        (.originator, DCERPCMade.request(900)), (.responder, DCERPCMade.response()),
+    ])
+
+    @Test func `a call has a row with its names`() {
+        let outcome = Self.call.play()
+        #expect(
+            outcome.rows == [
+                "named_pipe=\\PIPE\\svcctl endpoint=svcctl operation=OpenSCManagerW",
+                "named_pipe=\\PIPE\\svcctl endpoint=svcctl operation=unknown-900",
+            ])
+        #expect(outcome.analyzer.isConfirmed)
+    }
+
+    @Test func `pieces, cuts, gaps and damage do no harm`() { Self.call.expectRobust(rowsMax: 3) }
+
+    @Test func `fragments of a call are one call`() {
+        let rows = Self.conversation([
+            (.originator, DCERPCMade.bind()), (.responder, DCERPCMade.bindAck()),
+            (.originator, DCERPCMade.request(15, flags: 1)), (.originator, DCERPCMade.request(15, flags: 0)),
+            (.originator, DCERPCMade.request(15, flags: 2)),
+            (.responder, DCERPCMade.response(flags: 1)), (.responder, DCERPCMade.response(flags: 2)),
+        ]).play().rows
+        #expect(rows.count == 1)
+    }
+
+    @Test func `too many and too long fragments end the analyzer`() {
+        var turns: [(Direction, [UInt8])] = (0..<30).map {
+            (.originator, DCERPCMade.request(15, call: UInt64($0), flags: 1))
+        }
+        #expect(Self.conversation(turns).play().weirds == [.too_many_dce_rpc_msgs_in_reassembly])
+        turns = (0..<9).map { (.originator, DCERPCMade.request(15, flags: $0 == 0 ? 1 : 0, stub: 4000)) }
+        #expect(Self.conversation(turns).play().weirds == [.too_much_dce_rpc_fragment_data])
+        turns = [(.originator, DCERPCMade.request(15, flags: 1)), (.originator, DCERPCMade.request(15, flags: 1))]
+        #expect(Self.conversation(turns).play().weirds == [.multiple_first_fragments_in_dce_rpc_reassembly])
+    }
+
+    @Test func `an unanswered call repeats the row before`() {
+        let rows = Self.conversation(Self.call.turns.dropLast(2) + [(.originator, DCERPCMade.request(0))]).play().rows
+        #expect(rows == Array(repeating: "named_pipe=\\PIPE\\svcctl endpoint=svcctl operation=OpenSCManagerW", count: 2))
+    }
+
+    @Test func `a login inside of a bind has its row`() {
+        let rows = Self.conversation([
+            (.originator, DCERPCMade.bind(token: NTLMMade.negotiate)),
+            (.responder, DCERPCMade.bindAck(token: NTLMMade.challenge)),
+            (.originator, DCERPCMade.message(16, zeros(4), token: NTLMMade.authenticate)),
+        ]).play().rows
+        #expect(
+            rows == [
+                "username=alice hostname=PC domainname=DOM server_nb_computer_name=SRV "
+                    + "server_dns_computer_name=srv.example server_tree_name=example"
+            ])
+    }
+
+    @Test func `logins that are not read are said to be there`() {
+        func weirds(_ kind: UInt8) -> [Weird] {
+            let bind = DCERPCMade.message(14, zeros(8) + [0, 0, 0, 0], token: [1, 2, 3, 4], auth: kind)
+            return Self.conversation([(.originator, bind)]).play().weirds
+        }
+        #expect(weirds(0x44) == [.netlogon_dce_rpc_auth_type])
+        #expect(weirds(0x0E) == [.tls_dce_rpc_auth_type])
+        #expect(weirds(0x77) == [.unknown_dce_rpc_auth_type])
+    }
+
+    @Test func `every truncation and impossible lengths are refused`() {
+        let whole = DCERPCMade.bind()
+        for length in whole.indices {
+            var cursor = Cursor(whole.prefix(length).map { $0 }.octets)
+            if length < 16 { #expect(throws: WireError.self) { _ = try DCERPCHeader(parsing: &cursor) } }
+        }
+        var short = whole
+        short[8] = 4
+        #expect(!Self.conversation([(.originator, short)]).play().analyzer.isConfirmed)
+        var long = DCERPCMade.bind(token: [1])
+        long[10] = 0xFF
+        #expect(!Self.conversation([(.originator, long)]).play().analyzer.isConfirmed)
+    }
+
+    @Test func `another protocol is not DCE RPC`() {
+        #expect(!Self.call.playHTTP().analyzer.isConfirmed)
+        #expect(DCERPCProbe.message(octets("GET").octets) == .never)
+        #expect(DCERPCProbe.message(DCERPCMade.bind().octets) == .matches)
+    }
+
+    @Test func `an interface reads the same in both byte orders`() {
+        let little = DCERPCInterface(DCERPCMade.interface.octets, isLittle: true)
+        let big: [UInt8] = [
+            0x36, 0x7A, 0xBB, 0x81, 0x98, 0x44, 0x35, 0xF1, 0xAD, 0x32, 0x98, 0xF0, 0x38, 0x00, 0x10, 0x03,
+        ]
+        #expect(DCERPCInterface(big.octets, isLittle: false) == little)
+        var text = TextBuffer()
+        little.write(to: &text)
+        #expect(text.bytes == octets("367abb81-9844-35f1-ad32-98f038001003"))
+        #expect(DCERPCNames.all.isKnown(little))
+        text.clear()
+        DCERPCNames.all.writeName(of: DCERPCInterface(high: 0, low: 1), to: &text)
+        #expect(text.bytes == octets("unknown-00000000-0000-0000-0000-000000000001"))
+    }
+
+    @Test func `a pipe without a bind is known by its name`() {
+        #expect(DCERPCNames.interface(ofPipe: octets("winreg")[...]) != nil)
+        #expect(DCERPCNames.interface(ofPipe: octets("lsass")[...]) == nil)
+    }
+}
