@@ -66,6 +66,8 @@ final class SMBFile {
     var record = SMBFilesRecord()
     /// The handle, once the server has given one.
     var handle: UInt64 = 0
+    /// Where its content goes.
+    var content = FileHandle.none
     /// Deleted when it is closed.
     var isTemporary = false
 
@@ -74,7 +76,7 @@ final class SMBFile {
         record.ts = ts
         record.uid = context.uid
         record.id = context.id
-        (handle, isTemporary) = (0, false)
+        (handle, isTemporary, content) = (0, false, .none)
     }
 
     /// Whether more text may be kept of it: a client may rename for ever.
@@ -90,7 +92,8 @@ final class SMBFile {
 
     func setName(_ name: RawSpan) {
         guard hasRoom else { return }
-        record.name = name.byteCount > 0 ? record.text.add(name, limit: SMB.nameBytesMax) : record.text.add("<share_root>")
+        let root: StaticString = "<share_root>"
+        record.name = name.byteCount > 0 ? record.text.add(name, limit: SMB.nameBytesMax) : record.text.add(root)
     }
 
     func rename(utf16 name: RawSpan) {

@@ -42,6 +42,8 @@ final class SMB: Analyzer {
         var frame = 0
         /// Octets of the frame that are not held: content of a file, or what nobody reads.
         var passing = 0
+        /// The file whose content passes.
+        var content: SMBContent?
         /// The next octet that passes is that of a message that begins a delivery.
         var isSynchronised = false
         /// The message before in the same frame, for compounds whose parts belong together.
@@ -99,9 +101,8 @@ final class SMB: Analyzer {
         guard count > 0 else { return }
         // What is lost of the content of a file is a gap in the file and nothing else.
         if sides[side].isSynchronised, sides[side].held.isEmpty, count <= sides[side].passing {
-            sides[side].passing &-= count
-            sides[side].frame &-= count
-            return
+            sides[side].content?.gap(count, &context)
+            return pass(count, side)
         }
         restart(side)
     }
@@ -154,7 +155,7 @@ final class SMB: Analyzer {
     private func restart(_ side: Int) {
         sides[side].held.removeAll(keepingCapacity: true)
         (sides[side].wanted, sides[side].frame, sides[side].passing) = (0, 0, 0)
-        sides[side].isSynchronised = false
+        (sides[side].isSynchronised, sides[side].content) = (false, nil)
         forgetPrevious(side)
     }
 
@@ -187,8 +188,8 @@ final class SMB: Analyzer {
             let left = bytes.byteCount &- at
             if sides[side].passing > 0 {
                 let count = min(left, sides[side].passing)
-                sides[side].passing &-= count
-                sides[side].frame &-= count
+                sides[side].content?.take(bytes.extracting(at ..< at &+ count), &context)
+                pass(count, side)
                 at &+= count
                 continue
             }
@@ -207,6 +208,7 @@ final class SMB: Analyzer {
                 at &+= count
                 sides[side].frame &-= count
                 sides[side].passing = min(passing, sides[side].frame)
+                if sides[side].passing == 0 { sides[side].content = nil }
             case .needs(let count): return wait(count, side, at)
             case .broken:
                 fail(side, &isFine, &context)
@@ -214,6 +216,12 @@ final class SMB: Analyzer {
             }
         }
         return at
+    }
+
+    private func pass(_ count: Int, _ side: Int) {
+        sides[side].passing &-= count
+        sides[side].frame &-= count
+        if sides[side].passing == 0 { sides[side].content = nil }
     }
 
     private func wait(_ count: Int, _ side: Int, _ at: Int) -> Int {

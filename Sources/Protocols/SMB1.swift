@@ -192,6 +192,7 @@ extension SMB {
             let file = self.file(handle, for: &waiting, &context)
             file.setPath(of: waiting.tree)
             write(file, .fileClose, &context)
+            endContent(of: file, &context)
             release(handle)
             closePipe(handle, &context)
         case .readAndX:
@@ -281,9 +282,16 @@ extension SMB {
         if file.record.path.isAbsent { file.setPath(of: waiting.tree) }
         write(file, .fileWrite, &context)
         let place = try content(offset, length, bytes)
-        if waiting.tree?.isPipe ?? false {
-            pipe(waiting.handle, bytes.extracting(place), from: direction, &context)
-        }
+        transfer(waiting, bytes.extracting(place), direction, &context)
+    }
+
+    /// Content that was read or is written.
+    private func transfer(
+        _ waiting: SMBPending, _ bytes: RawSpan, _ direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        if waiting.tree?.isPipe ?? false { return pipe(waiting.handle, bytes, from: direction, &context) }
+        guard let file = waiting.file, bytes.byteCount > 0 else { return }
+        context.fileData(content(of: file, from: direction, &context), bytes, at: waiting.offset)
     }
 
     /// The data of a read or write; what the message does not have is not there.
@@ -346,10 +354,7 @@ extension SMB {
             let low = Int(try words.readLittle(UInt16.self))
             let offset = Int(try words.readLittle(UInt16.self))
             let length = Int(try words.readLittle(UInt16.self)) << 16 | low
-            let place = try content(offset, length, bytes)
-            if waiting.tree?.isPipe ?? false {
-                pipe(waiting.handle, bytes.extracting(place), from: direction, &context)
-            }
+            transfer(waiting, bytes.extracting(try content(offset, length, bytes)), direction, &context)
         case .transaction:
             guard waiting.offset == 1 else { break }
             try words.skip(12)

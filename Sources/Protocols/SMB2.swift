@@ -236,6 +236,7 @@ extension SMB {
         file.setPath(of: waiting.tree)
         let kind = waiting.tree.map(\.kind) ?? .disk
         write(file, kind == .pipe ? .pipeClose : kind == .print ? .printClose : .fileClose, &context)
+        endContent(of: file, &context)
         release(handle)
         closePipe(handle, &context)
         calls.closed(handle)
@@ -265,9 +266,21 @@ extension SMB {
         let isPipe = waiting.tree?.isPipe ?? false
         let file = self.file(handle, &waiting, Int(direction.rawValue), &context)
         write(file, isPipe ? .pipeWrite : .fileWrite, &context)
-        guard isPipe else { return }
+        guard isPipe else {
+            return pass(file, offset &- bytes.byteCount, length, at: waiting.offset, direction, &context)
+        }
         let place = try part(bytes, offset, min(length, max(0, bytes.byteCount &- offset)))
         pipe(handle, bytes.extracting(place), from: direction, &context)
+    }
+
+    /// `length` octets of content begin `skipped` octets behind what of the message is held.
+    private func pass(
+        _ file: SMBFile, _ skipped: Int, _ length: Int, at offset: UInt64, _ direction: Direction,
+        _ context: inout AnalyzerContext
+    ) {
+        guard length > 0, skipped >= 0 else { return }
+        let content = self.content(of: file, from: direction, &context)
+        sides[Int(direction.rawValue)].content = SMBContent(content, at: offset, after: skipped, count: length)
     }
 
     //  size (2) | 2 octets | code (4) | handle (16) | input: offset (4), length (4) | room (4) | output ...
@@ -394,7 +407,10 @@ extension SMB {
         let offset = Int(try cursor.read(UInt8.self))
         try cursor.skip(1)
         let length = Int(try cursor.readLittle(UInt32.self))
-        guard (waiting.tree ?? trees[header.tree])?.isPipe ?? false else { return }
+        guard (waiting.tree ?? trees[header.tree])?.isPipe ?? false else {
+            guard let file = waiting.file else { return }
+            return pass(file, offset &- bytes.byteCount, length, at: waiting.offset, direction, &context)
+        }
         let place = try part(bytes, offset, min(length, max(0, bytes.byteCount &- offset)))
         pipe(waiting.handle, bytes.extracting(place), from: direction, &context)
     }

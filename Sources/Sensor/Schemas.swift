@@ -49,7 +49,6 @@ package enum Schemas {
                 DCERPCRecord.makeSchema(),
                 SMBFilesRecord.makeSchema(),
                 SMBMappingRecord.makeSchema(),
-                TLSRecord.makeSchema(), X509Record.makeSchema(), StatsRecord.makeSchema(),
                 PostgreSQLRecord.makeSchema(),
                 MQTTPublishRecord.makeSchema(),
                 MQTTSubscribeRecord.makeSchema(),

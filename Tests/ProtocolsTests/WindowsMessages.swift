@@ -3,6 +3,8 @@
 // What the tests of Microsoft's protocols are made of: numbers, texts, and the
 // messages of NTLM, SPNEGO, Kerberos, DCE RPC and SMB.
 
+import Wire
+
 @testable import Protocols
 
 func little(_ value: UInt64, _ count: Int) -> [UInt8] {
@@ -20,6 +22,9 @@ func ber(_ tag: UInt8, _ parts: [UInt8]...) -> [UInt8] {
     guard content.count > 127 else { return [tag, UInt8(content.count)] + content }
     return [tag, 0x82, UInt8(content.count >> 8), UInt8(content.count & 0xFF)] + content
 }
+
+/// What a probe says of octets.
+func verdict(_ probe: Probe.Test, _ octets: [UInt8]) -> ProbeVerdict { probe(octets.octets) }
 
 enum NTLMMade {
     static let signature = octets("NTLMSSP\0")
@@ -201,7 +206,8 @@ enum SMBMade {
 
     static func treeConnect(_ number: UInt64, _ path: String) -> [UInt8] {
         let name = wide(path)
-        return frame(message2(3, number, little(9, 2) + zeros(2) + little(72, 2) + little(UInt64(name.count), 2) + name))
+        let body = little(9, 2) + zeros(2) + little(72, 2) + little(UInt64(name.count), 2) + name
+        return frame(message2(3, number, body))
     }
 
     static func treeAnswer(_ number: UInt64, tree: UInt64, kind: UInt8) -> [UInt8] {
@@ -219,8 +225,9 @@ enum SMBMade {
             + little(size, 8) + zeros(8) + SMBMade.handle(handle) + zeros(8)
     }
 
-    static func readBody(_ handle: [UInt8], length: UInt64) -> [UInt8] {
-        little(49, 2) + [0x50, 0] + little(length, 4) + zeros(8) + handle + zeros(17)
+    /// Without a handle it is about the file of the message before.
+    static func readBody(_ handle: UInt64?, length: UInt64) -> [UInt8] {
+        little(49, 2) + [0x50, 0] + little(length, 4) + zeros(8) + (handle.map(SMBMade.handle) ?? related) + zeros(17)
     }
 
     static func readAnswerBody(_ content: [UInt8]) -> [UInt8] {
