@@ -19,8 +19,12 @@ struct SMBContent: BitwiseCopyable {
     /// Octets of it that are still to come.
     private var left: Int
 
-    init(_ file: FileHandle, at offset: UInt64, after skipped: Int, count: Int) {
+    /// The file has no octets of a message before.
+    private let isFirst: Bool
+
+    init(_ file: FileHandle, at offset: UInt64, after skipped: Int, count: Int, isFirst: Bool) {
         self.file = file
+        self.isFirst = isFirst
         self.offset = offset
         self.skipped = skipped
         left = count
@@ -31,6 +35,7 @@ struct SMBContent: BitwiseCopyable {
         let start = step(over: bytes.byteCount)
         let count = min(bytes.byteCount &- start, left)
         guard count > 0 else { return }
+        if isFirst, count == left { context.beginsNow(file) }
         context.fileData(file, bytes.extracting(start ..< start &+ count), at: offset)
         advance(count)
     }

@@ -280,7 +280,8 @@ extension SMB {
     ) {
         guard length > 0, skipped >= 0 else { return }
         let content = self.content(of: file, from: direction, &context)
-        sides[Int(direction.rawValue)].content = SMBContent(content, at: offset, after: skipped, count: length)
+        sides[Int(direction.rawValue)].content = SMBContent(
+            content, at: offset, after: skipped, count: length, isFirst: !context.hasBegun(content))
     }
 
     //  size (2) | 2 octets | code (4) | handle (16) | input: offset (4), length (4) | room (4) | output ...

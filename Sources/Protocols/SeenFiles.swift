@@ -252,6 +252,13 @@ extension AnalyzerContext {
         return wasDecided ? nil : type
     }
 
+    /// Whether the file has had an octet or a gap.
+    func hasBegun(_ file: FileHandle) -> Bool { files[file]?.isActive ?? false }
+
+    /// The message that had the file's first octets is whole only now: the file begins with it, as where
+    /// messages are held until they are whole.
+    func beginsNow(_ file: FileHandle) { files[file]?.started = now }
+
     /// Whether the file of a handle is still at work.
     func isOpen(_ file: FileHandle) -> Bool { files[file] != nil }
 

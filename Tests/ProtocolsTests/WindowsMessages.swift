@@ -16,13 +16,6 @@ func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
 /// UTF-16, little-endian.
 func wide(_ text: String) -> [UInt8] { text.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] } }
 
-/// An element of BER.
-func ber(_ tag: UInt8, _ parts: [UInt8]...) -> [UInt8] {
-    let content = parts.flatMap { $0 }
-    guard content.count > 127 else { return [tag, UInt8(content.count)] + content }
-    return [tag, 0x82, UInt8(content.count >> 8), UInt8(content.count & 0xFF)] + content
-}
-
 /// What a probe says of octets.
 func verdict(_ probe: Probe.Test, _ octets: [UInt8]) -> ProbeVerdict { probe(octets.octets) }
 
