@@ -262,7 +262,7 @@ final class HTTP: Analyzer {
     init() { super.init(kind: .http) }
 
     override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
-        if context.wantsTransactions, !isTunnel, !isUpgraded {
+        if context.wantsTransactions || context.wantsEvents, !isTunnel, !isUpgraded {
             if view == nil { view = HTTPView() }
             view?.stream(bytes, from: direction, &context)
         }
@@ -325,6 +325,8 @@ final class HTTP: Analyzer {
         inner?.reset(&context)
         finishSuccessor(&context)
     }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { view?.writeEVE(tx: tx, to: &event) }
 
     override func reset() {
         super.reset()

@@ -238,6 +238,7 @@ extension HTTPView {
     /// A chunk's size (RFC 9112 section 7.1). Empty lines are passed over; what is no number
     /// turns the rest into a body without chunks.
     func chunkSize(_ line: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
+        noteBody(line.byteCount, side, &context)
         var at = 0
         while at < line.byteCount, HTTPOctets.isSpace(line.octet(at)) { at &+= 1 }
         guard at < line.byteCount else { return }
@@ -250,7 +251,7 @@ extension HTTPView {
             context.transactionEvent(event, tx: tx, from: side.direction)
             guard !side.isRequest else { return close(side, &context) }
             side.state = .bodyToEnd
-            return body(line, side, &context)
+            return unpack(line, layer: 0, side, &context)
         }
         if line.firstIndex(of: 0x3B, from: at) != nil {
             let event: StaticString =
@@ -293,6 +294,7 @@ extension HTTPView {
         giveBackInflaters(side, &context)
         // What follows a gap cannot be unpacked.
         side.shown = HTTPView.bodyBytesMax
+        side.isCut = true
     }
 
     private func giveBackInflaters(_ side: HTTPViewSide, _ context: inout AnalyzerContext) {
@@ -302,7 +304,8 @@ extension HTTPView {
     // MARK: octets
 
     func body(_ bytes: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
-        guard side.shown < HTTPView.bodyBytesMax else { return }
+        noteBody(bytes.byteCount, side, &context)
+        guard side.shown < HTTPView.bodyBytesMax || context.wantsEvents && !side.isCut else { return }
         unpack(bytes, layer: 0, side, &context)
     }
 
@@ -313,7 +316,7 @@ extension HTTPView {
         guard !inflater.isOver else { return }
         var offset = 0
         var isMore = true
-        while isMore, side.shown < HTTPView.bodyBytesMax {
+        while isMore, side.shown < HTTPView.bodyBytesMax || context.wantsEvents {
             isMore = inflater.step(bytes, &offset)
             guard inflater.count > 0 else { continue }
             let plain = inflater.output
@@ -326,6 +329,7 @@ extension HTTPView {
     }
 
     private func show(_ bytes: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
+        noteFile(bytes, side, &context)
         let count = min(bytes.byteCount, HTTPView.bodyBytesMax &- side.shown)
         guard count > 0 else { return }
         side.shown &+= count
@@ -349,13 +353,15 @@ extension HTTPView {
     func endBody(_ side: HTTPViewSide, _ context: inout AnalyzerContext) { endMessage(side, &context) }
 
     /// A message is complete.
-    func endMessage(_ side: HTTPViewSide, _ context: inout AnalyzerContext) {
+    func endMessage(_ side: HTTPViewSide, isWhole: Bool = true, _ context: inout AnalyzerContext) {
         if side.shown > 0, side.shown < HTTPView.bodyBytesMax {
             let nothing: [UInt8] = []
             expose(nothing.octets, isLast: true, side, &context)
         }
         giveBackInflaters(side, &context)
+        noteEnd(side, isWhole: isWhole && !side.isCut, &context)
         side.shown = 0
+        side.isCut = false
         side.isOpen = false
         side.hasContinued = false
         side.state = .line

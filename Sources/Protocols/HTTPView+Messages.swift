@@ -67,6 +67,7 @@ extension HTTPView {
         context.expose(.httpURIRaw, line.extracting(target), tx: tx, from: .originator)
         context.expose(.httpProtocol, line.extracting(version), tx: tx, from: .originator)
         exposeTarget(line.extracting(target), side, &context)
+        noteRequest(method, line.extracting(target), line.extracting(version), side, &context)
         if version.isEmpty {
             // HTTP/0.9: a line is all.
             answersWithoutHeader = true
@@ -138,6 +139,7 @@ extension HTTPView {
         context.expose(.httpResponseLine, line, tx: tx, from: .responder)
         context.expose(.httpProtocol, version, tx: tx, from: .responder)
         context.expose(.httpStatusCode, codeText, tx: tx, from: .responder)
+        noteStatus(codeText, side, &context)
         context.expose(.httpStatusMessage, line.extracting(at..<trimmed.upperBound), tx: tx, from: .responder)
         side.state = .headers
     }
@@ -175,6 +177,7 @@ extension HTTPView {
             }
         }
         exposeHeaders(block, side, &context)
+        noteHeaders(side, &context)
         if side.isRequest { requestHeadersOver(side, &context) } else { responseHeadersOver(side, &context) }
     }
 

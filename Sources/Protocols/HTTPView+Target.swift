@@ -65,7 +65,7 @@ struct HTTPTarget {
 
     /// Percent-decodes once, `%uXXXX` too; what is no escape stays. In a path backslashes
     /// become slashes and several slashes one.
-    private static func decode(_ bytes: RawSpan, isPath: Bool, to target: inout [UInt8]) {
+    static func decode(_ bytes: RawSpan, isPath: Bool, to target: inout [UInt8]) {
         var at = 0
         let start = target.count
         while at < bytes.byteCount {
@@ -103,7 +103,7 @@ struct HTTPTarget {
     }
 
     /// RFC 3986 section 5.2.4, in place, on what stands behind `start`.
-    private static func removeDotSegments(_ path: inout [UInt8], from start: Int) {
+    static func removeDotSegments(_ path: inout [UInt8], from start: Int) {
         guard path.count > start else { return }
         var read = start
         var write = start

@@ -2,7 +2,7 @@
 //
 // HTTP/1 as signatures see it (RFC 9112): transactions and their named buffers.
 //
-// Reads   both directions of a connection that carries HTTP, while a rule wants to see it.
+// Reads   both directions of a connection that carries HTTP, while a rule or EVE wants to see it.
 // Writes  exposures: request and status lines, headers in all their forms, bodies decoded.
 // Leaves  rows of http.log, which have other rules (HTTP.swift); HTTP/2.
 //
@@ -54,6 +54,8 @@ final class HTTPViewSide {
     var inflaters: [Inflater] = []
     /// Octets of the body that were shown.
     var shown = 0
+    /// Octets were lost that the rest of the body cannot be decoded without.
+    var isCut = false
     var hasContinued = false
 
     init(_ direction: Direction) { self.direction = direction }
@@ -64,7 +66,7 @@ final class HTTPViewSide {
         state = .line
         searched = 0
         left = 0
-        (isOpen, hasContinued) = (false, false)
+        (isOpen, hasContinued, isCut) = (false, false, false)
         transaction = 0
         version = .none
         shown = 0
@@ -111,12 +113,16 @@ final class HTTPView {
     private var isOther = false
     /// The request was of HTTP/0.9: its response is a body.
     var answersWithoutHeader = false
+    /// Transactions for EVE: open ones, and the newest of those that were written.
+    var events: [HTTPEvent] = []
+    var idleEvents: [HTTPEvent] = []
 
     func reset() {
         originator.reset()
         responder.reset()
         pending.removeAll(keepingCapacity: true)
         nextTransaction = 0
+        events.removeAll(keepingCapacity: true)
         (isRecognised, isOther, answersWithoutHeader) = (false, false, false)
     }
 
@@ -144,12 +150,16 @@ final class HTTPView {
         switch side.state {
         case .body where side.left >= UInt64(count):
             endDecoding(side, &context)
+            noteGap(side, &context)
             side.left &-= UInt64(count)
             if side.left == 0 { endBody(side, &context) }
-        case .bodyToEnd: endDecoding(side, &context)
+        case .bodyToEnd:
+            endDecoding(side, &context)
+            noteGap(side, &context)
         case .ignored: break
         default:
             context.transactionEvent("http.invalid_gap", tx: side.transaction, from: direction)
+            noteGap(side, &context)
             close(side, &context)
         }
     }
@@ -173,11 +183,13 @@ final class HTTPView {
     func finish(_ context: inout AnalyzerContext) {
         endOfStream(from: .originator, &context)
         endOfStream(from: .responder, &context)
+        finishEvents(&context)
     }
 
     /// Ends a direction: what is open is complete, nothing more is read.
     func close(_ side: HTTPViewSide, _ context: inout AnalyzerContext) {
-        if side.isOpen { endMessage(side, &context) }
+        let isToEnd = side.state == .bodyToEnd
+        if side.isOpen { endMessage(side, isWhole: isToEnd, &context) }
         side.state = .ignored
     }
 
@@ -203,6 +215,7 @@ final class HTTPView {
         case .chunkEnd:
             guard let feed = bytes.firstIndex(of: 0x0A) else { return bytes.byteCount }
             side.state = .chunkSize
+            noteBody(feed &+ 1, side, &context)
             return feed &+ 1
         case .headers, .trailer: return takeBlock(bytes, side, &context)
         case .chunk, .body:

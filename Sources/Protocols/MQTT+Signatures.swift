@@ -24,8 +24,13 @@ struct MQTTView {
     private var pending: [Pending] = []
     private var connecting: UInt64?
     private var version: UInt8 = 0
+    /// The broker has taken the client's connect.
+    private var isConnected = false
+    var drafts = EventDrafts()
 
     mutating func reset() {
+        isConnected = false
+        drafts.clear()
         pending.removeAll(keepingCapacity: true)
         connecting = nil
         version = 0
@@ -37,6 +42,9 @@ struct MQTTView {
     ) {
         let kind = first >> 4
         let (tx, from, isOver) = transaction(kind, first, bytes, direction, &context)
+        if kind == 2 { isConnected = true }
+        if !isConnected, kind != 1 { context.transactionEvent("mqtt.unintroduced_message", tx: tx, from: direction) }
+        if context.wantsEvents { event(first, bytes, tx, from, isOver: isOver, &context) }
         guard context.wantsTransactions else { return }
         var cursor = Cursor(bytes)
         try? body(kind, first, &cursor, tx, from, &context)
@@ -47,6 +55,20 @@ struct MQTTView {
         guard isOver else { return }
         context.transactionDone(tx: tx, from: .originator)
         context.transactionDone(tx: tx, from: .responder)
+    }
+
+    private mutating func event(
+        _ first: UInt8, _ bytes: RawSpan, _ tx: UInt64, _ from: Direction, isOver: Bool,
+        _ context: inout AnalyzerContext
+    ) {
+        if first >> 4 == 1, bytes.byteCount >= 2 {
+            let place = 2 &+ Int(bytes.load16(0))
+            if place < bytes.byteCount { version = bytes.octet(place) }
+        }
+        let packet = MQTTPacket(first: first, version: version)
+        let octets = bytes
+        drafts.add(tx, from: from, type: "mqtt", &context) { packet.write(octets, to: &$0) }
+        if isOver { drafts.end(tx, "mqtt", &context) }
     }
 
     /// The transaction that a packet belongs to, its direction, and whether it ends with the packet.

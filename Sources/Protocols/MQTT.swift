@@ -45,8 +45,11 @@ final class MQTT: FramedAnalyzer {
     override func finish(_ context: inout AnalyzerContext) {
         while !publishes.isEmpty { write(publish: 0, &context) }
         while !subscribes.isEmpty { write(subscribe: 0, &context) }
+        view.drafts.endAll("mqtt", &context)
         super.finish(&context)
     }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { view.drafts.write(tx, "mqtt", to: &event) }
 
     override func reset() {
         super.reset()
@@ -76,7 +79,10 @@ final class MQTT: FramedAnalyzer {
         let first = bytes.octet(0)
         let isPublish = first >> 4 == 3
         guard isPublish || at &+ length <= FramedAnalyzer.messageBytesMax else { return .took(at &+ length) }
-        let needed = at &+ (isPublish ? min(length, publishBytes(bytes, at, first)) : length)
+        // Signatures and events have the whole payload.
+        let isPart = isPublish && !(context.wantsTransactions || context.wantsEvents)
+            || at &+ length > FramedAnalyzer.messageBytesMax
+        let needed = at &+ (isPart ? min(length, publishBytes(bytes, at, first)) : length)
         guard bytes.byteCount >= needed else { return .needs(needed) }
         var cursor = Cursor(bytes.extracting(at..<needed))
         view.show(first, bytes.extracting(at..<needed), from: direction, &context)

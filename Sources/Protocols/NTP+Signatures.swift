@@ -13,6 +13,7 @@ extension NTP {
     /// Shows a message of modes 1 to 7.
     static func show(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let tx = context.beginTransaction(.ntp)
+        if context.wantsEvents { writeEvent(bytes, tx: tx, from: direction, &context) }
         guard context.wantsTransactions else { return }
         let first = bytes.octet(0)
         context.exposeNumber(.ntpVersion, UInt64(first >> 3 & 7), tx: tx, from: direction)
@@ -31,6 +32,7 @@ extension SNMP {
         _ message: SNMPMessage, _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
     ) {
         let tx = context.beginTransaction(.snmp)
+        if context.wantsEvents { writeEvent(message, bytes, tx: tx, from: direction, &context) }
         guard context.wantsTransactions else { return }
         // On the wire the first two versions are 0 and 1.
         let version = message.version < 3 ? message.version &+ 1 : message.version

@@ -12,6 +12,11 @@ import Wire
 enum SIPView {
     static func show(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let tx = context.beginTransaction(.sip)
+        if context.wantsEvents, let event = SIPEvent(bytes) {
+            context.beginEvent("sip", from: direction, tx: tx)
+            event.write(bytes, to: &context.event)
+            context.endEvent()
+        }
         guard context.wantsTransactions else { return }
         var at = 0
         guard let first = line(bytes, &at) else { return }

@@ -29,16 +29,11 @@ extension SSH {
     }
 
     /// HASSH: the lists of key exchange, cipher, MAC and compression in the sender's direction,
-    /// joined by semicolons, and the MD5 of that.
-    func showOffer(_ payload: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
-        let isClient = direction == .originator
-        let hash: SignatureBuffer = isClient ? .sshHASSH : .sshHASSHServer
-        let string: SignatureBuffer = isClient ? .sshHASSHString : .sshHASSHServerString
-        guard context.wants(hash) || context.wants(string) else { return }
-        let tx = begin(&context)
+    /// joined by semicolons, and the MD5 of that. Nil where the offer is cut short.
+    static func hassh(_ payload: RawSpan, from direction: Direction) -> (hash: [UInt8], string: [UInt8])? {
         var text: [UInt8] = []
         var cursor = Cursor(payload)
-        let wanted = isClient ? [0, 2, 4, 6] : [0, 3, 5, 7]
+        let wanted = direction == .originator ? [0, 2, 4, 6] : [0, 3, 5, 7]
         do throws(WireError) {
             try cursor.skip(16)
             for list in 0..<8 {
@@ -47,12 +42,21 @@ extension SSH {
                 if list != 0 { text.append(0x3B) }
                 names.append(to: &text)
             }
-        } catch { return }
-        context.expose(string, text.octets, tx: tx, from: direction)
+        } catch { return nil }
         var digest = TextBuffer()
         _ = Digests.md5(text, to: &digest)
-        let octets = digest.bytes
-        context.expose(hash, octets.octets, tx: tx, from: direction)
+        return (digest.bytes, text)
+    }
+
+    func showOffer(_ payload: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        let isClient = direction == .originator
+        let hash: SignatureBuffer = isClient ? .sshHASSH : .sshHASSHServer
+        let string: SignatureBuffer = isClient ? .sshHASSHString : .sshHASSHServerString
+        guard context.wants(hash) || context.wants(string) else { return }
+        let tx = begin(&context)
+        guard let offer = SSH.hassh(payload, from: direction) else { return }
+        context.expose(string, offer.string.octets, tx: tx, from: direction)
+        context.expose(hash, offer.hash.octets, tx: tx, from: direction)
     }
 
     func endTransaction(_ context: inout AnalyzerContext) {

@@ -130,6 +130,8 @@ final class SSH: Analyzer {
     var originator = SSHSide()
     var responder = SSHSide()
     var record = SSHRecord()
+    /// What EVE says of the connection.
+    var event = SSHEvent()
     private var hasRow = false
     private var version: UInt64?
     /// The one transaction of the connection.
@@ -163,14 +165,18 @@ final class SSH: Analyzer {
 
     override func finish(_ context: inout AnalyzerContext) {
         endTransaction(&context)
+        writeEvent(&context)
         write(&context)
     }
+
+    override func writeEVE(tx: UInt64, to builder: inout EVEBuilder) { event.write(to: &builder) }
 
     override func reset() {
         super.reset()
         originator.reset()
         responder.reset()
         record.clear()
+        event.clear()
         transaction = nil
         (hasRow, version, hasMismatch, exchange) = (false, nil, false, .unknown)
         (isCompressed, clientEncrypted, acceptBytes, failureBytes) = (false, false, 0, 0)
@@ -239,6 +245,7 @@ final class SSH: Analyzer {
         if direction == .originator { record.client = text } else { record.server = text }
         side.state = .clear
         show(line, from: direction, &context)
+        noteVersion(line, from: direction, &context)
         guard line.byteCount >= 5 else { return context.weird(.SSH_cannot_determine_version, source: "SSH") }
         switch line.octet(4) {
         case 0x32: side.version = .two
@@ -427,6 +434,7 @@ final class SSH: Analyzer {
         for _ in 0..<10 { try cursor.skip(Int(try cursor.read(UInt32.self))) }
         payload.append(to: &side.offer)
         showOffer(payload, from: direction, &context)
+        noteOffer(payload, from: direction, &context)
         let isOriginator = direction == .originator
         let other = isOriginator ? responder.offer : originator.offer
         guard !other.isEmpty else { return }

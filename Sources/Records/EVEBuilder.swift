@@ -92,6 +92,12 @@ package struct EVEBuilder: Sendable {
         quote(octets)
     }
 
+    /// A member whose name came off the wire.
+    package mutating func text(key: RawSpan, _ octets: RawSpan) {
+        name(key)
+        quote(octets)
+    }
+
     package mutating func text(_ key: StaticString, _ value: StaticString?) {
         guard let value else { return }
         name(key)
@@ -290,6 +296,7 @@ extension EVEBuilder {
         separate()
         quote(key)
         buffer.bytes.append(0x3A)
+        needsComma = true
     }
 
     private mutating func quote(_ value: StaticString) {
