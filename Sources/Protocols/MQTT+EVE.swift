@@ -71,7 +71,8 @@ struct MQTTPacket {
         case 9, 11: try granted(&cursor, &event)
         case 14, 15:
             guard version == 5 else { return }
-            event.count("reason_code", cursor.remaining > 0 ? UInt64(try cursor.read(UInt8.self)) : 0)
+            // A reason without properties behind it is not looked at, as by Suricata.
+            event.count("reason_code", cursor.remaining > 1 ? UInt64(try cursor.read(UInt8.self)) : 0)
             try properties("properties", &cursor, &event)
         default: break
         }
