@@ -46,6 +46,7 @@ let package = Package(
     targets: [
         system("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
         system("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
+        system("CBrotli", pkgConfig: "libbrotlidec", package: "libbrotli-dev"),
         system("CLZ4", pkgConfig: "liblz4", package: "liblz4-dev"),
         system("CVectorscan", pkgConfig: "libhs", package: "libvectorscan-dev"),
         system("CPCRE2", pkgConfig: "libpcre2-8", package: "libpcre2-dev"),
@@ -54,7 +55,7 @@ let package = Package(
         library("Wire", [], [.enableExperimentalFeature("Lifetimes")]),
         library("Records", []),
         library("Flows", ["Wire", "Records"]),
-        library("Files", ["Wire", "Records", "CZlib", crypto]),
+        library("Files", ["Wire", "Records", "CZlib", "CBrotli", crypto]),
         library("Protocols", ["Wire", "Records", "Files", crypto, cryptoExtras]),
         library("Signatures", ["Wire", "Records", "Files", "CVectorscan", "CPCRE2", crypto]),
         library("Capture", ["Wire", "CPcap", "CZlib"]),

@@ -20,5 +20,16 @@ package struct FileSettings: Sendable {
     /// Octets of all files of a worker held out of order.
     package var reassemblyTotalMax = 64 << 20
 
+    /// Digests that are computed for every file.
+    package var hashes: FileHashes = []
+    /// Files that are saved, and where; the first rule that holds counts.
+    package var extractionRules: [ExtractionRule] = []
+    package var extractionFolder: String?
+    /// Octets of one file that are saved (`FileExtract::default_limit`).
+    package var extractionBytesMax: UInt64 = 100 << 20
+    /// Files that each worker saves, and their octets in all.
+    package var extractionCountMax = 100_000
+    package var extractionTotalMax: UInt64 = 10 << 30
+
     package init() {}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Compressed bodies, unpacked as they come (gzip: RFC 1952, zlib: RFC 1950, and
-// the bare deflate of RFC 1951 that some servers send in its place).
+// the bare deflate of RFC 1951 that some servers send in its place; Brotli.swift).
 //
 // Reads   compressed octets in order.
 // Writes  plain octets, one buffer at a time.
@@ -28,6 +28,9 @@ import Wire
     /// At least one octet was unpacked.
     package var hasUnpacked: Bool { total > 0 }
 
+    /// Unpacks in the place of zlib, where the coding is Brotli.
+    private var brotli: Brotli?
+
     private let state = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     private var isReady = false
     private var total = 0
@@ -53,6 +56,7 @@ import Wire
         count = 0
         total = 0
         first.removeAll(keepingCapacity: true)
+        brotli = nil
         // 32 added to the window bits: gzip or zlib, as the data says.
         start(windowBits: 15 + 32)
     }
@@ -63,6 +67,17 @@ import Wire
         guard !isOver else { return }
         start(windowBits: -15)
     }
+
+    /// Ready for a new body in Brotli.
+    package func beginBrotli() {
+        begin()
+        brotli = Brotli()
+    }
+
+    package var isBrotli: Bool { brotli != nil }
+
+    /// Gives back what only the body at work needs.
+    package func end() { brotli = nil }
 
     private func start(windowBits: Int32) {
         let status: Int32
@@ -87,6 +102,7 @@ import Wire
     package func step(_ input: RawSpan, _ offset: inout Int) -> Bool {
         count = 0
         guard !isOver, offset <= input.byteCount else { return false }
+        if let brotli { return step(brotli, input, &offset) }
         let begin = offset
         var status = inflate(input, &offset)
         if status == Z_DATA_ERROR, count == 0, begin == 0, total == 0 {
@@ -111,6 +127,18 @@ import Wire
         default: fail()
         }
         return !isOver && count == output.count || !isOver && offset < input.byteCount
+    }
+
+    private func step(_ brotli: Brotli, _ input: RawSpan, _ offset: inout Int) -> Bool {
+        let status = brotli.step(input, &offset, &output, &count)
+        total &+= count
+        switch status {
+        case .needsInput: break
+        case .needsOutput: if total > Inflater.bytesMax { fail() } else { return true }
+        case .done: isOver = true
+        case .failed: fail()
+        }
+        return false
     }
 
     private func inflate(_ input: RawSpan, _ offset: inout Int) -> Int32 {

@@ -20,6 +20,9 @@ package struct MIMEType: Equatable, Sendable {
     /// Equally strong rules: the first name in octet order.
     package static func detect(_ head: RawSpan) -> MIMEType? { MIMERules.shared.match(head) }
 
+    /// The name's octets.
+    package var name: [UInt8] { MIMERules.shared.names[Int(rule)] }
+
     /// Appends the name, such as `image/png`.
     package func write(to text: inout TextBuffer) -> Text {
         let start = text.begin()

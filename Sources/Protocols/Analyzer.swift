@@ -121,6 +121,8 @@ package struct AnalyzerContext: ~Copyable {
     var nesting = 0
     /// Unpackers that wait for a compressed body.
     var inflaters: [Inflater] = []
+    /// Unpackers of Brotli at work.
+    var brotliCount = 0
     /// Fingerprints of hellos that this worker has computed.
     var fingerprints = FingerprintCache()
     /// Certificates that this worker has read.

@@ -57,6 +57,8 @@ package struct FilesRecord: LogRecord {
     package var extractedWasCut: Bool?
     package var extractedBytes: UInt64?
     package var text = TextBuffer()
+    /// Texts of digests and of what was saved.
+    package var contentText = TextBuffer()
 
     package init() {}
 
@@ -74,7 +76,7 @@ package struct FilesRecord: LogRecord {
         row.port("id.resp_p", id?.responderPort, "Port of the responder.")
         row.text("source", source.name, "Protocol that carried the file.")
         row.count("depth", depth, "Which part of its message the file is; 0 where there are no parts.")
-        row.textSet("analyzers", analyzers, in: text, "What read the content: PE, MD5, SHA1, SHA256, EXTRACT.")
+        row.textSet("analyzers", analyzers, in: contentText, "What read the content: PE, MD5, SHA1, SHA256, EXTRACT.")
         row.text("mime_type", mimeType, in: text, "Type of the file, by content.", isKey: true)
         row.text("filename", name, in: text, "Name that the protocol gives the file.", isKey: true)
         row.interval("duration", duration, "From the first octet to the last.")
@@ -86,12 +88,39 @@ package struct FilesRecord: LogRecord {
         row.count("overflow_bytes", overflowBytes, "Octets that were given up waiting for, to a limit.")
         row.boolean("timedout", timedOut, "Whether silence, or the end of the input, ended the file.")
         row.fuid("parent_fuid", nil, "Identity of the file that this one was inside of.")
-        row.text("md5", md5, in: text, "MD5 of the content.", isKey: true)
-        row.text("sha1", sha1, in: text, "SHA-1 of the content.", isKey: true)
-        row.text("sha256", sha256, in: text, "SHA-256 of the content.", isKey: true)
-        row.text("extracted", extracted, in: text, "Name under which the content was saved.")
+        row.text("md5", md5, in: contentText, "MD5 of the content.", isKey: true)
+        row.text("sha1", sha1, in: contentText, "SHA-1 of the content.", isKey: true)
+        row.text("sha256", sha256, in: contentText, "SHA-256 of the content.", isKey: true)
+        row.text("extracted", extracted, in: contentText, "Name under which the content was saved.")
         row.boolean("extracted_cutoff", extractedWasCut, "Whether the saved content was cut at a limit.")
         row.count("extracted_size", extractedBytes, "Octets that were saved.")
+    }
+
+    /// Nothing was done with the content.
+    mutating func clearContent() {
+        contentText.clear()
+        analyzers.removeAll(keepingCapacity: true)
+        (md5, sha1, sha256, extracted) = (.absent, .absent, .absent, .absent)
+        (extractedWasCut, extractedBytes) = (nil, nil)
+    }
+
+    mutating func take(_ digests: FileDigests, _ hashes: FileHashes) {
+        md5 = digests.write(.md5, to: &contentText)
+        sha1 = digests.write(.sha1, to: &contentText)
+        sha256 = digests.write(.sha256, to: &contentText)
+        if hashes.contains(.md5) { add(analyzer: "MD5") }
+        if hashes.contains(.sha1) { add(analyzer: "SHA1") }
+        if hashes.contains(.sha256) { add(analyzer: "SHA256") }
+    }
+
+    mutating func add(analyzer name: StaticString) { analyzers.append(contentText.add(name)) }
+
+    /// Whether one of the digests is this one, in hexadecimal.
+    func hasDigest(_ digits: [UInt8]) -> Bool {
+        for place in [md5, sha1, sha256] where !place.isAbsent && contentText[place].elementsEqual(digits) {
+            return true
+        }
+        return false
     }
 
     /// Takes over what is known of a file, on one of its connections.

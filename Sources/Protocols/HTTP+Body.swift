@@ -37,6 +37,7 @@ final class HTTPEntity {
 
     var chunk = Chunk.none
     var isCompressed = false
+    var isBrotli = false
     var inflater: Inflater?
     /// -1 for none, as the other lengths.
     var contentLength: Int64 = -1
@@ -65,7 +66,7 @@ final class HTTPEntity {
         base64 = Base64()
         hasPendingLineEnd = false
         chunk = .none
-        isCompressed = false
+        (isCompressed, isBrotli) = (false, false)
         inflater = nil
         (contentLength, rangeLength, totalLength, lengthLeft, bodyBytes) = (-1, -1, -1, 0, 0)
         (expectsContinue, isPartial, isOfURL) = (false, false, false)
@@ -285,7 +286,9 @@ extension HTTP {
         guard entity.isCompressed else {
             return content(bytes, level, endsLine: endsLine, side, &context)
         }
-        let inflater = entity.inflater ?? context.takeInflater()
+        guard let inflater = entity.inflater ?? context.takeInflater(isBrotli: entity.isBrotli) else {
+            return content(bytes, level, endsLine: endsLine, side, &context)
+        }
         entity.inflater = inflater
         guard !inflater.isOver else { return }
         var offset = 0
@@ -455,13 +458,28 @@ extension AnalyzerContext {
     /// Unpackers that wait for a body; a few serve a whole worker.
     static let inflatersMax = 64
 
+    /// Bodies in Brotli that are unpacked at a time: each may take 16 megabytes.
+    static let brotliMax = 16
+
     mutating func takeInflater() -> Inflater {
         let inflater = inflaters.popLast() ?? Inflater()
         inflater.begin()
         return inflater
     }
 
+    /// The same for a coding; nil where too many bodies in Brotli are at work.
+    mutating func takeInflater(isBrotli: Bool) -> Inflater? {
+        guard isBrotli else { return takeInflater() }
+        guard brotliCount < AnalyzerContext.brotliMax else { return nil }
+        brotliCount &+= 1
+        let inflater = inflaters.popLast() ?? Inflater()
+        inflater.beginBrotli()
+        return inflater
+    }
+
     mutating func giveBack(_ inflater: Inflater) {
+        if inflater.isBrotli { brotliCount &-= 1 }
+        inflater.end()
         if inflaters.count < AnalyzerContext.inflatersMax { inflaters.append(inflater) }
     }
 }

@@ -213,7 +213,10 @@ extension HTTP {
 
     private func contentCoding(_ value: RawSpan, _ entity: HTTPEntity) {
         let word = value.extracting(token(value))
-        if word.isText("gzip") || word.isText("x-gzip") || word.isText("deflate") { entity.isCompressed = true }
+        entity.isBrotli = word.isText("br")
+        if word.isText("gzip") || word.isText("x-gzip") || word.isText("deflate") || entity.isBrotli {
+            entity.isCompressed = true
+        }
     }
 
     /// `bytes 0-99/1234` of a 206 response (RFC 9110 section 14.4).

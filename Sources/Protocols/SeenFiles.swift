@@ -53,6 +53,7 @@ final class SeenFile {
     fileprivate(set) var type: MIMEType?
     var head = FileHead()
     fileprivate var reassembly: FileReassembly?
+    var readers = FileReaders()
 
     // The list of files by the time at which they are looked at.
     fileprivate var due = Timestamp.zero
@@ -71,6 +72,7 @@ final class SeenFile {
         type = nil
         head.begin()
         reassembly = nil
+        readers.clear()
     }
 }
 
@@ -99,6 +101,17 @@ struct SeenFiles {
     /// Octets held out of order in all files.
     fileprivate(set) var heldBytes = 0
     fileprivate(set) var counters = FileCounters()
+    /// Files and octets saved, and those that are being saved.
+    private(set) var extractedCount = 0
+    private(set) var extractedBytes: UInt64 = 0
+
+    mutating func beginExtraction() { extractedCount &+= 1 }
+    mutating func refuseExtraction() { counters.notExtracted &+= 1 }
+
+    mutating func endExtraction(_ byteCount: UInt64, isKept: Bool, hasFailed: Bool) {
+        if isKept { extractedBytes &+= byteCount } else { extractedCount &-= 1 }
+        if hasFailed { counters.notExtracted &+= 1 }
+    }
 
     /// The file of a handle, unless it is over.
     subscript(_ handle: FileHandle) -> SeenFile? {
@@ -164,6 +177,8 @@ package struct FileCounters: Sendable, Equatable {
     package var evicted: UInt64 = 0
     /// Octets given up to the limits of reassembly.
     package var overflowed: UInt64 = 0
+    /// Files that were to be saved and were not, or not whole: to a limit, or for want of room.
+    package var notExtracted: UInt64 = 0
 
     package init() {}
 }

@@ -73,7 +73,7 @@ extension TLS {
             case 16:
                 if isClient(direction) { hasClientKeyExchange = true }
                 showKeyExchange(4, from: direction, &context)
-            case 22: certificateStatus(body, &context)
+            case 22: certificateStatus(body, from: direction, &context)
             default: break
             }
         } catch {
@@ -115,9 +115,15 @@ extension TLS {
         curve = body.load(1, as: UInt16.self)
     }
 
-    private func certificateStatus(_ body: RawSpan, _ context: inout AnalyzerContext) {
-        guard body.byteCount >= 4, body.octet(0) == 1, body.load(0, as: UInt32.self) & 0xFF_FFFF == 0 else { return }
-        context.weird(.SSL_zero_length_stapled_OCSP_message, source: "SSL")
+    /// CertificateStatus (RFC 6066 section 8): type 1 is an answer of OCSP, its length in three octets.
+    private func certificateStatus(
+        _ body: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        guard body.byteCount >= 4, body.octet(0) == 1 else { return }
+        let count = Int(body.load(0, as: UInt32.self) & 0xFF_FFFF)
+        guard count > 0 else { return context.weird(.SSL_zero_length_stapled_OCSP_message, source: "SSL") }
+        guard count <= body.byteCount &- 4 else { return }
+        context.stapledOCSP(body.extracting(4 ..< 4 &+ count), from: direction)
     }
 
     /// Certificate of TLS 1.2 and before: a list, each with its length in three octets.

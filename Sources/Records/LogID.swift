@@ -53,6 +53,8 @@
     case ssl
     case x509
     case files
+    case pe
+    case ocsp
     case rdp
     case quic
     case websocket

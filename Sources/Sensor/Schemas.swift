@@ -43,6 +43,8 @@ package enum Schemas {
                 X509Record.makeSchema(),
                 StatsRecord.makeSchema(),
                 FilesRecord.makeSchema(),
+                PERecord.makeSchema(),
+                OCSPRecord.makeSchema(),
                 WebSocketRecord.makeSchema(),
                 KerberosRecord.makeSchema(),
                 NTLMRecord.makeSchema(),

@@ -30,6 +30,10 @@ package struct StatsRecord: LogRecord {
         row.count("reassem_refused", counters.reassemblyRefused, "Octets not held because a reassembly limit was met.")
         row.count("frags_refused", counters.fragmentsRefused, "Fragments dropped because a limit was met.")
         row.count("weirds_sampled", counters.weirdsSampled, "Anomalies left out of the log by sampling.")
+        row.count("files", counters.files, "Files seen since the start.")
+        row.count("files_evicted", counters.filesEvicted, "Files ended early because the table was full.")
+        row.count("files_overflow", counters.filesOverflow, "Octets of files that were given up waiting for.")
+        row.count("files_not_extracted", counters.filesNotExtracted, "Files that were not saved, or not whole.")
         row.count("store_rows_lost", counters.storeRowsLost, "Records lost while the store's disk was full.")
     }
 }
@@ -49,6 +53,10 @@ package struct SensorCounters: Sendable, Equatable {
     package var reassemblyRefused: UInt64 = 0
     package var fragmentsRefused: UInt64 = 0
     package var weirdsSampled: UInt64 = 0
+    package var files: UInt64 = 0
+    package var filesEvicted: UInt64 = 0
+    package var filesOverflow: UInt64 = 0
+    package var filesNotExtracted: UInt64 = 0
     package var storeRowsLost: UInt64 = 0
 
     package init() {}
@@ -67,6 +75,10 @@ package struct SensorCounters: Sendable, Equatable {
         left.reassemblyRefused &+= right.reassemblyRefused
         left.fragmentsRefused &+= right.fragmentsRefused
         left.weirdsSampled &+= right.weirdsSampled
+        left.files &+= right.files
+        left.filesEvicted &+= right.filesEvicted
+        left.filesOverflow &+= right.filesOverflow
+        left.filesNotExtracted &+= right.filesNotExtracted
         left.storeRowsLost &+= right.storeRowsLost
     }
 }

@@ -45,6 +45,8 @@ package struct Summary: Sendable {
             ("connections ended early for want of room", counters.flowsRefused),
             ("directions whose reassembly was given up", counters.reassemblyRefused),
             ("fragments dropped for want of room", counters.fragmentsRefused),
+            ("files ended early for want of room", counters.filesEvicted),
+            ("files that could not be saved whole", counters.filesNotExtracted),
             ("anomalies left out of the log by sampling", counters.weirdsSampled),
         ].filter { $0.1 > 0 }
         if !limits.isEmpty {

@@ -143,6 +143,11 @@ struct Worker: ~Copyable {
         counters.liveConnections = UInt64(flows.liveCount)
         counters.flowsRefused = flows.counters.evicted
         counters.reassemblyRefused = flows.counters.reassemblyRefused &+ flows.counters.reassemblyGivenUp
+        let files = context.fileCounters
+        counters.files = files.seen
+        counters.filesEvicted = files.evicted
+        counters.filesOverflow = files.overflowed
+        counters.filesNotExtracted = files.notExtracted
         output.counters = counters
     }
 

@@ -87,7 +87,8 @@ struct CaptureCommand: ParsableCommand {
             store?.beginUpkeep()
         }
         if let user {
-            try Ownership.give([options.logFolder, options.storeFolder].compactMap { $0 }, to: user)
+            let saved = settings.extractionFolder
+            try Ownership.give([options.logFolder, options.storeFolder, saved].compactMap { $0 }, to: user)
             try Privileges.drop(toUser: user)
         }
         Console.say(

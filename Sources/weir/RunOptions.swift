@@ -45,6 +45,14 @@ struct RunOptions: ParsableArguments {
     @Option(name: .customLong("var"), help: ArgumentHelp("Set a variable of the rules.", valueName: "name=value"))
     var variables: [String] = []
 
+    @Option(
+        name: .customLong("extract"),
+        help: ArgumentHelp("Save files: mime=TYPE, name=PATTERN, source=NAME, sha256=DIGEST, all.", valueName: "rule"))
+    var extractions: [String] = []
+
+    @Option(name: .customLong("extract-dir"), help: ArgumentHelp("Save them in this folder.", valueName: "dir"))
+    var extractionFolder: String?
+
     /// The settings: the file first, then single keys, then options.
     func settings() throws -> Settings {
         do {
@@ -72,10 +80,26 @@ struct RunOptions: ParsableArguments {
                     analyzers.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
             }
             if let bpf { settings.filter = bpf }
+            try chooseExtraction(&settings)
             settings.protocols.wantsEvents = logFolder != nil && logFormat == LogFormat.eve.rawValue
             return settings
         } catch let error as SettingsError {
             throw Console.fail(error.description)
+        }
+    }
+
+    private func chooseExtraction(_ settings: inout Settings) throws {
+        for rule in extractions { try settings.addExtraction(rule) }
+        if let extractionFolder { settings.extractionFolder = extractionFolder }
+        guard settings.savesFiles else { return }
+        guard let folder = settings.extractionFolder else {
+            throw SettingsError("--extract: say where with --extract-dir, such as --extract-dir files/")
+        }
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw SettingsError(
+                "--extract-dir \(folder): the folder cannot be made; check the path and its permissions")
         }
     }
 

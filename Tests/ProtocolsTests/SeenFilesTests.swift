@@ -3,11 +3,14 @@
 // The file layer by itself: order, gaps, limits, silence, files of several connections.
 
 import Files
+import Foundation
 import Testing
 import Wire
 
 @testable import Protocols
 @testable import Records
+
+private typealias Handle = Protocols.FileHandle
 
 /// A context without a protocol, and the rows of files that came of it.
 private final class FileBench {
@@ -19,21 +22,22 @@ private final class FileBench {
 
     var rows: [LogRow] { bench.rows(.files) }
 
-    func begin(total: UInt64? = nil, key: UInt64? = nil) -> FileHandle {
+    func begin(total: UInt64? = nil, key: UInt64? = nil) -> Handle {
         bench.context.beginFile(.http, from: .responder, total: total, key: key)
     }
 
-    func data(_ file: FileHandle, _ text: String, at offset: UInt64? = nil) -> String? {
+    func data(_ file: Handle, _ text: String, at offset: UInt64? = nil) -> String? {
         let octets = octets(text)
         guard let offset else { return bench.context.fileData(file, octets.octets)?.description }
         return bench.context.fileData(file, octets.octets, at: offset)?.description
     }
 
-    func gap(_ file: FileHandle, _ count: UInt64, at offset: UInt64? = nil) -> String? {
+    func gap(_ file: Handle, _ count: UInt64, at offset: UInt64? = nil) -> String? {
         bench.context.fileGap(file, count, at: offset)?.description
     }
 
-    func isOpen(_ file: FileHandle) -> Bool { bench.context.isOpen(file) }
+    func isOpen(_ file: Handle) -> Bool { bench.context.isOpen(file) }
+    var notExtracted: UInt64 { bench.context.fileCounters.notExtracted }
     var evicted: UInt64 { bench.context.fileCounters.evicted }
 
     func clock(_ seconds: Int64) {
@@ -215,5 +219,72 @@ private final class FileBench {
         files.bench.context.endFile(file)
         #expect(files.rows.count == 1)
         #expect(files.isOpen(other))
+    }
+
+    @Test func `digests are in the row where they are wanted, and not where there is a hole`() {
+        var settings = AnalyzerSettings()
+        settings.files.hashes = [.md5, .sha256]
+        let files = FileBench(settings)
+        let whole = files.begin()
+        _ = files.data(whole, "abc")
+        files.bench.context.endFile(whole)
+        let holed = files.begin()
+        _ = files.data(holed, "ab")
+        _ = files.gap(holed, 1)
+        files.bench.context.endFile(holed)
+        let rows = files.rows
+        #expect(rows[0].text("md5") == "900150983cd24fb0d6963f7d28e17f72")
+        #expect(rows[0].text("sha256")?.hasPrefix("ba7816bf8f01cfea") == true)
+        #expect(rows[0].text("sha1") == nil && rows[0].list("analyzers") == ["MD5", "SHA256"])
+        #expect(rows[1].text("md5") == nil && rows[1].list("analyzers") == [])
+    }
+
+    @Test(arguments: [1, 7, 100, 5000]) func `a file that a rule means is saved`(_ pieces: Int) throws {
+        let folder = NSTemporaryDirectory() + "weir-files-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var settings = AnalyzerSettings()
+        settings.files.extractionFolder = folder
+        settings.files.extractionRules = [try #require(ExtractionRule(parsing: "mime=image/*"))]
+        let files = FileBench(settings)
+        let content = octets("GIF89a") + (0..<9000).map { UInt8(truncatingIfNeeded: $0) }
+        let file = files.begin()
+        var rest = content[...]
+        while !rest.isEmpty {
+            let piece = Array(rest.prefix(pieces))
+            files.bench.context.fileData(file, piece.octets)
+            rest = rest.dropFirst(pieces)
+        }
+        files.bench.context.endFile(file)
+        let other = files.begin()
+        _ = files.data(other, "just text, nothing else")
+        files.bench.context.endFile(other)
+        let name = try #require(files.rows[0].text("extracted"))
+        #expect(FileManager.default.contents(atPath: folder + "/" + name).map { Array($0) } == content)
+        #expect(files.rows[0].flag("extracted_cutoff") == false)
+        #expect(files.rows[0].number("extracted_size") == UInt64(content.count))
+        #expect(files.rows[1].text("extracted") == nil)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 1)
+    }
+
+    @Test func `a file of a known digest is kept, others are not`() throws {
+        let folder = NSTemporaryDirectory() + "weir-files-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var settings = AnalyzerSettings()
+        settings.files.extractionFolder = folder
+        settings.files.hashes = [.md5]
+        let rule = try #require(ExtractionRule(parsing: "md5=900150983CD24FB0D6963F7D28E17F72"))
+        settings.files.extractionRules = [rule]
+        settings.files.extractionCountMax = 1
+        let files = FileBench(settings)
+        for text in ["xyz", "abc", "abc"] {
+            let file = files.begin()
+            _ = files.data(file, text)
+            files.bench.context.endFile(file)
+        }
+        #expect(files.rows.map { $0.text("extracted") != nil } == [false, true, false])
+        #expect(files.notExtracted == 1)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 1)
     }
 }

@@ -37,7 +37,7 @@ private let allowedImports: [String: Set<String>] = [
     "Wire": ["Glibc"],
     "Records": ["Glibc"],
     "Flows": ["Wire", "Records", "Glibc"],
-    "Files": ["Wire", "Records", "CZlib", "Crypto", "Glibc"],
+    "Files": ["Wire", "Records", "CZlib", "CBrotli", "Crypto", "Glibc"],
     "Protocols": ["Wire", "Records", "Files", "Crypto", "CryptoExtras", "Glibc"],
     "Signatures": [
         "Wire", "Records", "Files", "CVectorscan", "CPCRE2", "Crypto", "Glibc", "Synchronization",
@@ -67,6 +67,9 @@ private let unsafeFiles: Set<String> = [
     "Sources/Records/RowBatch.swift",
     "Sources/Flows/FlowTable+Slab.swift",
     "Sources/Files/Inflate.swift",
+    "Sources/Files/Brotli.swift",
+    "Sources/Files/FileDigests.swift",
+    "Sources/Files/FileExtraction.swift",
     "Sources/Signatures/Regex.swift",
     "Sources/Signatures/PatternSearch.swift",
     "Sources/Signatures/RuleFileBytes.swift",
