@@ -35,6 +35,11 @@ extension AnalyzerKind {
         case .ldapTCP, .ldapUDP: .ldap
         case .ssl: .tls
         case .rdp: .rdp
+        case .smb: .smb
+        case .dceRPC: .dcerpc
+        case .krbTCP: .krb5
+        // Over TCP it is inside of another protocol.
+        case .krb: id.transport == .udp ? .krb5 : .failed
         default: .failed
         }
     }

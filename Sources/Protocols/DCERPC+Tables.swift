@@ -35,6 +35,15 @@ struct DCERPCInterface: Hashable, BitwiseCopyable {
         self.low = low
     }
 
+    /// The 16 octets in the order of the usual form.
+    var octets: [UInt8] {
+        let time = UInt32(truncatingIfNeeded: high >> 32)
+        let middle = UInt16(truncatingIfNeeded: high >> 16)
+        let version = UInt16(truncatingIfNeeded: high)
+        let first = UInt64(time.byteSwapped) << 32 | UInt64(middle.byteSwapped) << 16 | UInt64(version.byteSwapped)
+        return [first, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - $0 * 8)) } }
+    }
+
     /// The usual form, such as `367abb81-9844-35f1-ad32-98f038001003`.
     func write(to text: inout TextBuffer) {
         let time = UInt32(truncatingIfNeeded: high >> 32).byteSwapped

@@ -96,6 +96,8 @@ final class DCERPC: FramedAnalyzer {
     /// Calls of each side of which not all fragments have come.
     private var assemblies: [2 of [(call: UInt32, byteCount: Int)]] = [[], []]
     private var isOverrun = false
+    /// Exchanges as events and signatures see them.
+    var view = DCERPCView()
 
     init() { super.init(kind: .dceRPC) }
 
@@ -115,7 +117,7 @@ final class DCERPC: FramedAnalyzer {
         do throws(WireError) {
             var cursor = Cursor(bytes)
             let header = try DCERPCHeader(parsing: &cursor)
-            let wanted = wantedBytes(header)
+            let wanted = wantedBytes(header, context)
             guard bytes.byteCount >= wanted else { return .needs(wanted) }
             try take(header, bytes.extracting(0..<wanted), from: direction, &context)
             confirm(&context)
@@ -128,10 +130,13 @@ final class DCERPC: FramedAnalyzer {
 
     override func finish(_ context: inout AnalyzerContext) {
         super.finish(&context)
+        view.finish(&context)
         guard ownCalls == nil else { return }
         calls.finish(&context)
         authentication.finish(&context)
     }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { view.write(tx: tx, to: &event) }
 
     override func reset() {
         super.reset()
@@ -140,13 +145,15 @@ final class DCERPC: FramedAnalyzer {
         calls.reset()
         authentication.reset()
         (handle, isOverrun) = (0, false)
+        view.reset()
         for side in 0..<2 { assemblies[side].removeAll(keepingCapacity: true) }
     }
 
     /// Octets of a message that are read; arguments and results are passed over.
-    private func wantedBytes(_ header: DCERPCHeader) -> Int {
+    private func wantedBytes(_ header: DCERPCHeader, _ context: borrowing AnalyzerContext) -> Int {
         switch header.kind {
-        case .request, .response: min(header.length, DCERPC.requestHeadBytes)
+        case .request, .response:
+            context.wants(.dcerpcStubData) ? header.length : min(header.length, DCERPC.requestHeadBytes)
         case .bind, .bindAck, .alterContext, .alterContextResponse, .auth3: header.length
         default: DCERPCHeader.byteCount
         }
@@ -159,16 +166,19 @@ final class DCERPC: FramedAnalyzer {
         try cursor.skip(DCERPCHeader.byteCount)
         switch header.kind {
         case .bind, .alterContext: try bind(header, &cursor, &context)
+        case .alterContextResponse: try? results(header, &cursor, skipping: 12)
         case .bindAck: try bindAck(header, &cursor, &context)
         case .request:
             try cursor.skip(4)
             let id = try cursor.number(UInt16.self, isLittle: header.isLittle)
             let operation = try cursor.number(UInt16.self, isLittle: header.isLittle)
+            show(header, .request, id, operation, bytes, from: direction, &context)
             guard isWhole(header, from: direction, &context) else { return }
             calls.requested(operation, context: id, on: handle, &context)
         case .response:
             try cursor.skip(4)
             let id = try cursor.number(UInt16.self, isLittle: header.isLittle)
+            show(header, .response, id, 0, bytes, from: direction, &context)
             guard isWhole(header, from: direction, &context) else { return }
             calls.responded(context: id, on: handle, &context)
         default: break
@@ -178,6 +188,24 @@ final class DCERPC: FramedAnalyzer {
             try authenticate(header, bytes, from: direction, &context)
         default: break
         }
+        if let kind = header.kind, kind != .request, kind != .response {
+            show(header, kind, 0, 0, bytes, from: direction, &context)
+        }
+    }
+
+    /// Shows a fragment to events and signatures.
+    private func show(
+        _ header: DCERPCHeader, _ kind: DCERPCHeader.Kind, _ id: UInt16, _ operation: UInt16, _ bytes: RawSpan,
+        from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        guard context.wantsEvents || context.wantsTransactions else { return }
+        let trailer = header.authenticationLength > 0 ? header.authenticationLength &+ 8 : 0
+        let start = DCERPC.requestHeadBytes &+ (kind == .request && header.hasObject ? 16 : 0)
+        let count = max(0, header.length &- start &- trailer)
+        let held = min(bytes.byteCount, start &+ count)
+        view.take(
+            header, kind, context: id, operation: operation, bodyBytes: count,
+            stub: bytes.extracting(min(start, held)..<held), from: direction, &context)
     }
 
     /// Whether the fragment is the last, or the only one, of its call.
@@ -226,7 +254,11 @@ final class DCERPC: FramedAnalyzer {
             let syntaxes = Int(try cursor.read(UInt8.self))
             try cursor.skip(1)
             let interface = DCERPCInterface(try cursor.take(16), isLittle: header.isLittle)
-            try cursor.skip(4 &+ syntaxes &* 20)
+            let major = try cursor.number(UInt16.self, isLittle: header.isLittle)
+            let minor = try cursor.number(UInt16.self, isLittle: header.isLittle)
+            try cursor.skip(syntaxes &* 20)
+            view.offer(
+                DCERPCOffer(interface: interface, context: id, call: header.call, major: major, minor: minor))
             calls.bound(interface, to: id, on: handle, &context)
         }
     }
@@ -241,6 +273,24 @@ final class DCERPC: FramedAnalyzer {
         var end = address.byteCount
         if end > 0, address.octet(end &- 1) == 0 { end &-= 1 }
         calls.acknowledged(address.extracting(0..<end), on: handle, &context)
+        // The results begin at the next multiple of four.
+        try? results(header, &cursor, skipping: (4 &- cursor.offset % 4) % 4)
+    }
+
+    //  number of results | 3 octets | result (2), reason (2), syntax (20) of each
+    private func results(
+        _ header: DCERPCHeader, _ cursor: inout Cursor, skipping count: Int
+    ) throws(WireError) {
+        try cursor.skip(count)
+        let number = try cursor.read(UInt8.self)
+        try cursor.skip(3)
+        var all: [(result: UInt16, reason: UInt16)] = []
+        for _ in 0..<number {
+            let result = try cursor.number(UInt16.self, isLittle: header.isLittle)
+            all.append((result, try cursor.number(UInt16.self, isLittle: header.isLittle)))
+            try cursor.skip(20)
+        }
+        view.answer(header.call, all)
     }
 
     //  ... | kind | level | padding before | 1 octet | context (4) | token, at the end of the fragment

@@ -269,6 +269,7 @@ enum KerberosProbe {
 /// Kerberos on one connection of its own.
 final class Kerberos: FramedAnalyzer {
     private let authentication = Authentication()
+    private var view = KerberosView()
 
     //  | length of the message (4) | message |
     override func message(
@@ -297,12 +298,16 @@ final class Kerberos: FramedAnalyzer {
     override func reset() {
         super.reset()
         authentication.reset()
+        view.reset()
     }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { view.write(tx: tx, to: &event) }
 
     private func read(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Bool {
         do throws(WireError) {
             let message = try KerberosMessage(parsing: bytes)
             confirm(&context)
+            view.take(message, bytes, from: direction, &context)
             authentication.take(message, bytes, from: direction, &context)
             return true
         } catch {

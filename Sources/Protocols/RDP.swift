@@ -174,8 +174,11 @@ final class RDP: FramedAnalyzer {
         guard length >= 5, length <= cursor.remaining else { throw .malformed(at: cursor.offset) }
         try cursor.skip(5)
         let rest = try cursor.take(length &- 5)
-        guard rest.begins(with: "Cookie: mstshash=") else { return }
+        guard rest.begins(with: "Cookie: mstshash=") else {
+            return showRequest(cookie: nil, rest, &context)
+        }
         guard let end = rest.firstIndex(of: 0x0D) else { throw .malformed(at: cursor.offset) }
+        showRequest(cookie: 17..<max(17, end), rest, &context)
         begin(&context)
         record.cookie = record.text.add(rest.extracting(17..<max(17, end)))
     }
@@ -185,10 +188,12 @@ final class RDP: FramedAnalyzer {
         _ cursor: inout Cursor, _ length: Int, _ context: inout AnalyzerContext
     ) throws(WireError) {
         try cursor.skip(5)
-        guard length > 5 else { return }
+        guard length > 5 else { return showConfirm(kind: 0, flags: 0, value: 0, &context) }
         let kind = try cursor.read(UInt8.self)
-        try cursor.skip(3)
+        let flags = try cursor.read(UInt8.self)
+        try cursor.skip(2)
         let value = try cursor.readLittle(UInt32.self)
+        showConfirm(kind: kind, flags: flags, value: value, &context)
         begin(&context)
         if kind == 3 {
             return record.result = name(value, RDP.failures, "failure_code-")
@@ -216,6 +221,9 @@ final class RDP: FramedAnalyzer {
             confirm(&context)
             begin(&context)
             record.result = name(UInt32(body.octet(key &- 4)), RDP.results, "result-")
+            emit("connect_response", from: .responder, &context) { _ in }
+        } else {
+            try showClient(body.extracting(key &+ 4 ..< body.byteCount), &context)
         }
         var inside = Cursor(body.extracting(key &+ 4 ..< body.byteCount))
         let first = try inside.read(UInt8.self)
@@ -232,6 +240,24 @@ final class RDP: FramedAnalyzer {
             default: break
             }
         }
+    }
+
+    /// The blocks of a client's data as one event: they stand behind a length of one or two octets.
+    private func showClient(_ blocks: RawSpan, _ context: inout AnalyzerContext) throws(WireError) {
+        var inside = Cursor(blocks)
+        if try inside.read(UInt8.self) & 0x80 != 0 { try inside.skip(1) }
+        var core: Range<Int>?
+        var channels: Range<Int>?
+        while inside.remaining >= 4 {
+            let type = try inside.readLittle(UInt16.self)
+            let length = Int(try inside.readLittle(UInt16.self))
+            let start = inside.offset
+            guard length >= 4 else { break }
+            try inside.skip(length &- 4)
+            if type == 0xC001 { core = start..<inside.offset }
+            if type == 0xC003 { channels = start..<inside.offset }
+        }
+        showClient(core: core, channels: channels, of: blocks, &context)
     }
 
     //  MS-RDPBCGR section 2.2.1.3.2; what follows the first 128 octets is optional
