@@ -67,6 +67,9 @@ let package = Package(
             name: "weir",
             dependencies: ["Records", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", arguments],
             swiftSettings: settings),
+        .executableTarget(
+            name: "store-benchmark", dependencies: ["Flows", "Protocols", "Records", "Sensor", "Store"],
+            path: "Benchmarks/Store", swiftSettings: settings),
         tests("WireTests", ["Wire"]),
         tests("RecordsTests", ["Records"]),
         tests("FlowsTests", ["Flows", "Wire", "Records"]),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// liblz4, and one call of the C library that Swift's Glibc leaves out (it stands behind _GNU_SOURCE).
+// liblz4, and what Swift's Glibc leaves out of the C library (syncfs stands behind _GNU_SOURCE).
 #include <lz4.h>
+#include <malloc.h>
 
 extern int syncfs(int fd);

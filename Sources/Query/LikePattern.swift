@@ -40,25 +40,26 @@ struct LikePattern: Sendable {
         0x41...0x5A ~= octet ? octet | 0x20 : octet
     }
 
-    func matches(_ text: ArraySlice<UInt8>) -> Bool {
+    /// Whether the text that stands in `bytes` matches.
+    func matches(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
         switch form {
-        case .exact: text.count == octets.count && equals(text, at: text.startIndex)
-        case .prefix: text.count >= octets.count && equals(text, at: text.startIndex)
-        case .suffix: text.count >= octets.count && equals(text, at: text.endIndex - octets.count)
-        case .infix: contains(text)
-        case .general: LikePattern.walk(octets[...], text)
+        case .exact: range.count == octets.count && equals(bytes, at: range.lowerBound)
+        case .prefix: range.count >= octets.count && equals(bytes, at: range.lowerBound)
+        case .suffix: range.count >= octets.count && equals(bytes, at: range.upperBound - octets.count)
+        case .infix: contains(bytes, range)
+        case .general: LikePattern.walk(octets[...], bytes[range])
         }
     }
 
-    @inline(__always) private func equals(_ text: ArraySlice<UInt8>, at start: Int) -> Bool {
-        for index in octets.indices where LikePattern.lower(text[start + index]) != octets[index] { return false }
+    @inline(__always) private func equals(_ bytes: [UInt8], at start: Int) -> Bool {
+        for index in octets.indices where LikePattern.lower(bytes[start &+ index]) != octets[index] { return false }
         return true
     }
 
-    private func contains(_ text: ArraySlice<UInt8>) -> Bool {
-        guard text.count >= octets.count, let first = octets.first else { return octets.isEmpty }
-        for start in text.startIndex ... text.endIndex - octets.count
-        where LikePattern.lower(text[start]) == first && equals(text, at: start) { return true }
+    private func contains(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+        guard range.count >= octets.count, let first = octets.first else { return octets.isEmpty }
+        for start in range.lowerBound ... range.upperBound - octets.count
+        where LikePattern.lower(bytes[start]) == first && equals(bytes, at: start) { return true }
         return false
     }
 

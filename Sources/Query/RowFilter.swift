@@ -198,15 +198,19 @@ enum ValueTest: Sendable {
             }
         case .texts(let texts, let isIn):
             if let text = texts.first, texts.count == 1 {
-                keepTexts(&rows, vector) { ($0.count == text.count && $0.elementsEqual(text)) == isIn }
+                keepTexts(&rows, vector) { bytes, range in
+                    guard range.count == text.count else { return !isIn }
+                    for index in text.indices where bytes[range.lowerBound &+ index] != text[index] { return !isIn }
+                    return isIn
+                }
             } else {
-                keepTexts(&rows, vector) { SortedTexts.contains(texts, $0) == isIn }
+                keepTexts(&rows, vector) { SortedTexts.contains(texts, $0[$1]) == isIn }
             }
-        case .textOrder(let test, let text): keepTexts(&rows, vector) { test.holds($0, text) }
-        case .like(let pattern, let isLike): keepTexts(&rows, vector) { pattern.matches($0) == isLike }
+        case .textOrder(let test, let text): keepTexts(&rows, vector) { test.holds($0[$1], text) }
+        case .like(let pattern, let isLike): keepTexts(&rows, vector) { pattern.matches($0, $1) == isLike }
         case .network(let network, let isIn):
-            keepTexts(&rows, vector) { octets in
-                guard let address = Address(String(decoding: octets, as: UTF8.self)) else { return false }
+            keepTexts(&rows, vector) { bytes, range in
+                guard let address = Address(String(decoding: bytes[range], as: UTF8.self)) else { return false }
                 return network.contains(address) == isIn
             }
         }
@@ -225,11 +229,15 @@ enum ValueTest: Sendable {
     }
 
     @inline(__always)
-    private func keepTexts(_ rows: inout [UInt32], _ vector: ColumnVector, _ matches: (ArraySlice<UInt8>) -> Bool) {
+    private func keepTexts(
+        _ rows: inout [UInt32], _ vector: ColumnVector, _ matches: ([UInt8], Range<Int>) -> Bool
+    ) {
         var count = 0
+        // Without slices: each would be counted in and out.
+        let texts = vector.texts
         if vector.isDictionary && vector.texts.count <= rows.count {
             // Asked once for each text and not for each row.
-            let answers = (0..<vector.texts.count).map { matches(vector.texts[$0]) }
+            let answers = (0..<texts.count).map { matches(texts.bytes, texts.range($0)) }
             for index in rows.indices {
                 let row = Int(rows[index])
                 guard vector.isSet(row), answers[Int(vector.indices[row])] else { continue }
@@ -239,7 +247,7 @@ enum ValueTest: Sendable {
         } else {
             for index in rows.indices {
                 let row = Int(rows[index])
-                guard vector.isSet(row), matches(vector.text(row)) else { continue }
+                guard vector.isSet(row), matches(texts.bytes, texts.range(Int(vector.indices[row]))) else { continue }
                 rows[count] = rows[index]
                 count += 1
             }

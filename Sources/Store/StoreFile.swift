@@ -163,3 +163,10 @@ enum StoreFile {
         unsafe String(cString: strerror(code)).lowercased()
     }
 }
+
+/// Columns come and go by the page: has memory that is free stay at hand instead of going back to the system,
+/// whose pages would be filled with zeros each time. For a process that asks and ends.
+package func keepFreedMemory() {
+    _ = mallopt(M_MMAP_THRESHOLD, 256 << 20)
+    _ = mallopt(M_TRIM_THRESHOLD, 1 << 30)
+}

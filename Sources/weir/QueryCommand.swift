@@ -6,6 +6,7 @@ import ArgumentParser
 import Query
 import Records
 import Sensor
+import Store
 
 struct QueryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -47,6 +48,7 @@ struct QueryCommand: ParsableCommand {
         options.outputPath = output
         options.schemas = Schemas.logs
         options.usesPager = !noPager
+        keepFreedMemory()
         do {
             _ = try runQuery(options)
         } catch {
