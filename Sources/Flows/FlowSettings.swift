@@ -54,10 +54,14 @@ package struct FlowSettings: Sendable {
     package var localNetworks: [AddressPrefix] = AddressPrefix.special
     /// Takes every transport checksum for good.
     package var ignoringChecksums = false
+    /// Takes the checksums of UDP and ICMP for good, as signature engines do.
+    package var ignoringDatagramChecksums = false
     /// Part of every identity.
     package var sensorName = "weir"
 
     package init() {}
+
+    var ignoresDatagramChecksums: Bool { ignoringChecksums || ignoringDatagramChecksums }
 }
 
 /// A set of ports: one bit each.

@@ -40,6 +40,8 @@ package struct FlowTable: ~Copyable {
     private var work: FlowWork
     /// The connection of the datagram at work; nil where it made none.
     package private(set) var current: UInt32?
+    /// The datagram at work has a wrong checksum, and was not taken.
+    package private(set) var currentIsDamaged = false
     /// Connections whose timers fire now, in the order in which they began, and how many of them have fired.
     private var due: [DueConnection] = []
     private var firedCount = 0
@@ -117,6 +119,7 @@ package struct FlowTable: ~Copyable {
     ) {
         if clock < now { clock = now }
         current = nil
+        currentIsDamaged = false
         let packet = Arrival(now: now, ordinal: ordinal, outer: outer)
         switch layer.protocolNumber {
         case 6: processTCP(layer, bytes, packet)
@@ -230,6 +233,7 @@ extension FlowTable {
             let sender = slab[slot].side(isLow)
             slab[slot].count(layer, side: sender)
         } else {
+            currentIsDamaged = true
             slab[slot].weird(.bad_TCP_checksum, slot, &work)
             slab[slot].noteScaled(.checksum, side: side, &work)
         }
@@ -256,7 +260,7 @@ extension FlowTable {
                 slab[slot].flip()
             }
         }
-        let isGood = work.settings.ignoringChecksums || transportChecksumIsGood(bytes, layer)
+        let isGood = work.settings.ignoresDatagramChecksums || transportChecksumIsGood(bytes, layer)
         let side = slab[slot].side(isLow)
         slab[slot].take(header, layer, isGood: isGood, side: side, now: packet.now, slot: slot, &work)
         if work.timersChanged { rearm(slot) }
@@ -271,7 +275,7 @@ extension FlowTable {
             layer, sourcePort: UInt16(header.type), targetPort: UInt16(pair ?? header.code), isOneWay: pair == nil,
             sourceIsLow: &isLow)
         let slot = findOrCreate(key, layer, packet, isLow: isLow)
-        let isGood = work.settings.ignoringChecksums || transportChecksumIsGood(bytes, layer)
+        let isGood = work.settings.ignoresDatagramChecksums || transportChecksumIsGood(bytes, layer)
         let side = slab[slot].side(isLow)
         slab[slot].take(header, layer, bytes, isGood: isGood, side: side, now: packet.now, slot: slot, &work)
         if work.timersChanged { rearm(slot) }

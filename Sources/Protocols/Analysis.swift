@@ -63,6 +63,9 @@ package final class Analysis {
         fileCount = 0
     }
 
+    /// The protocol that was confirmed last.
+    package var lastService: AnalyzerKind? { state.services.last }
+
     /// Writes what a transaction's event says of it into an alert.
     package func writeEVE(_ kind: AnalyzerKind, tx: UInt64, to event: inout EVEBuilder) {
         for analyzer in state.analyzers where analyzer.kind == kind { analyzer.writeEVE(tx: tx, to: &event) }
@@ -110,6 +113,8 @@ struct AnalysisState {
     static let probeDeliveriesMax = 100
 
     fileprivate var analyzers: [Analyzer] = []
+    /// Analyzers that were let go, and still show datagrams to signatures.
+    private var watching: [Analyzer] = []
     fileprivate var services: [AnalyzerKind] = []
     fileprivate var hasBegun = false
     /// What an announcement of the connection says.
@@ -138,7 +143,7 @@ struct AnalysisState {
 
     init(isNested: Bool) { self.isNested = isNested }
 
-    var wantsBytes: Bool { !hasBegun || isProbing || !analyzers.isEmpty }
+    var wantsBytes: Bool { !hasBegun || isProbing || !analyzers.isEmpty || !watching.isEmpty }
 
     private var isProbing: Bool { !probes.isEmpty }
 
@@ -157,6 +162,9 @@ struct AnalysisState {
     mutating func datagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
+        if !watching.isEmpty {
+            for analyzer in watching { analyzer.showDatagram(bytes, from: direction, &context) }
+        }
         if !hasBegun { begin(&context) }
         for index in analyzers.indices where !analyzers[index].isDetached {
             analyzers[index].datagram(bytes, wireLength: wireLength, from: direction, &context)
@@ -196,6 +204,10 @@ struct AnalysisState {
     /// Back to the state of a new instance. Analyzers go back to the pool; memory is kept.
     mutating func reset(_ context: inout AnalyzerContext) {
         for analyzer in analyzers { context.giveBack(analyzer) }
+        if !watching.isEmpty {
+            for analyzer in watching { context.giveBack(analyzer) }
+            watching.removeAll()
+        }
         analyzers.removeAll(keepingCapacity: true)
         services.removeAll(keepingCapacity: true)
         hasBegun = false
@@ -337,7 +349,11 @@ struct AnalysisState {
         analyzers.removeAll { analyzer in
             guard analyzer.isDetached else { return false }
             analyzer.finish(&context)
-            context.giveBack(analyzer)
+            if context.wantsTransactions, analyzer.showsAfterViolation {
+                watching.append(analyzer)
+            } else {
+                context.giveBack(analyzer)
+            }
             return true
         }
         // The outermost instance alone keeps the names.

@@ -31,6 +31,11 @@ package class Analyzer {
     func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {}
     /// One datagram; `wireLength` exceeds `bytes.byteCount` where the capture was cut.
     func datagram(_ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext) {}
+    /// Shows a datagram to signatures after the analyzer was let go because of a violation: they
+    /// want to see what follows all the same.
+    func showDatagram(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {}
+    /// Whether `showDatagram` does anything.
+    var showsAfterViolation: Bool { false }
     /// `count` octets of a direction were not seen and will not come.
     func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {}
     /// A direction ended in order (FIN).

@@ -151,6 +151,8 @@ final class FTP: Analyzer {
     private var requests = LineReader(.feed)
     private var replies = LineReader(.feed)
     private var tls = InnerTLS()
+    /// What signatures see.
+    private var view = FTPView()
     private var asksForTLS = false
     /// The code of a reply that has more lines to come; 0 for none.
     private var openReply = 0
@@ -237,6 +239,7 @@ final class FTP: Analyzer {
         requests.reset()
         replies.reset()
         tls.reset()
+        view.reset()
         (asksForTLS, openReply, hasSession, hasWritten, hasFinished) = (false, 0, false, false, false)
         pending.removeAll(keepingCapacity: true)
         current = nil
@@ -310,6 +313,7 @@ final class FTP: Analyzer {
         confirm(&context)
         let name = bytes.extracting(start..<end)
         let argument = bytes.extracting(TextProbe.skipBlanks(bytes, end)..<count)
+        view.show(command: name, argument, lineCount: count, &context)
         if name.isText("AUTH") { asksForTLS = argument.byteCount == 3 && argument.begins(with: "TLS") }
         command(name, argument, &context)
     }
@@ -332,6 +336,9 @@ final class FTP: Analyzer {
         }
         let isMore = openReply != 0
         let text = bytes.extracting(TextProbe.skipBlanks(bytes, isMore ? 4 : 3)..<bytes.byteCount)
+        view.show(
+            reply: text, code: bytes.extracting(0..<min(3, bytes.byteCount)), isMore: isMore,
+            lineCount: bytes.byteCount, &context)
         if code == 234, asksForTLS { tls.begin(&context, in: kind) }
         replied(code, text, isMore: isMore, &context)
     }

@@ -231,7 +231,9 @@ extension HTTPView {
                 continue
             }
             at &+= length
-            guard at < block.byteCount, HTTPOctets.isBlank(block.octet(at)), !isNamed(block, at, side) else { return at }
+            guard at < block.byteCount, HTTPOctets.isBlank(block.octet(at)), !isNamed(block, at, side) else {
+                return at
+            }
             let blank = block.octet(at)
             while at < block.byteCount, HTTPOctets.isBlank(block.octet(at)) { at &+= 1 }
             if side.text.bytes.last.map({ !HTTPOctets.isBlank($0) }) ?? true { side.text.bytes.append(blank) }

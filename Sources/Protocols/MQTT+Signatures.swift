@@ -125,7 +125,7 @@ struct MQTTView {
             context.exposeNumber(.mqttConnackSessionPresent, UInt64(flags & 1), tx: tx, from: from)
             context.exposeNumber(.mqttReasonCode, UInt64(try cursor.read(UInt8.self)), tx: tx, from: from)
         case 3:
-            context.expose(.mqttPublishTopic, try cursor.take(Int(try cursor.read(UInt16.self))), tx: tx, from: from)
+            context.expose(.mqttPublishTopic, try cursor.take(try MQTTView.count(&cursor)), tx: tx, from: from)
             if first & 6 != 0 { try cursor.skip(2) }
             try skipProperties(&cursor)
             context.expose(.mqttPublishMessage, cursor.rest(), tx: tx, from: from)
@@ -136,8 +136,9 @@ struct MQTTView {
             try cursor.skip(2)
             try skipProperties(&cursor)
             while cursor.remaining > 0 {
+                let topic = try cursor.take(try MQTTView.count(&cursor))
                 context.expose(
-                    kind == 8 ? .mqttSubscribeTopic : .mqttUnsubscribeTopic, try cursor.take(Int(try cursor.read(UInt16.self))), tx: tx, from: from)
+                    kind == 8 ? .mqttSubscribeTopic : .mqttUnsubscribeTopic, topic, tx: tx, from: from)
                 if kind == 8 { try cursor.skip(1) }
             }
         case 9, 11:
@@ -164,20 +165,29 @@ struct MQTTView {
     private mutating func connect(
         _ cursor: inout Cursor, _ tx: UInt64, _ from: Direction, _ context: inout AnalyzerContext
     ) throws(WireError) {
-        context.expose(.mqttConnectProtocolString, try cursor.take(Int(try cursor.read(UInt16.self))), tx: tx, from: from)
+        context.expose(.mqttConnectProtocolString, try cursor.take(try MQTTView.count(&cursor)), tx: tx, from: from)
         version = try cursor.read(UInt8.self)
         let flags = try cursor.read(UInt8.self)
         context.exposeNumber(.mqttConnectFlags, UInt64(flags), tx: tx, from: from)
         try cursor.skip(2)
         try skipProperties(&cursor)
-        context.expose(.mqttConnectClientID, try cursor.take(Int(try cursor.read(UInt16.self))), tx: tx, from: from)
+        context.expose(.mqttConnectClientID, try cursor.take(try MQTTView.count(&cursor)), tx: tx, from: from)
         if flags & 0x04 != 0 {
             try skipProperties(&cursor)
-            context.expose(.mqttConnectWillTopic, try cursor.take(Int(try cursor.read(UInt16.self))), tx: tx, from: from)
-            context.expose(.mqttConnectWillMessage, try cursor.take(Int(try cursor.read(UInt16.self))), tx: tx, from: from)
+            context.expose(.mqttConnectWillTopic, try cursor.take(try MQTTView.count(&cursor)), tx: tx, from: from)
+            context.expose(.mqttConnectWillMessage, try cursor.take(try MQTTView.count(&cursor)), tx: tx, from: from)
         }
-        if flags & 0x80 != 0 { context.expose(.mqttConnectUsername, try cursor.take(Int(try cursor.read(UInt16.self))), tx: tx, from: from) }
-        if flags & 0x40 != 0 { context.expose(.mqttConnectPassword, try cursor.take(Int(try cursor.read(UInt16.self))), tx: tx, from: from) }
+        if flags & 0x80 != 0 {
+            context.expose(.mqttConnectUsername, try cursor.take(try MQTTView.count(&cursor)), tx: tx, from: from)
+        }
+        if flags & 0x40 != 0 {
+            context.expose(.mqttConnectPassword, try cursor.take(try MQTTView.count(&cursor)), tx: tx, from: from)
+        }
+    }
+
+    /// The length that stands before a text.
+    private static func count(_ cursor: inout Cursor) throws(WireError) -> Int {
+        Int(try cursor.read(UInt16.self))
     }
 
     /// Properties of version 5: a length, and what it counts.

@@ -162,6 +162,12 @@ final class SIP: Analyzer {
         if isResponse { responded(&context) }
     }
 
+    override var showsAfterViolation: Bool { true }
+
+    override func showDatagram(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        if SIPProbe.any(bytes) == .matches { SIPView.show(bytes, from: direction, &context) }
+    }
+
     override func finish(_ context: inout AnalyzerContext) {
         guard hasRow else { return }
         hasRow = false

@@ -100,6 +100,7 @@ extension SMTP {
 
     /// A header of the mail itself.
     func column(_ name: RawSpan, _ value: RawSpan, _ context: inout AnalyzerContext) {
+        view.show(name, value, from: isTurned ? .responder : .originator, &context)
         switch SMTPHeaderName(name) {
         case .messageID: record.messageID = record.text.add(value)
         case .received: received(value, &context)

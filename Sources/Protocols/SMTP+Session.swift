@@ -44,6 +44,7 @@ extension SMTP {
 
     func command(_ command: SMTPCommand, _ argument: RawSpan, _ context: inout AnalyzerContext) {
         enqueue(command, &context)
+        view.show(command, argument, from: isTurned ? .responder : .originator, &context)
         requested(command, argument, &context)
         guard !isStopped else { return }
         if command == .chunk {
@@ -62,11 +63,13 @@ extension SMTP {
         endMail(&context)
         state = .afterData
         let nothing: [UInt8] = []
+        view.show(.endOfData, nothing.octets, from: isTurned ? .responder : .originator, &context)
         requested(.endOfData, nothing.octets, &context)
     }
 
     func endOfChunks(_ context: inout AnalyzerContext) {
         endMail(&context)
+        view.end(&context)
         state = .afterData
     }
 

@@ -169,6 +169,8 @@ final class SMTP: Analyzer {
     /// Entities that began since the row did; only the first one's headers are columns.
     var entityCount = 0
     let mail = SMTPMail()
+    /// What signatures see.
+    var view = SMTPView()
 
     init() {
         super.init(kind: .smtp)
@@ -230,6 +232,7 @@ final class SMTP: Analyzer {
     override func finish(_ context: inout AnalyzerContext) {
         inner.finish(&context)
         if mail.isOpen { endMail(&context) }
+        view.end(&context)
         if hasRecord { flush(&context) }
         hasRecord = false
     }
@@ -240,6 +243,7 @@ final class SMTP: Analyzer {
         replies.reset()
         inner.reset()
         mail.reset()
+        view.reset()
         (hasReportedReturn, isMidLine, isStopped, isTurned) = (false, false, false, false)
         state = .connected
         awaited = .connect

@@ -45,7 +45,6 @@
     case bacnetControl
     case opcua
     case iec104
-    case profinetDCP
     case mqttConnect
     case mqttSubscribe
     case mqttPublish
@@ -65,6 +64,9 @@
     case smbFiles
     case smbMapping
     case stats
+    /// What raised its hand, and the same in the form of Zeek's signature framework.
+    case alert
+    case signatures
     /// Events in Suricata's form: no log or table of its own, the EVE writer alone reads it.
     case eve
 
@@ -87,7 +89,6 @@
         case .bacnetProperty: "bacnet_property"
         case .bacnetControl: "bacnet_device_control"
         case .opcua: "opcua_binary"
-        case .profinetDCP: "profinet_dcp"
         case .dceRPC: "dce_rpc"
         case .smbFiles: "smb_files"
         case .smbMapping: "smb_mapping"

@@ -37,7 +37,14 @@ struct Collector: ~Copyable {
         var row: Int32
     }
 
-    init(outputs: consuming Outputs, sensorName: String, logsTunnels: Bool) {
+    private var desk: AlertDesk
+    private var candidates: [AlertCandidate] = []
+
+    init(
+        outputs: consuming Outputs, sensorName: String, logsTunnels: Bool,
+        alerts: AlertDesk = AlertDesk(AlertSettings(), writesEvents: false)
+    ) {
+        desk = alerts
         self.outputs = outputs
         self.logsTunnels = logsTunnels
         ledger = TunnelLedger(sensorName: sensorName)
@@ -56,6 +63,8 @@ struct Collector: ~Copyable {
         }
         for index in ingress.indices { notes.append(ingress[index]) }
         settleNotes()
+        settleAlerts(&parts)
+        desk.advance(to: time, order: order, into: &own)
         if logsTunnels { ledger.expire(at: time, order: order, into: &own) }
         for schema in Schemas.all { try pass(schema, &parts) }
         try outputs.advance(to: time)
@@ -67,6 +76,7 @@ struct Collector: ~Copyable {
         notes.append(contentsOf: parts[0].notes)
         parts[0].notes.removeAll(keepingCapacity: true)
         settleNotes(isPart: true)
+        settleAlerts(&parts)
         for schema in Schemas.all where Collector.isOfWorkers(schema.log) { try pass(schema, &parts) }
     }
 
@@ -81,6 +91,14 @@ struct Collector: ~Copyable {
         try pass(Schemas.all[Int(LogID.stats.rawValue)], &none)
     }
 
+    private mutating func settleAlerts(_ parts: inout [WorkerOutput]) {
+        for index in parts.indices where !parts[index].alerts.isEmpty {
+            candidates.append(contentsOf: parts[index].alerts)
+            parts[index].alerts.removeAll(keepingCapacity: true)
+        }
+        desk.take(&candidates, into: &own)
+    }
+
     /// What waits in memory becomes visible.
     mutating func flush(at time: Timestamp) throws { try outputs.flush(at: time) }
 
@@ -92,6 +110,9 @@ struct Collector: ~Copyable {
 
     /// Everything is written; nothing follows.
     consuming func finish() throws -> Totals {
+        desk.finish(into: &own)
+        var none: [WorkerOutput] = []
+        try pass(Schemas.all[Int(LogID.alert.rawValue)], &none)
         try outputs.finish()
         return Totals(rows: rowCounts, weirds: weirdCounts, suppressed: sampler.suppressed)
     }

@@ -28,8 +28,12 @@ package struct Live: Sendable {
     /// Called with a line for the operator when something beside the packets goes wrong, such as a full disk.
     package var complain: (@Sendable (String) -> Void)?
 
-    package init(settings: Settings, stop: StopSignal) {
+    /// The rules, which may change while it runs.
+    private let rules: RuleShelf?
+
+    package init(settings: Settings, stop: StopSignal, rules: RuleShelf? = nil) {
         self.settings = settings
+        self.rules = rules
         self.stop = stop
     }
 
@@ -55,7 +59,8 @@ package struct Live: Sendable {
             }
         }
         var collector = Collector(
-            outputs: outputs, sensorName: settings.sensorName, logsTunnels: selection.logsTunnels)
+            outputs: outputs, sensorName: settings.sensorName, logsTunnels: selection.logsTunnels,
+            alerts: AlertDesk(settings.alerts, writesEvents: settings.protocols.wantsEvents))
         var latest = [SensorCounters](repeating: SensorCounters(), count: interfaces.count)
         do {
             try collect(shares, spare, interfaces.count, &collector, &latest)
@@ -123,8 +128,10 @@ package struct Live: Sendable {
         _ expectations: SharedExpectations?, _ shares: Channel<Share>, _ spare: Channel<WorkerOutput>
     ) throws {
         var ingress = Ingress(settings: settings, workers: 1, firstTunnel: UInt32(number) << 18 + 1)
-        var worker = Worker(number: 0, settings: settings, selection: selection, shared: expectations)
+        var worker = Worker(
+            number: 0, settings: settings, selection: selection, shared: expectations, rules: rules?.newest)
         let block = WorkBlock()
+        var generation = rules?.number ?? 0
         var clock = Timestamp.zero
         var nextShare = Timestamp.zero
         var failure: (any Error)?
@@ -136,6 +143,10 @@ package struct Live: Sendable {
                 stop.raise()
             }
             ingress.decode(block)
+            if let rules, rules.number != generation {
+                generation = rules.number
+                worker.reload(rules.newest)
+            }
             worker.run(block)
             let wall = Live.wallClock
             clock = max(clock, ingress.networkTime, wall.adding(-second))

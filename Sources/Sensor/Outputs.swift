@@ -23,7 +23,8 @@ package final class Outputs {
 
     func append(_ batch: borrowing RowBatch, _ schema: LogSchema) throws {
         try logs?.append(batch: batch, schema: schema)
-        if schema.log != .eve { try store?.append(batch, schema: schema) }
+        // Both say again what the store has in `alert` and the protocols' tables.
+        if schema.log != .eve, schema.log != .signatures { try store?.append(batch, schema: schema) }
     }
 
     /// The packet time has reached `time`. Segments of the hour that is over are ended, so

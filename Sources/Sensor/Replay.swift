@@ -9,18 +9,21 @@
 package import Capture
 import Protocols
 import Records
+package import Signatures
 
 
 /// One run over captures.
 package struct Replay {
     private let settings: Settings
     private let workerCount: Int
+    private let rules: RuleIndex?
     /// Called after each block, at most some times a second matters to the caller: octets
     /// consumed, octets in all where known, packets.
     package var progress: (@Sendable (_ consumed: Int, _ total: Int?, _ packets: UInt64) -> Void)?
 
-    package init(settings: Settings, workerCount: Int) {
+    package init(settings: Settings, workerCount: Int, rules: RuleIndex? = nil) {
         self.settings = settings
+        self.rules = rules
         self.workerCount = max(1, min(64, workerCount))
     }
 
@@ -28,7 +31,8 @@ package struct Replay {
     package func run(_ source: inout CaptureSource, into outputs: Outputs) throws -> Summary {
         let selection = AnalyzerSelection(names: settings.analyzers, without: settings.analyzersOff)
         let collector = Collector(
-            outputs: outputs, sensorName: settings.sensorName, logsTunnels: selection.logsTunnels)
+            outputs: outputs, sensorName: settings.sensorName, logsTunnels: selection.logsTunnels,
+            alerts: AlertDesk(settings.alerts, writesEvents: settings.protocols.wantsEvents))
         return workerCount == 1
             ? try runAlone(&source, collector, selection)
             : try runTogether(&source, collector, selection)
@@ -41,7 +45,7 @@ package struct Replay {
     ) throws -> Summary {
         var collector = collector
         var ingress = Ingress(settings: settings, workers: 1)
-        var worker = Worker(number: 0, settings: settings, selection: selection)
+        var worker = Worker(number: 0, settings: settings, selection: selection, rules: rules)
         let block = WorkBlock()
         var parts = [WorkerOutput()]
         while try source.nextBlock(into: block.packets) {
@@ -70,7 +74,8 @@ package struct Replay {
     private func runTogether(
         _ source: inout CaptureSource, _ collector: consuming Collector, _ selection: AnalyzerSelection
     ) throws -> Summary {
-        let team = WorkerTeam(workerCount, settings: settings, selection: selection, collector: collector)
+        let team = WorkerTeam(
+            workerCount, settings: settings, selection: selection, rules: rules, collector: collector)
         var ingress = Ingress(settings: settings, workers: workerCount)
         var failure: (any Error)?
         do {

@@ -62,10 +62,11 @@ package enum Schemas {
                 S7TransferRecord.makeSchema(), S7PlusRecord.makeSchema(),
                 BACnetRecord.makeSchema(), BACnetDiscoveryRecord.makeSchema(), BACnetPropertyRecord.makeSchema(),
                 BACnetControlRecord.makeSchema(), OPCUARecord.makeSchema(), IEC104Record.makeSchema(),
-                ProfinetDCPRecord.makeSchema(),
                 ModbusRecord.makeSchema(),
                 RedisRecord.makeSchema(),
                 MySQLRecord.makeSchema(),
+                AlertRecord.makeSchema(),
+                SignatureMatchRecord.makeSchema(),
                 EventRecord.makeSchema(),
             ].map { ($0.log, $0) })
         return LogID.allCases.map { log in

@@ -128,13 +128,6 @@ extension Settings {
         },
     ]
 
-    private static let signatureKeys: [SettingKey] = [
-        SettingKey(name: "signatures.midstream", doc: "Look into TCP connections whose beginning was not seen.") {
-            (settings, value) throws(SettingsError) in
-            settings.protocols.takesMidstream = try value.boolean("signatures.midstream")
-        },
-    ]
-
     private static let output: [SettingKey] = [
         SettingKey(name: "logs.community_id", doc: "Add community_id to each log line of a connection.") {
             (settings, value) throws(SettingsError) in

@@ -9,6 +9,7 @@
 package import Flows
 package import Logs
 package import Protocols
+package import Signatures
 package import Store
 import Yams
 
@@ -34,6 +35,14 @@ package struct Settings: Sendable {
     package var protocols = AnalyzerSettings()
     /// Adds `community_id` to each log line of a connection.
     package var logsCommunityID = true
+    package var signatures = SignatureSettings()
+    package var alerts = AlertSettings()
+    /// Rule files, folders of rule files; plain or gzip.
+    package var rulePaths: [String] = []
+    /// threshold.config, classification.config and reference.config; the built-in ones where left out.
+    package var thresholdFile: String?
+    package var classificationFile: String?
+    package var referenceFile: String?
     /// Choices of the form eve.
     package var eve = EVESettings()
     /// Seconds between stats rows, live.

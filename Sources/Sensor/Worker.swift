@@ -10,12 +10,15 @@ import Capture
 import Flows
 import Protocols
 import Records
+import Signatures
 import Wire
 
 /// What a worker hands to the collector.
 struct WorkerOutput: Sendable {
     var records = RecordOutput(schemas: Schemas.all)
     var notes: [Note] = []
+    /// Matches of signatures, for the collector to decide on.
+    var alerts: [AlertCandidate] = []
     var counters = SensorCounters()
 }
 
@@ -25,8 +28,11 @@ struct Worker: ~Copyable {
     var flows: FlowTable
     /// Flows as EVE counts them; empty without EVE.
     var eve: EVEFlows
-    private var analyses = AnalysisPool()
+    var analyses = AnalysisPool()
     var context: AnalyzerContext
+    /// The signatures, where rules are loaded.
+    var engine: SignatureEngine?
+    var alerts: [AlertCandidate] = []
     private let analyzes: Bool
     private var notes: [Note] = []
     private var conn = ConnRecord()
@@ -41,27 +47,31 @@ struct Worker: ~Copyable {
     /// The datagram's number in the capture: packets times eight, and its place in the packet.
     private var order: UInt64 = 0
     /// How far the block at work is done.
-    private var place: (packet: Int, datagram: Int, frame: Int) = (0, 0, 0)
-    private var links: LinkReaders
+    private var place: (packet: Int, datagram: Int) = (0, 0)
     /// Octets of rows that are handed over in the middle of a block, if possible.
     private static let outputBytesMax = 2 << 20
 
     init(
-        number: Int, settings: borrowing Settings, selection: AnalyzerSelection, shared: SharedExpectations? = nil
+        number: Int, settings: borrowing Settings, selection: AnalyzerSelection, shared: SharedExpectations? = nil,
+        rules: RuleIndex? = nil
     ) {
         self.number = UInt8(truncatingIfNeeded: number)
         var flowSettings = settings.flows
         flowSettings.likelyTCPPorts = PortSet(selection.serverPortsTCP)
         flowSettings.likelyUDPPorts = PortSet(selection.serverPortsUDP)
         flowSettings.ignoringChecksums = settings.ignoringChecksums
+        flowSettings.ignoringDatagramChecksums = rules != nil || settings.protocols.wantsEvents
         flows = FlowTable(settings: flowSettings)
         eve = EVEFlows(takesMidstream: settings.protocols.takesMidstream)
         context = AnalyzerContext(
             output: RecordOutput(schemas: Schemas.all), settings: settings.protocols, selection: selection)
         context.transactions.wantsEvents = context.wantsEvents
-        links = LinkReaders(selection)
         analyzes = !selection.isEmpty
         self.shared = shared
+        var choices = settings.signatures
+        choices.picksUpMidstream = settings.protocols.takesMidstream
+        engine = rules.map { SignatureEngine($0, settings: choices) }
+        if let engine, engine.wantsEvents { context.transactions.wantsEvents = true }
     }
 
     /// Works through a block: its own datagrams, and the clock of all packets.
@@ -99,27 +109,10 @@ struct Worker: ~Copyable {
                 }
                 place.datagram &+= 1
             }
-            while place.frame < block.frames.count, Int(block.frames[place.frame].packet) == place.packet {
-                if number == 0 { take(block.frames[place.frame].frame, captured[place.packet], packet, block) }
-                place.frame &+= 1
-            }
             place.packet &+= 1
         }
-        place = (0, 0, 0)
+        place = (0, 0)
         return true
-    }
-
-    /// A frame without IP: a row belongs to no connection.
-    private mutating func take(
-        _ frame: LinkFrame, _ captured: CapturePacket, _ packet: UInt64, _ block: WorkBlock
-    ) {
-        context.output.order = packet << 1 | 1
-        context.output.ordinal = 0
-        context.now = Timestamp(nanoseconds: captured.timestampNanoseconds)
-        block.packets.withBytes(of: captured) { bytes in
-            let start = Int(frame.payloadOffset)
-            links.take(frame, bytes.extracting(start ..< start &+ Int(frame.payloadLength)), &context)
-        }
     }
 
     /// Moves the clock without a packet.
@@ -151,12 +144,13 @@ struct Worker: ~Copyable {
     private var isFull: Bool { context.output.byteCount >= Worker.outputBytesMax }
 
     /// Whether there is anything to hand over.
-    var hasOutput: Bool { !notes.isEmpty || !context.output.isEmpty }
+    var hasOutput: Bool { !notes.isEmpty || !alerts.isEmpty || !context.output.isEmpty }
 
     /// Gives the rows and notes since the last time, and takes empty batches for them.
     mutating func handOver(_ output: inout WorkerOutput) {
         swap(&context.output.batches, &output.records.batches)
         swap(&notes, &output.notes)
+        swap(&alerts, &output.alerts)
         var counters = SensorCounters()
         counters.connections = flows.counters.started
         counters.liveConnections = UInt64(flows.liveCount)
@@ -177,6 +171,7 @@ struct Worker: ~Copyable {
             swap(&context.output.batches[index], &output.records.batches[index])
         }
         swap(&notes, &output.notes)
+        swap(&alerts, &output.alerts)
     }
 
     private mutating func take(
@@ -199,12 +194,7 @@ struct Worker: ~Copyable {
         let outer = datagram.tunnel == 0 ? 0 : TunnelName.make(tunnel: datagram.tunnel, packet: packet)
         flows.process(datagram.layer, bytes: bytes, now: now, ordinal: order, outer: outer)
         if context.wantsEvents { countForEvents(datagram, bytes, packet) }
-        var index = 0
-        while index < flows.eventCount {
-            let event = flows.event(index)
-            index &+= 1
-            handle(event, bytes, datagram, block)
-        }
+        if engine == nil { handleEvents(bytes, datagram, block) } else { inspect(bytes, datagram, packet, block) }
         if let slot = flows.current {
             if let anomaly = datagram.anomaly { report(anomaly, of: slot) }
             if datagram.carries != 0 { carry(datagram, slot) }
@@ -212,18 +202,22 @@ struct Worker: ~Copyable {
         flows.clearEvents()
     }
 
+    /// Carries out what the flow table made of the datagram at work.
+    mutating func handleEvents(_ bytes: RawSpan, _ datagram: borrowing Datagram, _ block: WorkBlock?) {
+        var index = 0
+        while index < flows.eventCount {
+            let event = flows.event(index)
+            index &+= 1
+            handle(event, bytes, datagram, block)
+        }
+    }
+
     /// Events of timers and of the end: no packet's bytes are among them.
     private mutating func drainTimers(_ time: Timestamp) {
         now = time
         if context.wantsEvents { context.packet = EventPacket() }
         let none: [UInt8] = []
-        let datagram = Datagram(layer: Layer(), packet: 0, index: 0, worker: 0)
-        var index = 0
-        while index < flows.eventCount {
-            let event = flows.event(index)
-            index &+= 1
-            handle(event, none.octets, datagram, nil)
-        }
+        handleEvents(none.octets, Datagram(layer: Layer(), packet: 0, index: 0, worker: 0), nil)
         flows.clearEvents()
     }
 
@@ -234,15 +228,18 @@ struct Worker: ~Copyable {
     ) {
         switch event {
         case .stream(let slot, let direction, let offset, let count):
+            engine?.stream(slot, bytes.extracting(offset ..< offset &+ count), toServer: direction == .originator)
             guard let analysis = enter(slot) else { return }
             analysis.stream(bytes.extracting(offset ..< offset &+ count), from: direction, &context)
             leave(slot, analysis)
         case .held(let slot, let direction, let block, let offset, let count):
-            guard let analysis = enter(slot) else { return }
             let held = flows.held(block)
+            engine?.stream(slot, held.octets.extracting(offset ..< offset &+ count), toServer: direction == .originator)
+            guard let analysis = enter(slot) else { return }
             analysis.stream(held.octets.extracting(offset ..< offset &+ count), from: direction, &context)
             leave(slot, analysis)
         case .gap(let slot, let direction, let count):
+            engine?.gap(slot, count, toServer: direction == .originator, flows.view(slot).id, now: now)
             guard let analysis = enter(slot) else { return }
             analysis.gap(count, from: direction, &context)
             leave(slot, analysis)
@@ -252,6 +249,7 @@ struct Worker: ~Copyable {
                 bytes.extracting(offset ..< offset &+ count), wireLength: wireLength, from: direction, &context)
             leave(slot, analysis)
         case .endOfStream(let slot, let direction):
+            engine?.streamEnds(slot, toServer: direction == .originator)
             guard flows.analysis(slot) != 0, let analysis = enter(slot) else { return }
             analysis.endOfStream(from: direction, &context)
             leave(slot, analysis)
@@ -292,6 +290,7 @@ struct Worker: ~Copyable {
         point(at: view)
         context.transactions.nextTransaction = analysis.transactionCount
         context.fileOrdinal = analysis.fileCount
+        if let engine { showTo(engine, slot) }
         return analysis
     }
 
@@ -308,6 +307,7 @@ struct Worker: ~Copyable {
     /// Carries out what the analyzers asked for.
     private mutating func leave(_ slot: UInt32, _ analysis: Analysis) {
         analysis.transactionCount = context.transactions.nextTransaction
+        if let engine { takeShown(engine, slot, analysis) }
         analysis.fileCount = context.fileOrdinal
         if !context.transactions.isEmpty {
             if context.wantsEvents { writeAnomalies() }
@@ -315,7 +315,8 @@ struct Worker: ~Copyable {
         }
         if !context.requests.isEmpty {
             for request in context.requests {
-                flows.apply(request, to: slot)
+                // Signatures look at streams that no analyzer wants any more.
+                if engine == nil || request != .stop { flows.apply(request, to: slot) }
                 if case .expect(let expectation) = request { expect(expectation) }
                 guard case .tunnel(let kind) = request else { continue }
                 let view = flows.view(slot)
@@ -356,6 +357,7 @@ struct Worker: ~Copyable {
             point(at: view)
             context.transactions.nextTransaction = analysis.transactionCount
             context.fileOrdinal = analysis.fileCount
+            if let engine { showTo(engine, slot) }
             analysis.finish(&context)
             leave(slot, analysis)
             if analysis.isExpected {
@@ -363,6 +365,7 @@ struct Worker: ~Copyable {
                 shared?.forget(view.id)
             }
         }
+        if let engine { endSignatures(engine, slot, view) }
         context.output.ordinal = view.ordinal
         if let tunnel = outers.end(view.uid) {
             notes.append(note(.outerEnded(tunnel: tunnel), ordinal: view.ordinal))

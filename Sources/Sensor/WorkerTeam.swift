@@ -9,6 +9,7 @@
 import Capture
 import Protocols
 import Records
+import Signatures
 
 /// Blocks go round: reader → every worker → collector → reader. Their number bounds memory.
 final class WorkerTeam: Sendable {
@@ -42,7 +43,10 @@ final class WorkerTeam: Sendable {
     private let desk: Desk
     private let runners: Guarded<[Runner]> = Guarded([])
 
-    init(_ count: Int, settings: Settings, selection: AnalyzerSelection, collector: consuming Collector) {
+    init(
+        _ count: Int, settings: Settings, selection: AnalyzerSelection, rules: RuleIndex?,
+        collector: consuming Collector
+    ) {
         feeds = (0..<count).map { _ in Channel<WorkBlock>(capacity: WorkerTeam.blockCount) }
         shares = (0..<count).map { _ in Channel<Share>(capacity: WorkerTeam.blockCount) }
         desk = Desk(collector)
@@ -54,8 +58,9 @@ final class WorkerTeam: Sendable {
             runners.value.append(
                 Runner(name: "worker \(number)") {
                     WorkerTeam.work(
-                        Worker(number: number, settings: settings, selection: selection, shared: shared), feed, share,
-                        spare, end)
+                        Worker(
+                            number: number, settings: settings, selection: selection, shared: shared, rules: rules),
+                        feed, share, spare, end)
                 })
         }
         let (free, shares, desk) = (free, shares, desk)

@@ -9,6 +9,7 @@ import Glibc
 import Logs
 import Records
 import Sensor
+import Signatures
 import Store
 
 struct CaptureCommand: ParsableCommand {
@@ -64,13 +65,33 @@ struct CaptureCommand: ParsableCommand {
         return live
     }
 
+    /// SIGHUP reads the rules anew: aside, and taken only when all went well.
+    private func reloader(_ settings: Settings, _ rules: RuleShelf?) -> any DispatchSourceSignal {
+        signal(SIGHUP, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
+        source.setEventHandler {
+            guard let rules else { return Console.warn("SIGHUP: no rules are loaded, so there are none to read anew") }
+            do {
+                guard let loaded = try settings.loadRules({ Console.warn($0) }) else { return }
+                rules.replace(with: loaded)
+                Console.say("rules read anew: \(loaded.set.rules.count)")
+            } catch {
+                Console.warn("\(error); the rules stay as they were")
+            }
+        }
+        source.resume()
+        return source
+    }
+
     private func capture() throws {
         var settings = try options.settings()
         if let snaplen { try settings.set("capture.snaplen=\(snaplen)") }
         if let buffer { try settings.set("capture.buffer_mb=\(buffer)") }
         if noPromiscuous { settings.isPromiscuous = false }
-        options.warnOfWhatComesLater()
+        let rules = try options.rules(settings).map { RuleShelf($0) }
         let stop = StopSignal()
+        let reload = reloader(settings, rules)
+        defer { reload.cancel() }
         let sources = [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -94,7 +115,7 @@ struct CaptureCommand: ParsableCommand {
         Console.say(
             "watching \(interface) with \(interfaces.count) worker\(interfaces.count == 1 ? "" : "s"); Ctrl-C ends")
         let start = ContinuousClock.now
-        var live = Live(settings: settings, stop: stop)
+        var live = Live(settings: settings, stop: stop, rules: rules)
         live.complain = { Console.warn($0) }
         let summary = try live.run(
             interfaces, into: Outputs(logs: logs, store: store, isReplay: false))

@@ -55,7 +55,7 @@ struct ReplayCommand: ParsableCommand {
 
     private func replay() throws {
         let settings = try options.settings()
-        options.warnOfWhatComesLater()
+        let rules = try options.rules(settings)
         var source = try CaptureSource(
             paths: paths, options: CaptureOptions(isLenient: lenient, filter: settings.filter))
         let logs = try options.logWriter(settings, appending: false)
@@ -69,7 +69,7 @@ struct ReplayCommand: ParsableCommand {
             }
             store = writer
         }
-        var replay = Replay(settings: settings, workerCount: options.workerCount(settings))
+        var replay = Replay(settings: settings, workerCount: options.workerCount(settings), rules: rules)
         let progress = quiet ? nil : ProgressBar()
         if let progress {
             replay.progress = { progress.update(consumed: $0, total: $1, packets: $2) }

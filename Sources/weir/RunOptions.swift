@@ -8,6 +8,7 @@ import Logs
 import Protocols
 import Records
 import Sensor
+import Signatures
 import Store
 
 /// Where records go and which choices hold.
@@ -39,7 +40,9 @@ struct RunOptions: ParsableArguments {
     @Option(name: .customLong("set"), help: ArgumentHelp("Set one key of the configuration.", valueName: "key=value"))
     var assignments: [String] = []
 
-    @Option(name: .customLong("rules"), help: ArgumentHelp("Signature rules.", valueName: "file"))
+    @Option(
+        name: .customLong("rules"),
+        help: ArgumentHelp("Signature rules: files (.gz too) or folders.", valueName: "path"))
     var ruleFiles: [String] = []
 
     @Option(name: .customLong("var"), help: ArgumentHelp("Set a variable of the rules.", valueName: "name=value"))
@@ -81,6 +84,7 @@ struct RunOptions: ParsableArguments {
             }
             if let bpf { settings.filter = bpf }
             try chooseExtraction(&settings)
+            settings.rulePaths += ruleFiles
             settings.protocols.wantsEvents = logFolder != nil && logFormat == LogFormat.eve.rawValue
             return settings
         } catch let error as SettingsError {
@@ -103,10 +107,16 @@ struct RunOptions: ParsableArguments {
         }
     }
 
-    /// Options that are taken now and work later, each with one warning.
-    func warnOfWhatComesLater() {
-        if !ruleFiles.isEmpty { Console.warn("--rules: signatures are not evaluated by this version") }
-        if !variables.isEmpty, ruleFiles.isEmpty { Console.warn("--var: variables matter to signatures only") }
+    /// The rules that are asked for, with a line for each that is refused.
+    func rules(_ settings: Settings) throws -> RuleIndex? {
+        do {
+            if !variables.isEmpty, settings.rulePaths.isEmpty {
+                Console.warn("--var: variables matter to signatures only")
+            }
+            return try settings.loadRules { Console.warn($0) }
+        } catch {
+            throw Console.fail(error.description)
+        }
     }
 
     /// The log writers, where they are asked for; `interface` is the one that is watched, live.

@@ -72,6 +72,7 @@ private let unsafeFiles: Set<String> = [
     "Sources/Files/FileExtraction.swift",
     "Sources/Signatures/Regex.swift",
     "Sources/Signatures/PatternSearch.swift",
+    "Sources/Signatures/PatternDatabase.swift",
     "Sources/Signatures/RuleFileBytes.swift",
     "Sources/Logs/LineBuffer.swift",
     "Sources/Capture/CaptureBytes.swift",

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A signature's match on its way from a worker to the collector.
+
+import Records
+import Signatures
+
+/// One match with all that its alert shows. The collector decides whether it becomes one.
+struct AlertCandidate: Sendable {
+    /// Place in the order of rows.
+    var order: UInt64
+    var ordinal: UInt64
+    var set: RuleSet
+    var alert: SignatureAlert
+    var uid: UID?
+    var id: ConnectionID
+    /// The event's own members of EVE behind `alert`: the transaction's fields, `flow`.
+    var event: [UInt8] = []
+    var packet = EventPacket()
+
+    var rule: Rule { self.set.rules[Int(alert.rule)] }
+}

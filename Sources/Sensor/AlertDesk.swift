@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where matches of signatures become alerts: rows of the store, EVE events, Zeek's log.
+//
+// Reads   candidates of all workers.
+// Writes  rows into the collector's own batches.
+// Leaves  which candidates do (AlertFilter.swift).
+
+import Records
+import Signatures
+import Wire
+
+/// Choices of the alerts; each is a key of the configuration.
+package struct AlertSettings: Sendable {
+    /// Seconds in which alerts of one rule between the same hosts become one row; 0 for one row each.
+    package var foldSeconds = 60
+
+    package init() {}
+}
+
+/// The collector's desk for alerts.
+struct AlertDesk {
+    /// Rows that wait for more of their kind, at most.
+    private static let foldedMax = 100_000
+
+    private struct FoldKey: Hashable {
+        var rule: RuleID
+        var originator: Address
+        var responder: Address
+    }
+
+    private struct Folded {
+        var record: AlertRecord
+        var order: UInt64
+        var ordinal: UInt64
+    }
+
+    private var filter = AlertFilter()
+    private let foldSeconds: Int
+    private let writesEvents: Bool
+    private var folded: [FoldKey: Folded] = [:]
+    /// Keys in the order in which their rows began.
+    private var open: [FoldKey] = []
+    private var openStart = 0
+    private var event = EventRecord()
+    private var match = SignatureMatchRecord()
+    private(set) var count: UInt64 = 0
+
+    init(_ settings: AlertSettings, writesEvents: Bool) {
+        foldSeconds = settings.foldSeconds
+        self.writesEvents = writesEvents
+    }
+
+    /// Takes candidates in any order; empties the list.
+    mutating func take(_ candidates: inout [AlertCandidate], into own: inout RecordOutput) {
+        guard !candidates.isEmpty else { return }
+        let sorted = candidates.enumerated().sorted { left, right in
+            if left.element.order != right.element.order { return left.element.order < right.element.order }
+            if left.element.ordinal != right.element.ordinal { return left.element.ordinal < right.element.ordinal }
+            return left.offset < right.offset
+        }
+        for (_, candidate) in sorted where filter.admits(candidate) {
+            count &+= 1
+            own.order = candidate.order
+            own.ordinal = candidate.ordinal
+            write(candidate, into: &own)
+        }
+        candidates.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes the folded rows whose time is over.
+    mutating func advance(to time: Timestamp, order: UInt64, into own: inout RecordOutput) {
+        while openStart < open.count, let next = folded[open[openStart]] {
+            guard time.since(next.record.first) > Int64(foldSeconds) * 1_000_000_000 else { break }
+            writeFirst(order: order, into: &own)
+        }
+        if openStart > 1024, openStart * 2 > open.count {
+            open.removeFirst(openStart)
+            openStart = 0
+        }
+    }
+
+    /// Writes every folded row.
+    mutating func finish(into own: inout RecordOutput) {
+        while openStart < open.count { writeFirst(order: .max, into: &own) }
+    }
+
+    private mutating func writeFirst(order: UInt64, into own: inout RecordOutput) {
+        let key = open[openStart]
+        openStart += 1
+        guard let row = folded.removeValue(forKey: key) else { return }
+        own.order = order
+        own.ordinal = row.ordinal
+        own.emit(row.record)
+    }
+
+    // MARK: rows
+
+    private mutating func write(_ candidate: AlertCandidate, into own: inout RecordOutput) {
+        let rule = candidate.rule
+        let key = FoldKey(rule: rule.id, originator: candidate.id.originator, responder: candidate.id.responder)
+        if foldSeconds > 0, folded[key] != nil {
+            folded[key]?.record.count &+= 1
+            folded[key]?.record.last = candidate.alert.facts.now
+        } else {
+            let record = AlertDesk.record(candidate)
+            if foldSeconds > 0 {
+                if folded.count >= AlertDesk.foldedMax { writeFirst(order: candidate.order, into: &own) }
+                folded[key] = Folded(record: record, order: candidate.order, ordinal: candidate.ordinal)
+                open.append(key)
+            } else {
+                own.emit(record)
+            }
+        }
+        own.order = candidate.order
+        own.ordinal = candidate.ordinal
+        writeMatch(candidate, into: &own)
+        if writesEvents { writeEvent(candidate, into: &own) }
+    }
+
+    private static func record(_ candidate: AlertCandidate) -> AlertRecord {
+        let (rule, set, alert) = (candidate.rule, candidate.set, candidate.alert)
+        var record = AlertRecord()
+        record.ts = alert.facts.now
+        (record.first, record.last) = (record.ts, record.ts)
+        record.uid = candidate.uid
+        record.id = candidate.id
+        let start = record.text.begin()
+        CommunityID.write(id: candidate.id, to: &record.text.bytes)
+        record.communityID = record.text.end(start)
+        record.ruleID = writeIdentity(rule.id, to: &record.text)
+        record.title = add(set.text[rule.message.indices], to: &record.text)
+        record.category = add(set.category(of: rule)[...], to: &record.text)
+        record.severity = UInt64(rule.priority)
+        record.action = rule.action.name
+        record.generator = UInt64(rule.id.generator)
+        record.signature = UInt64(rule.id.signature)
+        record.revision = UInt64(rule.id.revision)
+        record.isFromOriginator = alert.isToServer
+        if alert.application != .unknown { record.application = alert.application.name }
+        record.transaction = alert.transaction
+        for pair in set.metadata(of: rule) {
+            let start = record.text.begin()
+            record.text.bytes.append(contentsOf: pair.key)
+            record.text.bytes.append(0x20)
+            record.text.bytes.append(contentsOf: pair.value)
+            record.metadata.append(record.text.end(start))
+            if pair.isTechnique { record.techniques.append(add(pair.value[...], to: &record.text)) }
+        }
+        guard let buffer = alert.buffer else { return record }
+        record.buffer = buffer.name
+        record.offset = alert.offset
+        record.matched = writeMatched(alert, to: &record.text)
+        return record
+    }
+
+    private static func add(_ octets: ArraySlice<UInt8>, to text: inout TextBuffer) -> Text {
+        let start = text.begin()
+        text.bytes.append(contentsOf: octets)
+        return text.end(start)
+    }
+
+    private static func writeIdentity(_ id: RuleID, to text: inout TextBuffer) -> Text {
+        let start = text.begin()
+        text.append(decimal: UInt64(id.generator))
+        text.bytes.append(0x3A)
+        text.append(decimal: UInt64(id.signature))
+        text.bytes.append(0x3A)
+        text.append(decimal: UInt64(id.revision))
+        return text.end(start)
+    }
+
+    private static func writeMatched(_ alert: SignatureAlert, to text: inout TextBuffer) -> Text {
+        let start = text.begin()
+        for place in 0..<alert.matchedCount { text.bytes.append(alert.matchedOctet(place)) }
+        return text.end(start)
+    }
+
+    private mutating func writeMatch(_ candidate: AlertCandidate, into own: inout RecordOutput) {
+        let facts = candidate.alert.facts
+        match.text.clear()
+        match.ts = facts.now
+        match.uid = candidate.uid
+        (match.source, match.target) = (facts.source, facts.target)
+        (match.sourcePort, match.targetPort) = (facts.sourcePort, facts.targetPort)
+        match.signatureID = AlertDesk.writeIdentity(candidate.rule.id, to: &match.text)
+        match.message = AlertDesk.add(candidate.set.text[candidate.rule.message.indices], to: &match.text)
+        match.matched =
+            candidate.alert.buffer == nil ? .absent : AlertDesk.writeMatched(candidate.alert, to: &match.text)
+        own.emit(match)
+    }
+
+    // MARK: EVE
+
+    private mutating func writeEvent(_ candidate: AlertCandidate, into own: inout RecordOutput) {
+        let (rule, set, alert) = (candidate.rule, candidate.set, candidate.alert)
+        event.ts = alert.facts.now
+        event.uid = candidate.uid
+        event.id = candidate.id
+        event.packet = candidate.packet
+        event.type = "alert"
+        event.isReversed = !alert.isToServer
+        event.transaction = alert.transaction
+        event.appProtocol = alert.application == .unknown ? nil : alert.application.name
+        event.icmp =
+            candidate.id.transport == .icmp ? (type: alert.facts.icmpType, code: alert.facts.icmpCode) : nil
+        event.body.clear()
+        event.body.open("alert")
+        event.body.text("action", "allowed")
+        event.body.count("gid", UInt64(rule.id.generator))
+        event.body.count("signature_id", UInt64(rule.id.signature))
+        event.body.count("rev", UInt64(rule.id.revision))
+        event.body.text("signature", set.text[rule.message.indices])
+        event.body.text("category", set.category(of: rule)[...])
+        event.body.count("severity", UInt64(rule.priority))
+        writeEnds(rule, alert.facts)
+        writeMetadata(rule, set)
+        event.body.close()
+        event.body.members(candidate.event[...])
+        event.body.text("direction", alert.isToServer ? "to_server" : "to_client" as StaticString)
+        own.emit(event)
+    }
+
+    /// Who attacks and who is attacked, where the rule says so.
+    private mutating func writeEnds(_ rule: Rule, _ facts: PacketFacts) {
+        guard rule.target != .none else { return }
+        let isTarget = rule.target == .destination
+        for (key, isSource) in [("source" as StaticString, isTarget), ("target", !isTarget)] {
+            event.body.open(key)
+            event.body.address("ip", isSource ? facts.source : facts.target)
+            let port = isSource ? facts.sourcePort : facts.targetPort
+            if facts.protocolNumber == 6 || facts.protocolNumber == 17 { event.body.count("port", UInt64(port)) }
+            event.body.close()
+        }
+    }
+
+    private mutating func writeMetadata(_ rule: Rule, _ set: RuleSet) {
+        let pairs = set.metadata(of: rule)
+        guard !pairs.isEmpty else { return }
+        event.body.open("metadata")
+        var written: [[UInt8]] = []
+        for pair in pairs where !written.contains(pair.key) {
+            written.append(pair.key)
+            event.body.openList(key: pair.key.octets)
+            for other in pairs where other.key == pair.key { event.body.item(other.value.octets) }
+            event.body.closeList()
+        }
+        event.body.close()
+    }
+}
+
+extension RuleAction {
+    /// The word of the rule language.
+    var name: StaticString {
+        switch self {
+        case .pass: "pass"
+        case .drop: "drop"
+        case .rejectSource: "reject"
+        case .rejectTarget: "rejectdst"
+        case .rejectBoth: "rejectboth"
+        case .alert: "alert"
+        case .config: "config"
+        }
+    }
+}
+
+/// One `key value` of a rule's metadata.
+struct RuleMetadata {
+    var key: [UInt8]
+    var value: [UInt8]
+
+    /// `mitre_technique_id T1059`, and sub-techniques.
+    var isTechnique: Bool { key == Array("mitre_technique_id".utf8) }
+}
+
+extension RuleSet {
+    /// The text of a rule's class; empty where it has none.
+    func category(of rule: Rule) -> [UInt8] {
+        Array(classifications[safe: Int(rule.classification)]?.description.utf8 ?? "".utf8)
+    }
+
+    func metadata(of rule: Rule) -> [RuleMetadata] {
+        var pairs: [RuleMetadata] = []
+        for part in text[rule.metadata.indices].split(separator: 0x2C) {
+            let words = part.drop { $0 == 0x20 }
+            guard let blank = words.firstIndex(of: 0x20) else { continue }
+            var value = words[blank...].drop { $0 == 0x20 }
+            while value.last == 0x20 { value.removeLast() }
+            pairs.append(RuleMetadata(key: Array(words[..<blank]), value: Array(value)))
+        }
+        return pairs
+    }
+}
+
+extension Array {
+    /// The element at a place, nil outside.
+    fileprivate subscript(safe place: Int) -> Element? { indices.contains(place) ? self[place] : nil }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The C edge of Vectorscan: many literal patterns looked for at once.
+//
+// Reads   octets.
+// Writes  numbers of the patterns found, and where each ended.
+// Leaves  which rules a pattern makes candidates (RuleIndex.swift).
+
+import CVectorscan
+import Wire
+
+/// One literal: octets, and whether letters of both cases are the same.
+struct Pattern: Hashable {
+    var octets: [UInt8]
+    var isCaseless: Bool
+}
+
+/// A compiled set of literals, in block mode. Immutable, so that workers share it.
+// Safe: Vectorscan only reads a database once it is compiled.
+@safe final class PatternDatabase: @unchecked Sendable {
+    fileprivate let database: OpaquePointer
+    /// Octets of the longest pattern.
+    let lengthMax: Int
+
+    /// Compiles patterns; the number of each is its place. Nil where there are none, or where
+    /// Vectorscan refuses.
+    init?(_ patterns: [Pattern]) {
+        guard !patterns.isEmpty else { return nil }
+        lengthMax = patterns.map(\.octets.count).max() ?? 0
+        var octets: [UInt8] = []
+        for pattern in patterns { octets.append(contentsOf: pattern.octets) }
+        octets.append(0)
+        let lengths = patterns.map(\.octets.count)
+        let numbers = patterns.indices.map { UInt32($0) }
+        let flags = patterns.map { UInt32($0.isCaseless ? HS_FLAG_CASELESS : 0) }
+        var made: OpaquePointer?
+        var problem: UnsafeMutablePointer<hs_compile_error_t>?
+        // Safe: the pointers lead into `octets`, which is alive during the call, at the sums of the lengths
+        // before each; Vectorscan copies what it needs.
+        let status = unsafe octets.withUnsafeBufferPointer { buffer in
+            unsafe buffer.withMemoryRebound(to: CChar.self) { buffer in
+                var starts: [UnsafePointer<CChar>?] = unsafe []
+                guard let base = buffer.baseAddress else { return HS_INVALID }
+                var offset = 0
+                for length in lengths {
+                    unsafe starts.append(base + offset)
+                    offset &+= length
+                }
+                return unsafe hs_compile_lit_multi(
+                    starts, flags, numbers, lengths, UInt32(patterns.count), UInt32(HS_MODE_BLOCK), nil, &made,
+                    &problem)
+            }
+        }
+        // Safe: Vectorscan made the message, or it is nil, which it accepts.
+        if unsafe problem != nil { unsafe _ = hs_free_compile_error(problem) }
+        guard status == HS_SUCCESS, let made = unsafe made else { return nil }
+        unsafe database = made
+    }
+
+    deinit {
+        // Safe: compiled by `init`, and this object alone frees it.
+        unsafe _ = hs_free_database(database)
+    }
+}
+
+/// What one worker needs to scan, and what the last scan has found.
+@safe final class PatternScratch {
+    /// A pattern, and the offset behind its last octet.
+    struct Hit: BitwiseCopyable {
+        var pattern: UInt32
+        var end: UInt32
+    }
+
+    private var scratch: OpaquePointer?
+    /// Hits of the last scan, in order of their ends. One scan keeps at most `hitsMax`.
+    fileprivate(set) var hits: [Hit] = []
+    /// Scans that found more than is kept.
+    fileprivate(set) var overflows: UInt64 = 0
+    fileprivate static let hitsMax = 65_536
+
+    /// Room for scanning with any of the databases.
+    init(_ databases: [PatternDatabase]) {
+        for database in databases {
+            // Safe: Vectorscan allocates or enlarges the scratch, which is this object's own.
+            unsafe _ = hs_alloc_scratch(database.database, &scratch)
+        }
+    }
+
+    deinit {
+        // Safe: allocated by `init`, and freed here only; nil is accepted.
+        unsafe _ = hs_free_scratch(scratch)
+    }
+
+    /// Looks for all patterns in `bytes`; `hits` then has what was found.
+    func scan(_ bytes: RawSpan, _ database: PatternDatabase) {
+        hits.removeAll(keepingCapacity: true)
+        guard bytes.byteCount > 0, bytes.byteCount <= UInt32.max else { return }
+        // Safe: Vectorscan reads the borrowed octets during the call; the context is this object, alive for it,
+        // and nobody else touches `hits` meanwhile. The scratch was allocated for this database.
+        unsafe bytes.withUnsafeBytes { buffer in
+            let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+            let start = unsafe buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
+            unsafe _ = hs_scan(
+                database.database, start, UInt32(buffer.count), 0, scratch,
+                { pattern, _, end, _, context in
+                    guard let context = unsafe context else { return 0 }
+                    // Safe: the context is the scratch passed below, which outlives the scan.
+                    let scratch = unsafe Unmanaged<PatternScratch>.fromOpaque(context).takeUnretainedValue()
+                    guard scratch.hits.count < PatternScratch.hitsMax else {
+                        scratch.overflows &+= 1
+                        return 1
+                    }
+                    scratch.hits.append(Hit(pattern: pattern, end: UInt32(truncatingIfNeeded: end)))
+                    return 0
+                }, context)
+        }
+    }
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rules arranged by what makes them candidates: a pattern found, a port, an address.
+//
+// Reads   a `RuleSet`.
+// Writes  nothing: made once, then shared by all workers.
+// Leaves  the rest of a rule (the engine).
+
+package import Records
+
+/// Patterns and the rules that each makes candidates.
+struct PatternGroup: Sendable {
+    let database: PatternDatabase
+    /// `starts[n] ..< starts[n + 1]` of `rules` are those of pattern `n`.
+    let starts: [UInt32]
+    let rules: [UInt32]
+}
+
+/// A buffer with one chain of transforms, and the rules that look at it first.
+struct BufferGroup: Sendable {
+    let buffer: SignatureBuffer
+    let transforms: UInt16
+    var patterns: PatternGroup?
+    /// Rules without a pattern, candidates whenever the buffer is shown.
+    var loose: [UInt32] = []
+}
+
+/// Rules without a pattern, by the ports of a packet.
+struct PortIndex: Sendable {
+    private var wide: [UInt32] = []
+    private var byTarget: [UInt16: [UInt32]] = [:]
+    private var bySource: [UInt16: [UInt32]] = [:]
+    /// A set of more ports than this is looked at for every packet.
+    private static let portsMax = 64
+
+    mutating func add(_ number: UInt32, _ rule: Rule, _ set: RuleSet) {
+        if let ports = PortIndex.few(set.portSets[Int(rule.header.targetPorts)]) {
+            for port in ports { byTarget[port, default: []].append(number) }
+        } else if let ports = PortIndex.few(set.portSets[Int(rule.header.sourcePorts)]) {
+            for port in ports { bySource[port, default: []].append(number) }
+        } else {
+            wide.append(number)
+        }
+    }
+
+    private static func few(_ ports: PortSet) -> [UInt16]? {
+        var all: [UInt16] = []
+        for range in ports.ranges {
+            guard Int(range.last) - Int(range.first) + all.count < portsMax else { return nil }
+            all.append(contentsOf: range.first...range.last)
+        }
+        return all
+    }
+
+    var isEmpty: Bool { wide.isEmpty && byTarget.isEmpty && bySource.isEmpty }
+
+    func forEach(source: UInt16, target: UInt16, _ body: (UInt32) -> Void) {
+        for number in wide { body(number) }
+        if let rules = byTarget[target] { for number in rules { body(number) } }
+        if let rules = bySource[source] { for number in rules { body(number) } }
+    }
+}
+
+/// What a packet's protocol makes of the choice of rules.
+enum PacketClass: Int, CaseIterable, Sendable {
+    case tcp, udp, icmp, other
+
+    init(protocolNumber: UInt8) {
+        switch protocolNumber {
+        case 6: self = .tcp
+        case 17: self = .udp
+        case 1, 58: self = .icmp
+        default: self = .other
+        }
+    }
+
+    func holds(_ protocols: ProtocolNumbers) -> Bool {
+        switch self {
+        case .tcp: protocols.contains(6)
+        case .udp: protocols.contains(17)
+        case .icmp: protocols.contains(1) || protocols.contains(58)
+        case .other: true
+        }
+    }
+}
+
+/// The arrangement of a rule set.
+package final class RuleIndex: Sendable {
+    package let set: RuleSet
+    /// Payload patterns of packet rules, by `PacketClass`.
+    let packetPatterns: [PatternGroup?]
+    /// The same and those of stream rules, for segments that are in no stream.
+    let unstreamedPatterns: PatternGroup?
+    let streamPatterns: PatternGroup?
+    /// Rules without a payload pattern, by `PacketClass`.
+    let packetLoose: [PortIndex]
+    let unstreamedLoose: PortIndex
+    let streamLoose: PortIndex
+    /// Address rules with and without negation: once for each direction of a flow.
+    let addresses: AddressIndex
+    /// Only `app-layer-protocol`, and only a protocol in the header.
+    let protocolOnly: [UInt32]
+    let application: [UInt32]
+    let decoderEvents: [UInt32]
+    let buffers: [BufferGroup]
+    /// Into `buffers`, by the buffer's raw value.
+    let groupsOfBuffer: [[UInt16]]
+    /// Rules whose first test is a number, by the buffer's raw value.
+    let byNumber: [[UInt32]]
+    let byEvent: [UInt32]
+    /// Rules that hold only when a side is complete: all that they name is absent.
+    let atEnd: [UInt32]
+    package let wanted: SignatureBufferSet
+    package let hasTransactions: Bool
+    package let hasEvents: Bool
+    /// Some rule looks at reassembled streams.
+    let hasStreams: Bool
+
+    package init(_ set: RuleSet) {
+        self.set = set
+        var builder = RuleIndexBuilder(set)
+        for number in set.rules.indices where !set.rules[number].flags.contains(.isInert) {
+            builder.add(UInt32(number))
+        }
+        packetPatterns = builder.packets.map { $0.build(set) }
+        unstreamedPatterns = builder.unstreamed.build(set)
+        streamPatterns = builder.streams.build(set)
+        packetLoose = builder.packetLoose
+        unstreamedLoose = builder.unstreamedLoose
+        streamLoose = builder.streamLoose
+        addresses = AddressIndex(builder.addressRules, set)
+        protocolOnly = builder.protocolOnly
+        application = builder.application
+        decoderEvents = builder.decoderEvents
+        var groups = builder.groups
+        for place in groups.indices { groups[place].patterns = builder.groupPatterns[place].build(set) }
+        buffers = groups
+        var ofBuffer = [[UInt16]](repeating: [], count: 256)
+        for (place, group) in groups.enumerated() {
+            ofBuffer[Int(group.buffer.rawValue)].append(UInt16(truncatingIfNeeded: place))
+        }
+        groupsOfBuffer = ofBuffer
+        byNumber = builder.byNumber
+        byEvent = builder.byEvent
+        atEnd = builder.atEnd
+        wanted = builder.wanted
+        hasTransactions = builder.hasTransactions
+        hasEvents = builder.hasEvents
+        hasStreams = streamPatterns != nil || !streamLoose.isEmpty
+    }
+
+    /// Every database, for the scratch of a worker.
+    var databases: [PatternDatabase] {
+        var all = packetPatterns.compactMap { $0?.database } + buffers.compactMap { $0.patterns?.database }
+        for group in [unstreamedPatterns, streamPatterns] { if let group { all.append(group.database) } }
+        return all
+    }
+}
+
+/// Patterns of one group while it is collected.
+struct PatternCollector {
+    private var numbers: [Pattern: Int] = [:]
+    private var patterns: [Pattern] = []
+    private var rules: [[UInt32]] = []
+
+    mutating func add(_ pattern: Pattern, _ rule: UInt32) {
+        if let known = numbers[pattern] {
+            rules[known].append(rule)
+            return
+        }
+        numbers[pattern] = patterns.count
+        patterns.append(pattern)
+        rules.append([rule])
+    }
+
+    func build(_ set: RuleSet) -> PatternGroup? {
+        guard let database = PatternDatabase(patterns) else { return nil }
+        var starts: [UInt32] = [0]
+        var all: [UInt32] = []
+        for list in rules {
+            all.append(contentsOf: list)
+            starts.append(UInt32(all.count))
+        }
+        return PatternGroup(database: database, starts: starts, rules: all)
+    }
+}
+
+/// Sorts rules into groups.
+struct RuleIndexBuilder {
+    private let set: RuleSet
+    var packets = [PatternCollector](repeating: PatternCollector(), count: PacketClass.allCases.count)
+    var unstreamed = PatternCollector()
+    var streams = PatternCollector()
+    var packetLoose = [PortIndex](repeating: PortIndex(), count: PacketClass.allCases.count)
+    var unstreamedLoose = PortIndex()
+    var streamLoose = PortIndex()
+    var addressRules: [UInt32] = []
+    var protocolOnly: [UInt32] = []
+    var application: [UInt32] = []
+    var decoderEvents: [UInt32] = []
+    var groups: [BufferGroup] = []
+    var groupPatterns: [PatternCollector] = []
+    private var groupNumbers: [UInt32: Int] = [:]
+    var byNumber = [[UInt32]](repeating: [], count: 256)
+    var byEvent: [UInt32] = []
+    var atEnd: [UInt32] = []
+    var hasTransactions = false
+    var hasEvents = false
+    var wanted: SignatureBufferSet
+
+    init(_ set: RuleSet) {
+        self.set = set
+        wanted = set.wanted
+    }
+
+    mutating func add(_ number: UInt32) {
+        let rule = set.rules[Int(number)]
+        switch rule.kind {
+        case .decoderEvent: decoderEvents.append(number)
+        case .addressOnly, .likeAddressOnly: addressRules.append(number)
+        case .protocolOnly: protocolOnly.append(number)
+        case .application: application.append(number)
+        case .transaction: addTransaction(number, rule)
+        case .packet, .packetAndStream, .stream: addPayload(number, rule)
+        }
+        hasTransactions = hasTransactions || !rule.header.applications.isEmpty || rule.kind == .protocolOnly
+    }
+
+    private mutating func addPayload(_ number: UInt32, _ rule: Rule) {
+        let pattern = payloadPattern(rule)
+        for kind in PacketClass.allCases where kind.holds(rule.header.protocols) {
+            if kind == .tcp {
+                addSegment(number, rule, pattern)
+            } else if let pattern {
+                packets[kind.rawValue].add(pattern, number)
+            } else {
+                packetLoose[kind.rawValue].add(number, rule, set)
+            }
+        }
+    }
+
+    private mutating func addSegment(_ number: UInt32, _ rule: Rule, _ pattern: Pattern?) {
+        let kind = PacketClass.tcp.rawValue
+        if rule.kind != .stream {
+            if let pattern { packets[kind].add(pattern, number) } else { packetLoose[kind].add(number, rule, set) }
+        }
+        if rule.header.scope != .stream {
+            if let pattern { unstreamed.add(pattern, number) } else { unstreamedLoose.add(number, rule, set) }
+        }
+        guard rule.kind != .packet else { return }
+        if let pattern { streams.add(pattern, number) } else { streamLoose.add(number, rule, set) }
+    }
+
+    /// The pattern in the payload that makes the rule a candidate; nil where there is none, or
+    /// where it stands in another buffer of the packet.
+    private func payloadPattern(_ rule: Rule) -> Pattern? {
+        guard let fast = rule.fast, set.buffers[Int(fast.buffer)].buffer == .payload,
+            set.buffers[Int(fast.buffer)].transforms == 0
+        else { return nil }
+        return pattern(fast)
+    }
+
+    private func pattern(_ fast: FastPattern) -> Pattern? {
+        guard case .content(let content) = set.steps[Int(fast.step)], fast.count > 0 else { return nil }
+        let start = Int(content.pattern.offset) + Int(fast.offset)
+        let end = start + Int(fast.count)
+        guard end <= Int(content.pattern.offset) + Int(content.pattern.count) else { return nil }
+        return Pattern(
+            octets: Array(set.patterns[start..<end]), isCaseless: content.flags.contains(.isCaseless))
+    }
+
+    private mutating func addTransaction(_ number: UInt32, _ rule: Rule) {
+        hasTransactions = true
+        for test in set.transactionTests[rule.transactionTests.indices] {
+            if test.element.isEvent { hasEvents = true }
+            if let buffer = test.element.buffer { wanted.insert(buffer) }
+            if case .fileHash = test.element {
+                for buffer in [SignatureBuffer.fileMD5, .fileSHA1, .fileSHA256] { wanted.insert(buffer) }
+            }
+        }
+        if let fast = rule.fast, set.buffers[Int(fast.buffer)].buffer != .payload, let pattern = pattern(fast) {
+            groupPatterns[group(set.buffers[Int(fast.buffer)])].add(pattern, number)
+            return
+        }
+        // Whatever must be there makes the rule a candidate.
+        for test in set.buffers[rule.buffers.indices] where test.absence == .needed && test.buffer != .payload {
+            groups[group(test)].loose.append(number)
+            return
+        }
+        for test in set.transactionTests[rule.transactionTests.indices] {
+            if let buffer = test.element.buffer { return byNumber[Int(buffer.rawValue)].append(number) }
+            if test.element.isEvent { return byEvent.append(number) }
+        }
+        atEnd.append(number)
+    }
+
+    private mutating func group(_ test: BufferTest) -> Int {
+        let key = UInt32(test.buffer.rawValue) << 16 | UInt32(test.transforms)
+        if let known = groupNumbers[key] { return known }
+        groupNumbers[key] = groups.count
+        groups.append(BufferGroup(buffer: test.buffer, transforms: test.transforms))
+        groupPatterns.append(PatternCollector())
+        return groups.count - 1
+    }
+}
+
+extension TransactionTest.Element {
+    var isEvent: Bool {
+        switch self {
+        case .event: true
+        default: false
+        }
+    }
+
+    /// The buffer whose exposure the test looks at; nil where it is none's.
+    var buffer: SignatureBuffer? {
+        switch self {
+        case .number(let buffer, _, _): buffer
+        case .dcerpcInterface: .dcerpcInterface
+        case .oneOf(let buffer, _, _): buffer
+        case .modbus: .modbus
+        case .dnp3Object: .dnp3Object
+        case .cipService: .cipService
+        case .ikeAttribute: .ikeChosenSAAttribute
+        case .http2Settings: .http2Settings
+        case .tlsState: .tlsState
+        case .tlsNotBefore: .tlsCertNotBefore
+        case .tlsNotAfter, .tlsExpired: .tlsCertNotAfter
+        case .event, .state, .fileHash, .filestore: nil
+        }
+    }
+}

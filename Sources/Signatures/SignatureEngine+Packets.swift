@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One packet against the rules: addresses, packet rules, stream rules, and what fired.
+//
+// Reads   the packet's octets, borrowed; the flow's streams.
+// Writes  alerts in rule order, at most so many a packet.
+// Leaves  transactions (SignatureEngine+Transactions.swift).
+
+package import Records
+import Wire
+
+/// Where the payload of an evaluation comes from.
+enum PayloadKind {
+    case packet
+    case stream
+}
+
+extension SignatureEngine {
+    /// Octets of a stream that wait before they are inspected (`toserver-chunk-size`).
+    static let chunkBytes = 2560
+    /// Octets before a chunk that a match may begin in.
+    static let overlapBytes = 1024
+
+    /// Inspects a packet, and what of its flow is due. `slot` is nil for one without a flow.
+    package func inspect(_ slot: UInt32?, _ bytes: RawSpan, _ facts: PacketFacts) {
+        let flow = slot.flatMap { self.flow($0) }
+        if let flow, flow.flags.contains(.isPassed) { return }
+        queue.removeAll(keepingCapacity: true)
+        if !facts.isPseudo {
+            inspectAddresses(bytes, facts, flow, slot)
+            inspectPacket(bytes, facts, flow, slot)
+        }
+        if let flow, let slot {
+            inspectStreams(bytes, facts, flow, slot)
+            inspectTransactions(bytes, facts, flow, slot)
+        }
+        finish(flow)
+    }
+
+    // MARK: addresses
+
+    /// Rules of addresses alone run once for each direction of a flow.
+    private func inspectAddresses(
+        _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?, _ slot: UInt32?
+    ) {
+        guard !index.addresses.isEmpty else { return }
+        if let flow {
+            let mark: SignatureFlow.Flags = facts.isToServer ? .addressesToServer : .addressesToClient
+            guard !flow.flags.contains(mark) else { return }
+            flow.flags.insert(mark)
+        }
+        beginRound()
+        index.addresses.forEach(source: facts.source, target: facts.target) { addCandidate($0) }
+        evaluate(bytes, bytes.extracting(0..<0), .packet, facts, flow, slot)
+    }
+
+    // MARK: packets
+
+    private func inspectPacket(
+        _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?, _ slot: UInt32?
+    ) {
+        beginRound()
+        let kind = PacketClass(protocolNumber: facts.protocolNumber)
+        let payload = bytes.extracting(facts.payload)
+        let isUnstreamed = kind == .tcp && !facts.isInStream
+        let patterns = isUnstreamed ? index.unstreamedPatterns : index.packetPatterns[kind.rawValue]
+        if payload.byteCount > 0, let patterns { scan(payload, patterns) }
+        let loose = isUnstreamed ? index.unstreamedLoose : index.packetLoose[kind.rawValue]
+        loose.forEach(source: facts.sourcePort, target: facts.targetPort) { addCandidate($0) }
+        if let flow { addProtocolRules(flow, facts) }
+        evaluate(bytes, payload, .packet, facts, flow, slot)
+    }
+
+    /// Rules of the application protocol alone: on packets, once it is known.
+    private func addProtocolRules(_ flow: SignatureFlow, _ facts: PacketFacts) {
+        guard flow.application != .unknown else { return }
+        for rule in index.application { addCandidate(rule) }
+        let mark: SignatureFlow.Flags = facts.isToServer ? .protocolToServer : .protocolToClient
+        guard !index.protocolOnly.isEmpty, !flow.flags.contains(mark) else { return }
+        flow.flags.insert(mark)
+        for rule in index.protocolOnly { addCandidate(rule) }
+    }
+
+    /// Evaluates the candidates in rule order and queues what matches.
+    private func evaluate(
+        _ bytes: RawSpan, _ payload: RawSpan, _ kind: PayloadKind, _ facts: PacketFacts, _ flow: SignatureFlow?,
+        _ slot: UInt32?
+    ) {
+        guard !candidates.isEmpty else { return }
+        if candidates.count > 1 { candidates.sort() }
+        for place in candidates.indices {
+            let number = candidates[place]
+            let rule = set.rules[Int(number)]
+            counters.evaluations &+= 1
+            guard admits(rule, facts, flow, kind), holds(rule, bytes, facts, flow) else { continue }
+            var evidence = Evidence()
+            guard matches(rule, bytes, payload, facts, kind, streamOffset: 0, &evidence) else { continue }
+            fire(number, facts, flow, slot, nil, isStream: false, evidence)
+        }
+    }
+
+    /// Header, direction, state and protocol.
+    func admits(_ rule: Rule, _ facts: PacketFacts, _ flow: SignatureFlow?, _ kind: PayloadKind) -> Bool {
+        guard rule.header.protocols.contains(facts.protocolNumber),
+            rule.header.version == 0 || rule.header.version == facts.layer.version,
+            set.addressSets[Int(rule.header.sources)].contains(facts.source),
+            set.addressSets[Int(rule.header.targets)].contains(facts.target)
+        else { return false }
+        if facts.protocolNumber == 6 || facts.protocolNumber == 17 || facts.protocolNumber == 132 {
+            guard set.portSets[Int(rule.header.sourcePorts)].contains(facts.sourcePort),
+                set.portSets[Int(rule.header.targetPorts)].contains(facts.targetPort)
+            else { return false }
+        }
+        guard admits(rule.flow, facts, flow, kind) else { return false }
+        if !rule.header.applications.isEmpty {
+            guard let flow, rule.header.applications.contains(flow.application) else { return false }
+        }
+        return true
+    }
+
+    private func admits(_ test: FlowTest, _ facts: PacketFacts, _ flow: SignatureFlow?, _ kind: PayloadKind) -> Bool {
+        guard test.isPresent else { return true }
+        guard flow != nil else { return false }
+        switch test.side {
+        case .either: break
+        case .toServer: if !facts.isToServer { return false }
+        case .toClient: if facts.isToServer { return false }
+        }
+        switch test.state {
+        case .any, .stateless: break
+        case .established: if !facts.isEstablished { return false }
+        case .notEstablished: if facts.isEstablished { return false }
+        }
+        switch test.stream {
+        case .both: break
+        case .only: if kind == .packet, !facts.isPseudo { return false }
+        case .no: if kind == .stream { return false }
+        }
+        switch test.fragments {
+        case .both: return true
+        case .only: return facts.layer.isReassembled || facts.layer.isFragment
+        case .no: return !facts.layer.isReassembled && !facts.layer.isFragment
+        }
+    }
+
+    /// The tests of the packet and of what is remembered.
+    func holds(_ rule: Rule, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?) -> Bool {
+        for place in rule.packetTests.indices {
+            guard holds(set.packetTests[place], bytes, facts, flow) else { return false }
+        }
+        for place in rule.stateTests.indices {
+            guard holds(set.stateTests[place], flow) else { return false }
+        }
+        return true
+    }
+
+    /// Every list of contents of a packet or stream rule.
+    private func matches(
+        _ rule: Rule, _ bytes: RawSpan, _ payload: RawSpan, _ facts: PacketFacts, _ kind: PayloadKind,
+        streamOffset: UInt64, _ evidence: inout Evidence
+    ) -> Bool {
+        for place in rule.buffers.indices {
+            let test = set.buffers[place]
+            let holds: Bool
+            if test.buffer == .payload {
+                holds = walk(test, payload, streamOffset: streamOffset, &evidence)
+            } else if let range = headerRange(test.buffer, bytes, facts) {
+                holds = walk(test, bytes.extracting(range), streamOffset: 0, &evidence)
+            } else if let address = addressOctets(test.buffer, facts) {
+                holds = walk(test, address.octets, streamOffset: 0, &evidence)
+            } else {
+                holds = test.absence != .needed
+            }
+            guard holds else { return false }
+        }
+        return true
+    }
+
+    /// One list over octets, transforms first.
+    func walk(
+        _ test: BufferTest, _ bytes: RawSpan, streamOffset: UInt64, isComplete: Bool = true,
+        _ evidence: inout Evidence
+    ) -> Bool {
+        guard test.transforms != 0 else {
+            return matchAndNote(test, bytes, streamOffset: streamOffset, isComplete: isComplete, &evidence)
+        }
+        var target: [UInt8] = []
+        swap(&target, &transformed)
+        target.removeAll(keepingCapacity: true)
+        walker.transform(test.transforms, bytes, into: &target)
+        let holds = matchAndNote(test, target.octets, streamOffset: 0, isComplete: isComplete, &evidence)
+        swap(&target, &transformed)
+        return holds
+    }
+
+    func matchAndNote(
+        _ test: BufferTest, _ bytes: RawSpan, streamOffset: UInt64, isComplete: Bool, _ evidence: inout Evidence
+    ) -> Bool {
+        let window = Walker.Window(streamOffset: streamOffset, isComplete: isComplete)
+        guard walker.matches(test, bytes, window) else { return false }
+        guard !evidence.isSet, let match = walker.lastMatch, match.offset &+ match.count <= bytes.byteCount else {
+            return true
+        }
+        evidence.isSet = true
+        evidence.buffer = test.buffer
+        evidence.offset = streamOffset &+ UInt64(match.offset)
+        evidence.count = UInt8(min(match.count, 32))
+        for place in 0..<Int(evidence.count) { evidence.octets[place] = bytes.octet(match.offset &+ place) }
+        return true
+    }
+
+    // MARK: streams
+
+    /// The next octets of a direction, in order.
+    package func stream(_ slot: UInt32, _ bytes: RawSpan, toServer isToServer: Bool) {
+        guard index.hasStreams, let flow = flow(slot), flow.isFollowed, !flow.flags.contains(.isPassed) else { return }
+        let stream = flow.stream(toServer: isToServer)
+        guard !stream.isOver else { return }
+        let position = stream.offset &+ UInt64(stream.window.count)
+        let room = settings.streamDepth == 0 ? .max : settings.streamDepth &- min(settings.streamDepth, position)
+        let count = Int(min(UInt64(bytes.byteCount), room))
+        bytes.extracting(0..<count).append(to: &stream.window)
+        if UInt64(count) == room {
+            stream.isOver = true
+            stream.isDue = true
+        }
+        if stream.newCount >= SignatureEngine.chunkBytes { stream.isDue = true }
+    }
+
+    /// A direction has ended, or something was lost: what is there is inspected with the packet.
+    package func streamEnds(_ slot: UInt32, toServer isToServer: Bool) {
+        flow(slot)?.stream(toServer: isToServer).isDue = true
+    }
+
+    /// Octets were lost: what was before and what comes behind are two.
+    package func gap(_ slot: UInt32, _ count: Int, toServer isToServer: Bool, _ id: ConnectionID, now: Timestamp) {
+        guard let flow = flow(slot) else { return }
+        let stream = flow.stream(toServer: isToServer)
+        if stream.newCount > 0 {
+            stream.isDue = true
+            let nothing: [UInt8] = []
+            inspect(slot, nothing.octets, pseudo(id, flow, toServer: isToServer, now))
+        }
+        stream.offset &+= UInt64(stream.window.count) &+ UInt64(count)
+        stream.window.removeAll(keepingCapacity: true)
+        stream.inspectedCount = 0
+        stream.waiting.removeAll(keepingCapacity: true)
+    }
+
+    private func inspectStreams(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
+        guard flow.isTCP, index.hasStreams else { return }
+        for isToServer in [facts.isToServer, !facts.isToServer] {
+            let stream = flow.stream(toServer: isToServer)
+            guard stream.isDue, stream.newCount > 0 else {
+                stream.isDue = false
+                continue
+            }
+            var side = facts
+            if isToServer != facts.isToServer { side.turn() }
+            inspect(stream, side, flow, slot)
+        }
+    }
+
+    private func inspect(_ stream: SignatureStream, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
+        beginRound()
+        stream.isDue = false
+        let window = stream.window
+        if let patterns = index.streamPatterns {
+            // A pattern may begin in what was inspected, if it ends in what was not.
+            let start = max(0, stream.inspectedCount &- patterns.database.lengthMax &+ 1)
+            let part = window.octets.extracting(start..<window.count)
+            scan(part, patterns, endingBehind: stream.inspectedCount &- start)
+        }
+        for rule in stream.waiting { addCandidate(rule) }
+        stream.waiting.removeAll(keepingCapacity: true)
+        index.streamLoose.forEach(source: facts.sourcePort, target: facts.targetPort) { addCandidate($0) }
+        if candidates.count > 1 { candidates.sort() }
+        let nothing: [UInt8] = []
+        for place in candidates.indices {
+            let number = candidates[place]
+            let rule = set.rules[Int(number)]
+            counters.evaluations &+= 1
+            guard admits(rule, facts, flow, .stream), !isQueued(number),
+                holds(rule, nothing.octets, facts, flow)
+            else { continue }
+            var evidence = Evidence()
+            guard
+                matches(
+                    rule, nothing.octets, window.octets, facts, .stream, streamOffset: stream.offset, &evidence)
+            else {
+                if rule.fast != nil, stream.waiting.count < 256 { stream.waiting.append(number) }
+                continue
+            }
+            fire(number, facts, flow, slot, nil, isStream: true, evidence)
+        }
+        let kept = min(stream.window.count, SignatureEngine.overlapBytes)
+        stream.offset &+= UInt64(stream.window.count &- kept)
+        stream.window.removeFirst(stream.window.count &- kept)
+        stream.inspectedCount = kept
+    }
+
+    /// A rule fires once for a packet, be it on the packet or on the stream.
+    private func isQueued(_ rule: UInt32) -> Bool {
+        for alert in queue where alert.rule == rule && alert.transaction == nil { return true }
+        return false
+    }
+
+    // MARK: what fired
+
+    func fire(
+        _ number: UInt32, _ facts: PacketFacts, _ flow: SignatureFlow?, _ slot: UInt32?,
+        _ transaction: SignatureTransaction?, isStream: Bool, _ evidence: Evidence
+    ) {
+        let rule = set.rules[Int(number)]
+        counters.matches &+= 1
+        for place in rule.effects.indices { apply(set.effects[place], facts, flow, transaction) }
+        let isSilent = rule.flags.contains(.isSilent)
+        guard !isSilent || rule.needsHosts(set) || rule.action == .pass else { return }
+        var alert = SignatureAlert(
+            rule: number, slot: slot, facts: facts, isToServer: facts.isToServer, transaction: transaction?.number,
+            application: transaction?.application ?? flow?.application ?? .unknown)
+        alert.isStream = isStream
+        alert.evidence = evidence
+        alert.isSilent = isSilent
+        queue.append(alert)
+    }
+
+    /// Puts the packet's alerts in order, lets `pass` have its way, and keeps the first so many.
+    private func finish(_ flow: SignatureFlow?) {
+        guard !queue.isEmpty else { return }
+        queue.sort { $0.rule < $1.rule }
+        var count = 0
+        for place in queue.indices {
+            let alert = queue[place]
+            let rule = set.rules[Int(alert.rule)]
+            if rule.action == .pass {
+                // What a flow-wide rule passes, it passes for good.
+                if rule.kind != .packet, let flow { flow.flags.insert(.isPassed) }
+                return
+            }
+            if let flow, !admitsByFlow(alert, rule, flow) { continue }
+            guard count < settings.alertsMax else {
+                counters.alertsDropped &+= 1
+                continue
+            }
+            if !alert.isSilent { count += 1 }
+            flow?.flags.insert(.hasAlert)
+            alerts.append(alert)
+        }
+    }
+
+    /// Thresholds that count by flow are the worker's own.
+    private func admitsByFlow(_ alert: SignatureAlert, _ rule: Rule, _ flow: SignatureFlow) -> Bool {
+        for place in rule.limits.indices where set.limits[place].track == .flow {
+            let limit = set.limits[place]
+            guard let known = flow.limits.firstIndex(where: { $0.rule == alert.rule }) else {
+                var new = SignatureFlow.FlowLimit(rule: alert.rule)
+                let admits = new.counter.admits(limit, at: alert.facts.now)
+                flow.limits.append(new)
+                return admits
+            }
+            return flow.limits[known].counter.admits(limit, at: alert.facts.now)
+        }
+        return true
+    }
+}
+
+extension PacketFacts {
+    /// The other direction, for what was waiting there.
+    mutating func turn() {
+        swap(&source, &target)
+        swap(&sourcePort, &targetPort)
+        isToServer.toggle()
+        isPseudo = true
+    }
+}
+
+extension Rule {
+    /// Something of it spans connections, and is decided by the collector.
+    func needsHosts(_ set: RuleSet) -> Bool {
+        for place in stateTests.indices {
+            switch set.stateTests[place] {
+            case .xbit, .hostbits: return true
+            default: break
+            }
+        }
+        for place in effects.indices {
+            switch set.effects[place] {
+            case .xbit, .hostbits: return true
+            default: break
+            }
+        }
+        return false
+    }
+}

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Transactions against the rules: buffers as they are shown, bodies in windows.
+//
+// Reads   exposures of analyzers (Records/TransactionOutput.swift).
+// Writes  candidates and how much of each has matched; what fires.
+// Leaves  packets and streams (SignatureEngine+Packets.swift).
+
+package import Records
+import Wire
+
+extension SignatureEngine {
+    /// Transactions of one connection that are open at once.
+    static let transactionsMax = 1024
+    /// Octets of a body that wait before the first inspection, and before each further one.
+    static let bodyFirstBytes = (toServer: 32_768, toClient: 40_960)
+    static let bodyNextBytes = (toServer: 4096, toClient: 16_384)
+    /// Octets before an inspection that a match may begin in.
+    static let bodyOverlapBytes = (toServer: 4096, toClient: 16_384)
+
+    // MARK: what is shown
+
+    /// Takes what analyzers have shown of a flow.
+    package func absorb(_ slot: UInt32, _ output: borrowing TransactionOutput) {
+        guard let flow = flow(slot), !flow.flags.contains(.isPassed) else { return }
+        for exposure in output.exposures {
+            guard let transaction = transaction(exposure, flow) else { continue }
+            transaction.isChanged = true
+            switch exposure.kind {
+            case .begin:
+                let found = AppProtocol(rawValue: UInt8(truncatingIfNeeded: exposure.number)) ?? .unknown
+                transaction.application = found
+                setApplication(found, flow)
+            case .octets: add(exposure, output, transaction)
+            case .part, .lastPart: addPart(exposure, output, transaction)
+            case .number:
+                addEntry(
+                    SignatureEntry(
+                        kind: .number, buffer: exposure.buffer, direction: exposure.direction,
+                        number: exposure.number), transaction)
+            case .event:
+                addEntry(
+                    SignatureEntry(
+                        kind: .event, buffer: .payload, direction: exposure.direction,
+                        number: eventNumber(output.events[Int(exposure.number)])), transaction)
+            case .done: finish(exposure.direction, transaction, flow)
+            }
+        }
+        counters.exposuresDropped &+= output.dropped
+    }
+
+    /// The flow's protocol, as an analyzer has confirmed it.
+    package func confirm(_ slot: UInt32, _ application: AppProtocol) {
+        guard let flow = flow(slot) else { return }
+        setApplication(application, flow)
+    }
+
+    private func setApplication(_ application: AppProtocol, _ flow: SignatureFlow) {
+        guard flow.application != application, application != .unknown else { return }
+        if flow.original == .unknown { flow.original = application }
+        flow.application = application
+    }
+
+    private func transaction(_ exposure: Exposure, _ flow: SignatureFlow) -> SignatureTransaction? {
+        for known in flow.transactions.reversed() where known.number == exposure.transaction { return known }
+        // An end of what was never begun, or is already forgotten.
+        guard exposure.kind != .done, exposure.kind != .lastPart || exposure.count > 0 else { return nil }
+        guard flow.transactions.count < SignatureEngine.transactionsMax else {
+            counters.exposuresDropped &+= 1
+            return nil
+        }
+        let new = takeTransaction()
+        new.number = exposure.transaction
+        new.application = flow.application
+        flow.transactions.append(new)
+        return new
+    }
+
+    private func addEntry(_ entry: SignatureEntry, _ transaction: SignatureTransaction) {
+        guard transaction.entries.count < SignatureTransaction.entriesMax else {
+            counters.exposuresDropped &+= 1
+            return
+        }
+        transaction.entries.append(entry)
+    }
+
+    private func add(_ exposure: Exposure, _ output: borrowing TransactionOutput, _ transaction: SignatureTransaction) {
+        let range = Int(exposure.offset) ..< Int(exposure.offset) &+ Int(exposure.count)
+        guard transaction.text.count &+ range.count <= SignatureTransaction.textBytesMax else {
+            counters.exposuresDropped &+= 1
+            return
+        }
+        let start = transaction.text.count
+        transaction.text.append(contentsOf: output.text.bytes[range])
+        addEntry(
+            SignatureEntry(
+                kind: .octets, buffer: exposure.buffer, direction: exposure.direction,
+                offset: UInt32(truncatingIfNeeded: start), count: exposure.count), transaction)
+    }
+
+    private func addPart(
+        _ exposure: Exposure, _ output: borrowing TransactionOutput, _ transaction: SignatureTransaction
+    ) {
+        var found: SignatureBody?
+        for body in transaction.bodies
+        where body.buffer == exposure.buffer && body.direction == exposure.direction
+            && body.instance == exposure.instance
+        { found = body }
+        let body: SignatureBody
+        if let found {
+            body = found
+        } else {
+            guard transaction.bodies.count < 64 else { return counters.exposuresDropped &+= 1 }
+            body = takeBody()
+            body.buffer = exposure.buffer
+            body.direction = exposure.direction
+            body.instance = exposure.instance
+            transaction.bodies.append(body)
+        }
+        let range = Int(exposure.offset) ..< Int(exposure.offset) &+ Int(exposure.count)
+        body.window.append(contentsOf: output.text.bytes[range])
+        if exposure.kind == .lastPart { body.isComplete = true }
+        let isToServer = exposure.direction == .originator
+        let first = isToServer ? SignatureEngine.bodyFirstBytes.toServer : SignatureEngine.bodyFirstBytes.toClient
+        let next = isToServer ? SignatureEngine.bodyNextBytes.toServer : SignatureEngine.bodyNextBytes.toClient
+        let needed = body.offset == 0 && body.inspectedCount == 0 ? first : next
+        if body.isComplete || body.window.count &- body.inspectedCount >= needed { body.isDue = true }
+    }
+
+    private func eventNumber(_ name: StaticString) -> UInt64 {
+        let text = name.description
+        if let known = eventNames.firstIndex(where: { $0.description == text }) { return UInt64(known) }
+        eventNames.append(name)
+        return UInt64(eventNames.count &- 1)
+    }
+
+    /// A side is complete: what is there of its bodies and of the stream is inspected.
+    private func finish(_ direction: Direction, _ transaction: SignatureTransaction, _ flow: SignatureFlow) {
+        if direction == .originator { transaction.isDoneToServer = true } else { transaction.isDoneToClient = true }
+        for body in transaction.bodies where body.direction == direction && !body.isComplete {
+            body.isComplete = true
+            body.isDue = true
+        }
+        flow.stream(toServer: direction == .originator).isDue = true
+    }
+
+    // MARK: inspection
+
+    func inspectTransactions(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
+        var hasEnded = false
+        for place in flow.transactions.indices {
+            let transaction = flow.transactions[place]
+            guard transaction.isChanged else { continue }
+            transaction.isChanged = false
+            findCandidates(transaction, facts, flow)
+            evaluate(transaction, bytes, facts, flow, slot)
+            for body in transaction.bodies where body.isDue { slide(body) }
+            if transaction.isDoneToServer, transaction.isDoneToClient { hasEnded = true }
+        }
+        guard hasEnded else { return }
+        flow.transactions.removeAll { transaction in
+            guard transaction.isDoneToServer, transaction.isDoneToClient else { return false }
+            giveBack(transaction)
+            return true
+        }
+    }
+
+    /// Looks for the patterns of what is new.
+    private func findCandidates(_ transaction: SignatureTransaction, _ facts: PacketFacts, _ flow: SignatureFlow) {
+        let text = transaction.text
+        var place = transaction.scannedEntries
+        let count = transaction.entries.count
+        while place < count {
+            let entry = transaction.entries[place]
+            place &+= 1
+            beginRound()
+            switch entry.kind {
+            case .octets:
+                let octets = text.octets.extracting(Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count))
+                for group in index.groupsOfBuffer[Int(entry.buffer.rawValue)] {
+                    scan(octets, index.buffers[Int(group)], entry.direction, transaction)
+                }
+            case .number: for rule in index.byNumber[Int(entry.buffer.rawValue)] { addCandidate(rule) }
+            case .event: for rule in index.byEvent { addCandidate(rule) }
+            }
+            takeCandidates(entry.direction, transaction, facts, flow)
+        }
+        transaction.scannedEntries = transaction.entries.count
+        for body in transaction.bodies where body.isDue {
+            beginRound()
+            let window = body.window
+            for group in index.groupsOfBuffer[Int(body.buffer.rawValue)] {
+                scan(window.octets, index.buffers[Int(group)], body.direction, transaction, isBody: true)
+            }
+            takeCandidates(body.direction, transaction, facts, flow)
+        }
+        guard !transaction.ranAtEnd, !index.atEnd.isEmpty else { return }
+        for direction in [Direction.originator, .responder] where transaction.isDone(direction) {
+            beginRound()
+            for rule in index.atEnd { addCandidate(rule) }
+            takeCandidates(direction, transaction, facts, flow)
+        }
+        transaction.ranAtEnd = transaction.isDoneToServer && transaction.isDoneToClient
+    }
+
+    /// Looks for the patterns of one group; with transforms the result is kept for the rules' lists.
+    private func scan(
+        _ octets: RawSpan, _ group: BufferGroup, _ direction: Direction, _ transaction: SignatureTransaction,
+        isBody: Bool = false
+    ) {
+        for rule in group.loose { addCandidate(rule) }
+        guard let patterns = group.patterns else { return }
+        guard group.transforms != 0 else { return scan(octets, patterns) }
+        var target: [UInt8] = []
+        swap(&target, &transformed)
+        target.removeAll(keepingCapacity: true)
+        walker.transform(group.transforms, octets, into: &target)
+        scan(target.octets, patterns)
+        let room = SignatureTransaction.textBytesMax &- transaction.text.count
+        if !isBody, target.count <= room, transaction.entries.count < SignatureTransaction.entriesMax {
+            let start = UInt32(truncatingIfNeeded: transaction.text.count)
+            transaction.text.append(contentsOf: target)
+            transaction.entries.append(
+                SignatureEntry(
+                    kind: .octets, buffer: group.buffer, direction: direction, transforms: group.transforms,
+                    offset: start, count: UInt32(truncatingIfNeeded: target.count)))
+        }
+        swap(&target, &transformed)
+    }
+
+    /// Keeps the candidates whose header, direction and protocol fit.
+    private func takeCandidates(
+        _ direction: Direction, _ transaction: SignatureTransaction, _ facts: PacketFacts, _ flow: SignatureFlow
+    ) {
+        for number in candidates {
+            let rule = set.rules[Int(number)]
+            var isToServer = direction == .originator
+            if rule.flags.contains(.isTransactional) { isToServer = true }
+            if isToServer, !rule.flags.contains(.toServer), rule.flags.contains(.toClient) { continue }
+            if !isToServer, !rule.flags.contains(.toClient), rule.flags.contains(.toServer) { continue }
+            let key = number << 1 | (isToServer ? 1 : 0)
+            guard !transaction.fired.contains(key),
+                !transaction.candidates.contains(where: { $0.rule == number && $0.isToServer == isToServer }),
+                transaction.candidates.count < SignatureTransaction.candidatesMax
+            else { continue }
+            guard rule.header.applications.isEmpty || rule.header.applications.contains(transaction.application)
+                || rule.header.applications.contains(flow.application)
+            else { continue }
+            var side = facts
+            if isToServer != facts.isToServer { side.turn() }
+            guard admits(rule, side, flow, .stream) else { continue }
+            transaction.candidates.append(SignatureCandidate(rule: number, isToServer: isToServer))
+        }
+    }
+
+    private func evaluate(
+        _ transaction: SignatureTransaction, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow,
+        _ slot: UInt32
+    ) {
+        guard !transaction.candidates.isEmpty else { return }
+        if transaction.candidates.count > 1 {
+            transaction.candidates.sort { $0.rule != $1.rule ? $0.rule < $1.rule : $0.isToServer && !$1.isToServer }
+        }
+        var kept = 0
+        for place in transaction.candidates.indices {
+            var candidate = transaction.candidates[place]
+            var side = facts
+            if candidate.isToServer != facts.isToServer { side.turn() }
+            let outcome = evaluate(&candidate, transaction, bytes, side, flow)
+            switch outcome {
+            case .matches:
+                transaction.fired.append(candidate.rule << 1 | (candidate.isToServer ? 1 : 0))
+                fire(candidate.rule, side, flow, slot, transaction, isStream: false, candidate.evidence)
+            case .waits:
+                candidate.isNew = false
+                candidate.seenEntries = UInt32(truncatingIfNeeded: transaction.entries.count)
+                transaction.candidates[kept] = candidate
+                kept &+= 1
+            case .fails: break
+            }
+        }
+        transaction.candidates.removeSubrange(kept...)
+    }
+
+    private enum Outcome { case matches, waits, fails }
+
+    private func evaluate(
+        _ candidate: inout SignatureCandidate, _ transaction: SignatureTransaction, _ bytes: RawSpan,
+        _ facts: PacketFacts, _ flow: SignatureFlow
+    ) -> Outcome {
+        let rule = set.rules[Int(candidate.rule)]
+        counters.evaluations &+= 1
+        if candidate.isNew {
+            // A rule that tests the packet at hand does so once, with the packet that made it a candidate.
+            guard holds(rule, bytes, facts, flow) else { return .fails }
+        }
+        var waits = false
+        for (bit, place) in rule.buffers.indices.enumerated() where candidate.matchedLists >> UInt64(bit) & 1 == 0 {
+            switch evaluate(set.buffers[place], rule, &candidate, transaction, bytes, facts, flow) {
+            case .matches: candidate.matchedLists |= 1 << UInt64(bit)
+            case .waits: waits = true
+            case .fails: return .fails
+            }
+        }
+        for (bit, place) in rule.transactionTests.indices.enumerated()
+        where candidate.matchedTests >> UInt64(bit) & 1 == 0 {
+            switch evaluate(set.transactionTests[place], rule, candidate, transaction) {
+            case .matches: candidate.matchedTests |= 1 << UInt64(bit)
+            case .waits: waits = true
+            case .fails: return .fails
+            }
+        }
+        return waits ? .waits : .matches
+    }
+
+    /// Whose exposures a test of the rule looks at.
+    private func direction(_ side: FlowTest.Side, _ rule: Rule, _ isToServer: Bool) -> Direction {
+        switch side {
+        case .toServer: .originator
+        case .toClient: .responder
+        case .either: isToServer ? .originator : .responder
+        }
+    }
+
+    private func evaluate(
+        _ test: BufferTest, _ rule: Rule, _ candidate: inout SignatureCandidate, _ transaction: SignatureTransaction,
+        _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow
+    ) -> Outcome {
+        if test.buffer == .payload { return payload(test, &candidate, bytes, facts, flow) }
+        if let range = headerRange(test.buffer, bytes, facts) {
+            let holds = walk(test, bytes.extracting(range), streamOffset: 0, &candidate.evidence)
+            return holds ? .matches : .fails
+        }
+        if let address = addressOctets(test.buffer, facts) {
+            return walk(test, address.octets, streamOffset: 0, &candidate.evidence) ? .matches : .fails
+        }
+        let from = direction(
+            rule.flags.contains(.isTransactional) ? test.side : .either, rule, candidate.isToServer)
+        let isDone = transaction.isDone(from)
+        var isThere = false
+        let text = transaction.text
+        for place in transaction.entries.indices {
+            let entry = transaction.entries[place]
+            guard entry.kind == .octets, entry.buffer == test.buffer, entry.direction == from,
+                entry.transforms == 0 || entry.transforms == test.transforms
+            else { continue }
+            isThere = true
+            guard place >= Int(candidate.seenEntries) else { continue }
+            let octets = text.octets.extracting(Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count))
+            let holds: Bool
+            if entry.transforms == test.transforms {
+                holds = matchAndNote(test, octets, streamOffset: 0, isComplete: true, &candidate.evidence)
+            } else {
+                holds = walk(test, octets, streamOffset: 0, &candidate.evidence)
+            }
+            if holds, test.absence != .mustBeAbsent { return .matches }
+        }
+        for body in transaction.bodies where body.buffer == test.buffer && body.direction == from {
+            isThere = true
+            guard body.isDue else { continue }
+            let window = body.window
+            let holds = walk(
+                test, window.octets, streamOffset: body.offset, isComplete: body.isComplete, &candidate.evidence)
+            if holds, test.absence != .mustBeAbsent { return .matches }
+        }
+        if isDone { return !isThere && test.absence != .needed ? .matches : .fails }
+        return test.absence == .mustBeAbsent && isThere ? .fails : .waits
+    }
+
+    /// Contents of the payload beside buffers: looked for in the datagram, or in the stream as it stands.
+    private func payload(
+        _ test: BufferTest, _ candidate: inout SignatureCandidate, _ bytes: RawSpan, _ facts: PacketFacts,
+        _ flow: SignatureFlow
+    ) -> Outcome {
+        if flow.isTCP {
+            let stream = flow.stream(toServer: candidate.isToServer)
+            let window = stream.window
+            return walk(test, window.octets, streamOffset: stream.offset, &candidate.evidence) ? .matches : .waits
+        }
+        guard !facts.isPseudo else { return .fails }
+        let holds = walk(test, bytes.extracting(facts.payload), streamOffset: 0, &candidate.evidence)
+        return holds ? .matches : .waits
+    }
+
+    /// Moves a body's window on after an inspection.
+    private func slide(_ body: SignatureBody) {
+        body.isDue = false
+        let isToServer = body.direction == .originator
+        let overlap =
+            isToServer ? SignatureEngine.bodyOverlapBytes.toServer : SignatureEngine.bodyOverlapBytes.toClient
+        let kept = min(body.window.count, overlap)
+        body.offset &+= UInt64(body.window.count &- kept)
+        body.window.removeFirst(body.window.count &- kept)
+        body.inspectedCount = kept
+    }
+
+    // MARK: tests of a transaction
+
+    private func evaluate(
+        _ test: TransactionTest, _ rule: Rule, _ candidate: SignatureCandidate, _ transaction: SignatureTransaction
+    ) -> Outcome {
+        let from = direction(
+            rule.flags.contains(.isTransactional) ? test.side : .either, rule, candidate.isToServer)
+        let isDone = transaction.isDone(from)
+        if holds(test.element, from, transaction) { return .matches }
+        return isDone ? .fails : .waits
+    }
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The signature engine of one worker: packets, streams and transactions against the rules.
+//
+// Reads   datagrams with their flow, in-order octets, what analyzers expose.
+// Writes  alerts, in the order of the rules; flowbits and their like.
+// Leaves  what spans connections: thresholds by host, xbits, hostbits (Sensor/AlertFilter.swift).
+//
+// How often a rule fires follows Suricata 8 (specification section 6): a packet's address
+// rules run first, then packet and stream rules, then transactions, each in rule order.
+
+package import Records
+import Wire
+
+/// Choices of the engine; every one is a key of the configuration.
+package struct SignatureSettings: Sendable {
+    /// Take TCP connections whose handshake was not seen for established (`signatures.midstream`).
+    package var picksUpMidstream = false
+    /// Octets of each direction that stream rules see (`stream.depth`).
+    package var streamDepth: UInt64 = 1 << 20
+    /// Alerts of one packet (`packet-alert-max`).
+    package var alertsMax = 15
+
+    package init() {}
+}
+
+/// A match that is to be told of.
+package struct SignatureAlert: Sendable {
+    /// Into `RuleSet.rules`.
+    package var rule: UInt32
+    package var slot: UInt32?
+    package var facts: PacketFacts
+    package var isToServer: Bool
+    package var transaction: UInt64?
+    package var application: AppProtocol
+    /// The octets were those of a reassembled stream.
+    package var isStream = false
+    var evidence = Evidence()
+    /// Nothing is to be said, but hosts' bits are to be set.
+    package var isSilent = false
+
+    package var buffer: SignatureBuffer? { evidence.isSet ? evidence.buffer : nil }
+    package var offset: UInt64 { evidence.offset }
+    package var matchedCount: Int { Int(evidence.count) }
+    package func matchedOctet(_ place: Int) -> UInt8 { evidence.octets[place] }
+}
+
+package final class SignatureEngine {
+    private(set) var index: RuleIndex
+    var set: RuleSet { index.set }
+    package var rules: RuleSet { index.set }
+    let settings: SignatureSettings
+    var walker: Walker
+    var scratch: PatternScratch
+    /// By the slot of the flow table.
+    private var flows: [SignatureFlow?] = []
+    private var idleFlows: [SignatureFlow] = []
+    private var idleTransactions: [SignatureTransaction] = []
+    private var idleBodies: [SignatureBody] = []
+    private static let idleMax = 4096
+
+    // The packet at work.
+
+    /// Candidates, and for each rule the last round in which it became one.
+    var candidates: [UInt32] = []
+    private var rounds: [UInt32]
+    private var round: UInt32 = 0
+    /// Octets of a transform at work.
+    var transformed: [UInt8] = []
+    /// What fired on the packet at work, before the order is made.
+    var queue: [SignatureAlert] = []
+    /// Names of events that transactions refer to.
+    var eventNames: [StaticString] = []
+    /// The payload of the packet at work was looked at, for rules of a transaction that look there too.
+    package var alerts: [SignatureAlert] = []
+    package var counters = SignatureCounters()
+
+    package init(_ index: RuleIndex, settings: SignatureSettings) {
+        self.index = index
+        self.settings = settings
+        walker = Walker(index.set)
+        scratch = PatternScratch(index.databases)
+        rounds = [UInt32](repeating: 0, count: index.set.rules.count)
+    }
+
+    /// Takes other rules from the next packet on. Flowbits stay by name where both sets have it.
+    package func reload(_ index: RuleIndex) {
+        let names = Dictionary(
+            self.index.set.variableNames.enumerated().map { ($1, UInt16(truncatingIfNeeded: $0)) },
+            uniquingKeysWith: { first, _ in first })
+        var newNumber: [UInt16: UInt16] = [:]
+        for (number, name) in index.set.variableNames.enumerated() {
+            if let old = names[name] { newNumber[old] = UInt16(truncatingIfNeeded: number) }
+        }
+        self.index = index
+        walker = Walker(index.set)
+        scratch = PatternScratch(index.databases)
+        rounds = [UInt32](repeating: 0, count: index.set.rules.count)
+        round = 0
+        for flow in flows {
+            guard let flow else { continue }
+            flow.bits = flow.bits.compactMap { newNumber[$0] }
+            flow.integers = flow.integers.compactMap { pair in newNumber[pair.name].map { ($0, pair.value) } }
+            flow.limits.removeAll()
+            flow.toServer.waiting.removeAll()
+            flow.toClient.waiting.removeAll()
+            for transaction in flow.transactions {
+                transaction.candidates.removeAll()
+                transaction.fired.removeAll()
+            }
+        }
+    }
+
+    // MARK: what analyzers need to know
+
+    package var wanted: SignatureBufferSet { index.wanted }
+    package var wantsTransactions: Bool { index.hasTransactions }
+    package var wantsEvents: Bool { index.hasEvents }
+
+    /// Whether what analyzers read of the flow is looked at.
+    package func isFollowed(_ slot: UInt32) -> Bool {
+        guard let flow = flow(slot) else { return false }
+        return flow.isFollowed && !flow.flags.contains(.isPassed)
+    }
+
+    func flow(_ slot: UInt32) -> SignatureFlow? {
+        Int(slot) < flows.count ? flows[Int(slot)] : nil
+    }
+
+    // MARK: candidates
+
+    /// Begins a new list of candidates.
+    func beginRound() {
+        candidates.removeAll(keepingCapacity: true)
+        round &+= 1
+        guard round == .max else { return }
+        for place in rounds.indices { rounds[place] = 0 }
+        round = 1
+    }
+
+    func addCandidate(_ rule: UInt32) {
+        guard rounds[Int(rule)] != round else { return }
+        rounds[Int(rule)] = round
+        candidates.append(rule)
+    }
+
+    /// Adds the rules whose pattern stands in `bytes` and ends behind `start`.
+    func scan(_ bytes: RawSpan, _ group: PatternGroup, endingBehind start: Int = 0) {
+        scratch.scan(bytes, group.database)
+        counters.scannedOctets &+= UInt64(bytes.byteCount)
+        for hit in scratch.hits where Int(hit.end) > start {
+            let pattern = Int(hit.pattern)
+            for place in group.starts[pattern] ..< group.starts[pattern &+ 1] { addCandidate(group.rules[Int(place)]) }
+        }
+    }
+
+    // MARK: flows
+
+    /// Notes a packet of a flow, and says in `facts` what the flow makes of it. To be called before
+    /// the packet's octets go anywhere. One with a wrong checksum is in no stream.
+    package func arrive(_ slot: UInt32, _ id: ConnectionID, _ facts: inout PacketFacts, isDamaged: Bool) {
+        let flow = flow(slot) ?? begin(slot, facts)
+        facts.isToServer =
+            facts.source == id.originator
+            && (!facts.hasHeader || id.transport == .icmp || id.originator != id.responder
+                || facts.sourcePort == id.originatorPort)
+        if facts.isToServer {
+            flow.flags.insert(.sawToServer)
+            flow.packets.toServer &+= 1
+            flow.octets.toServer &+= UInt64(facts.layer.totalLength)
+        } else {
+            flow.flags.insert(.sawToClient)
+            flow.packets.toClient &+= 1
+            flow.octets.toClient &+= UInt64(facts.layer.totalLength)
+        }
+        if flow.isTCP, !isDamaged { track(flow, facts) }
+        facts.isEstablished = flow.isEstablished
+        facts.isInStream =
+            flow.isTCP && !isDamaged && flow.isFollowed && facts.payloadCount > 0
+            && !flow.stream(toServer: facts.isToServer).isOver
+    }
+
+    private func begin(_ slot: UInt32, _ facts: PacketFacts) -> SignatureFlow {
+        let flow = idleFlows.popLast() ?? SignatureFlow()
+        flow.start = facts.now
+        flow.isTCP = facts.isTCP
+        while flows.count <= Int(slot) { flows.append(nil) }
+        flows[Int(slot)] = flow
+        return flow
+    }
+
+    /// TCP's handshake: the three steps in order, or a connection found in its middle.
+    private func track(_ flow: SignatureFlow, _ facts: PacketFacts) {
+        let isSYN = facts.flags & 0x02 != 0
+        let isACK = facts.flags & 0x10 != 0
+        if facts.flags & 0x04 != 0, flow.handshake != .none { flow.flags.insert(.isClosed) }
+        switch flow.handshake {
+        case .none, .unknown:
+            if isSYN, !isACK {
+                flow.handshake = .synSent
+            } else if settings.picksUpMidstream, facts.flags & 0x04 == 0 {
+                flow.handshake = isSYN ? .synAnswered : .established
+            } else {
+                flow.handshake = .unknown
+            }
+        case .synSent: if isSYN, isACK { flow.handshake = .synAnswered }
+        case .synAnswered: if isACK, !isSYN, facts.flags & 0x04 == 0 { flow.handshake = .established }
+        case .established: break
+        }
+        noteSize(flow, facts, isSYN: isSYN)
+    }
+
+    /// How far each direction has come, for `stream_size`.
+    private func noteSize(_ flow: SignatureFlow, _ facts: PacketFacts, isSYN: Bool) {
+        let end = facts.sequence &+ UInt32(truncatingIfNeeded: facts.payloadCount) &+ (isSYN ? 1 : 0)
+        if facts.isToServer {
+            if flow.packets.toServer == 1 || isSYN { flow.firstSequence.toServer = facts.sequence }
+            let octets = UInt64(end &- flow.firstSequence.toServer)
+            if octets < 1 << 31 { flow.streamOctets.toServer = max(flow.streamOctets.toServer, octets) }
+        } else {
+            if flow.packets.toClient == 1 || isSYN { flow.firstSequence.toClient = facts.sequence }
+            let octets = UInt64(end &- flow.firstSequence.toClient)
+            if octets < 1 << 31 { flow.streamOctets.toClient = max(flow.streamOctets.toClient, octets) }
+        }
+    }
+
+    /// The connection is over: what waits is inspected, and the flow forgotten.
+    package func end(_ slot: UInt32, _ id: ConnectionID, now: Timestamp) {
+        guard let flow = flow(slot) else { return }
+        if !flow.flags.contains(.isPassed) { flush(flow, slot, id, now) }
+        for transaction in flow.transactions { giveBack(transaction) }
+        flow.reset()
+        if idleFlows.count < SignatureEngine.idleMax { idleFlows.append(flow) }
+        flows[Int(slot)] = nil
+    }
+
+    private func flush(_ flow: SignatureFlow, _ slot: UInt32, _ id: ConnectionID, _ now: Timestamp) {
+        let waits = flow.toServer.newCount > 0 || flow.toClient.newCount > 0 || !flow.transactions.isEmpty
+        guard waits else { return }
+        for transaction in flow.transactions {
+            transaction.isDoneToServer = true
+            transaction.isDoneToClient = true
+            transaction.isChanged = true
+            for body in transaction.bodies { body.isComplete = true }
+        }
+        flow.toServer.isDue = true
+        flow.toClient.isDue = true
+        let nothing: [UInt8] = []
+        for isToServer in [true, false] {
+            let facts = pseudo(id, flow, toServer: isToServer, now)
+            inspect(slot, nothing.octets, facts)
+        }
+    }
+
+    /// Facts of no packet: the direction's addresses and the time.
+    func pseudo(_ id: ConnectionID, _ flow: SignatureFlow, toServer: Bool, _ now: Timestamp) -> PacketFacts {
+        var facts = PacketFacts()
+        facts.now = now
+        facts.isPseudo = true
+        facts.isToServer = toServer
+        facts.isEstablished = flow.isEstablished
+        facts.isInStream = flow.isTCP
+        facts.protocolNumber = id.protocolNumber
+        (facts.source, facts.target) = toServer ? (id.originator, id.responder) : (id.responder, id.originator)
+        (facts.sourcePort, facts.targetPort) =
+            toServer ? (id.originatorPort, id.responderPort) : (id.responderPort, id.originatorPort)
+        facts.layer.version = facts.source.isV4 ? 4 : 6
+        return facts
+    }
+
+    // MARK: pools
+
+    func takeTransaction() -> SignatureTransaction { idleTransactions.popLast() ?? SignatureTransaction() }
+
+    func giveBack(_ transaction: SignatureTransaction) {
+        for body in transaction.bodies where idleBodies.count < SignatureEngine.idleMax {
+            body.reset()
+            idleBodies.append(body)
+        }
+        transaction.reset()
+        if idleTransactions.count < SignatureEngine.idleMax { idleTransactions.append(transaction) }
+    }
+
+    func takeBody() -> SignatureBody { idleBodies.popLast() ?? SignatureBody() }
+}
+
+/// What the engine did, for the statistics.
+package struct SignatureCounters: Sendable, Equatable {
+    package var scannedOctets: UInt64 = 0
+    package var evaluations: UInt64 = 0
+    package var matches: UInt64 = 0
+    /// Alerts beyond what one packet may have.
+    package var alertsDropped: UInt64 = 0
+    /// Exposures and transactions beyond their bounds.
+    package var exposuresDropped: UInt64 = 0
+
+    package init() {}
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the rules have seen of one connection.
+//
+// Reads   nothing.
+// Writes  nothing: the engine keeps it, by the slot of the flow table.
+// Leaves  connections themselves (module Flows).
+
+import Records
+
+/// One direction of a TCP stream, as far as it waits for inspection.
+final class SignatureStream {
+    /// Octets that were inspected and may begin a match, then those that were not.
+    var window: [UInt8] = []
+    var inspectedCount = 0
+    /// Where `window[0]` stands in the stream.
+    var offset: UInt64 = 0
+    /// A message is complete, or the stream ends: what is there is inspected now.
+    var isDue = false
+    /// The limit of the stream is reached: nothing more is taken.
+    var isOver = false
+    /// Candidates of the last inspection that needed more.
+    var waiting: [UInt32] = []
+
+    var newCount: Int { window.count &- inspectedCount }
+
+    func reset() {
+        window.removeAll(keepingCapacity: window.capacity <= 16_384)
+        inspectedCount = 0
+        offset = 0
+        (isDue, isOver) = (false, false)
+        waiting.removeAll(keepingCapacity: true)
+    }
+}
+
+/// How far the handshake of TCP has come.
+enum HandshakeState: UInt8 {
+    case none, synSent, synAnswered, established
+    /// Picked up in the middle, and that is not asked for.
+    case unknown
+}
+
+/// One connection. Reused for another after `reset`.
+final class SignatureFlow {
+    struct Flags: OptionSet {
+        let rawValue: UInt16
+        static let sawToServer = Flags(rawValue: 1)
+        static let sawToClient = Flags(rawValue: 2)
+        static let addressesToServer = Flags(rawValue: 4)
+        static let addressesToClient = Flags(rawValue: 8)
+        static let protocolToServer = Flags(rawValue: 16)
+        static let protocolToClient = Flags(rawValue: 32)
+        /// A `pass` rule has taken the whole flow out.
+        static let isPassed = Flags(rawValue: 64)
+        static let isClosed = Flags(rawValue: 128)
+        static let hasAlert = Flags(rawValue: 256)
+        /// The next packet of the direction runs rules that look at the protocol alone.
+        static let isReset = Flags(rawValue: 512)
+    }
+
+    var start = Timestamp.zero
+    var isTCP = false
+    var flags: Flags = []
+    var handshake = HandshakeState.none
+    var packets: (toServer: UInt32, toClient: UInt32) = (0, 0)
+    var octets: (toServer: UInt64, toClient: UInt64) = (0, 0)
+    /// The protocol as the rules know it, and what it was before an upgrade.
+    var application = AppProtocol.unknown
+    var original = AppProtocol.unknown
+    /// Names that are set; few, so they are looked through.
+    var bits: [UInt16] = []
+    var integers: [(name: UInt16, value: UInt32)] = []
+    let toServer = SignatureStream()
+    let toClient = SignatureStream()
+    var transactions: [SignatureTransaction] = []
+    /// Thresholds by flow: rule, count, start.
+    var limits: [FlowLimit] = []
+    /// Sequence number of the first octet each way, for `stream_size`.
+    var firstSequence: (toServer: UInt32, toClient: UInt32) = (0, 0)
+    var streamOctets: (toServer: UInt64, toClient: UInt64) = (0, 0)
+
+    struct FlowLimit {
+        var rule: UInt32
+        var counter = LimitCounter()
+    }
+
+    func stream(toServer isToServer: Bool) -> SignatureStream { isToServer ? toServer : toClient }
+
+    /// A stream of it is inspected: its beginning was seen, or that does not matter.
+    var isFollowed: Bool { !isTCP || handshake != .unknown && handshake != .none }
+
+    var isEstablished: Bool {
+        if isTCP { return handshake == .established }
+        return flags.contains(.sawToServer) && flags.contains(.sawToClient)
+    }
+
+    func reset() {
+        start = .zero
+        isTCP = false
+        flags = []
+        handshake = .none
+        (packets, octets) = ((0, 0), (0, 0))
+        (application, original) = (.unknown, .unknown)
+        bits.removeAll(keepingCapacity: true)
+        integers.removeAll(keepingCapacity: true)
+        toServer.reset()
+        toClient.reset()
+        transactions.removeAll(keepingCapacity: true)
+        limits.removeAll(keepingCapacity: true)
+        (firstSequence, streamOctets) = ((0, 0), (0, 0))
+    }
+}
+
+/// A body or file that arrives in parts.
+final class SignatureBody {
+    var buffer = SignatureBuffer.payload
+    var instance: UInt64 = 0
+    var direction = Direction.originator
+    /// Octets from `offset` of the body on.
+    var window: [UInt8] = []
+    var offset: UInt64 = 0
+    var inspectedCount = 0
+    var isComplete = false
+    /// The window has something that was not inspected, and enough of it.
+    var isDue = false
+
+    func reset() {
+        window.removeAll(keepingCapacity: window.capacity <= 131_072)
+        (offset, instance, inspectedCount) = (0, 0, 0)
+        (isComplete, isDue) = (false, false)
+    }
+}
+
+/// One exposure of a transaction; octets stand in its text.
+struct SignatureEntry: BitwiseCopyable {
+    enum Kind: UInt8 { case octets, number, event }
+    var kind: Kind
+    var buffer: SignatureBuffer
+    var direction: Direction
+    /// Transforms that were applied; 0 for the octets as exposed.
+    var transforms: UInt16 = 0
+    var offset: UInt32 = 0
+    var count: UInt32 = 0
+    /// The value, or the event's place in the engine's names.
+    var number: UInt64 = 0
+}
+
+/// A rule that may match a transaction, and how much of it has.
+struct SignatureCandidate: BitwiseCopyable {
+    var rule: UInt32
+    var isToServer: Bool
+    var isNew = true
+    /// Lists and tests that have matched, a bit each.
+    var matchedLists: UInt64 = 0
+    var matchedTests: UInt64 = 0
+    /// Entries that were looked at.
+    var seenEntries: UInt32 = 0
+    /// Where the first list matched: buffer, offset, and octets in the engine's evidence.
+    var evidence = Evidence()
+}
+
+/// What an alert shows of the octets that matched.
+struct Evidence: BitwiseCopyable {
+    var buffer = SignatureBuffer.payload
+    var isSet = false
+    var offset: UInt64 = 0
+    var count: UInt8 = 0
+    var octets: SIMD32<UInt8> = SIMD32()
+}
+
+/// One transaction of a connection.
+final class SignatureTransaction {
+    var number: UInt64 = 0
+    var application = AppProtocol.unknown
+    var entries: [SignatureEntry] = []
+    var text: [UInt8] = []
+    var bodies: [SignatureBody] = []
+    var candidates: [SignatureCandidate] = []
+    /// Rules that have fired, twice their number plus the direction.
+    var fired: [UInt32] = []
+    var isDoneToServer = false
+    var isDoneToClient = false
+    /// Entries whose patterns were looked for.
+    var scannedEntries = 0
+    /// Something arrived since the last inspection.
+    var isChanged = false
+    var ranAtEnd = false
+    /// `xbits` of the scope of a transaction.
+    var bits: [UInt16] = []
+
+    /// Octets of one transaction's exposures.
+    static let textBytesMax = 1 << 20
+    static let entriesMax = 4096
+    static let candidatesMax = 4096
+
+    func isDone(_ direction: Direction) -> Bool { direction == .originator ? isDoneToServer : isDoneToClient }
+
+    func reset() {
+        number = 0
+        entries.removeAll(keepingCapacity: true)
+        text.removeAll(keepingCapacity: text.capacity <= 65_536)
+        bodies.removeAll(keepingCapacity: true)
+        candidates.removeAll(keepingCapacity: true)
+        fired.removeAll(keepingCapacity: true)
+        (isDoneToServer, isDoneToClient, isChanged, ranAtEnd) = (false, false, false, false)
+        scannedEntries = 0
+        bits.removeAll(keepingCapacity: true)
+    }
+}
