@@ -145,6 +145,7 @@ final class DNP3: FramedAnalyzer {
     /// A whole application fragment: control, function, and for responses two octets of indications.
     private func fragment(_ side: Int, _ direction: Direction, _ context: inout AnalyzerContext) {
         let head = sides[side].head
+        defer { show(head, direction, &context) }
         guard sides[side].headCount >= (direction == .originator ? 2 : 4) else { return violation(&context) }
         if !hasRow {
             hasRow = true
@@ -164,6 +165,18 @@ final class DNP3: FramedAnalyzer {
         record.indications = UInt64(head[2]) << 8 | UInt64(head[3])
         context.output.emit(record)
         hasRow = false
+    }
+
+    /// Shows a fragment to signatures: its function, and a response's indications.
+    private func show(_ head: [4 of UInt8], _ direction: Direction, _ context: inout AnalyzerContext) {
+        guard context.wantsTransactions else { return }
+        let transaction = context.beginTransaction(.dnp3)
+        context.exposeNumber(.dnp3Function, UInt64(head[1]), tx: transaction, from: direction)
+        if direction == .responder {
+            let indications = UInt64(head[2]) << 8 | UInt64(head[3])
+            context.exposeNumber(.dnp3Indications, indications, tx: transaction, from: direction)
+        }
+        context.transactionDone(tx: transaction, from: direction)
     }
 
     private static func name(_ function: UInt8, _ text: inout TextBuffer) -> Text {

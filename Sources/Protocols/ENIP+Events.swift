@@ -120,7 +120,16 @@ extension ENIP {
         context.transactionDone(tx: transaction, from: direction)
         if isRequest {
             var members = EVEBuilder()
-            if context.wantsEvents { write(view, data, to: &members) }
+            if context.wantsEvents {
+                write(view, data, to: &members)
+                var event = EVEBuilder()
+                event.open("enip")
+                event.open("request")
+                event.members(members.buffer.bytes[...])
+                event.close()
+                event.close()
+                latest = (transaction, event.buffer.bytes)
+            }
             pending.add(view, transaction: transaction, members: members.buffer.bytes, &context)
         } else if context.wantsEvents {
             context.beginEvent("enip", from: .originator)
@@ -134,6 +143,7 @@ extension ENIP {
             write(view, data, to: &context.event)
             context.event.close()
             context.event.close()
+            latest = (transaction, context.event.buffer.bytes)
             context.endEvent()
         }
     }

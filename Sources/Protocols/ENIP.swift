@@ -164,6 +164,8 @@ final class ENIP: FramedAnalyzer {
     var identity = CIPIdentityRecord()
     var message = CIPMessage()
     private var implicit = CIPImplicit()
+    /// The newest transaction as EVE writes it, for alerts about it.
+    var latest: (transaction: UInt64, members: [UInt8]) = (0, [])
     /// Requests that wait for their answer, where anybody wants to know.
     var pending = ENIPPending()
 
@@ -173,6 +175,11 @@ final class ENIP: FramedAnalyzer {
         super.reset()
         implicit.clear()
         pending.clear()
+        latest = (0, [])
+    }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) {
+        if tx == latest.transaction { event.members(latest.members[...]) }
     }
 
     override func finish(_ context: inout AnalyzerContext) {

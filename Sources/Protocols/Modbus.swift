@@ -39,6 +39,10 @@ final class Modbus: FramedAnalyzer {
     private var record = ModbusRecord()
     /// Whether the row of a side's unfinished message is written.
     private var hasHead: [2 of Bool] = [false, false]
+    /// Requests without an answer: their own number, and that of their transaction.
+    private var pending: [(number: UInt16, transaction: UInt64)] = []
+    /// Requests that are remembered; a device answers one after the other.
+    private static let pendingMax = 64
 
     init() { super.init(kind: .modbus) }
 
@@ -47,6 +51,7 @@ final class Modbus: FramedAnalyzer {
     override func reset() {
         super.reset()
         hasHead = [false, false]
+        pending.removeAll(keepingCapacity: true)
     }
 
     override func message(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Framing {
@@ -77,6 +82,7 @@ final class Modbus: FramedAnalyzer {
     private func body(
         _ bytes: RawSpan, _ direction: Direction, _ context: inout AnalyzerContext
     ) throws(WireError) {
+        show(bytes, direction, &context)
         let function = bytes.octet(7)
         var cursor = Cursor(bytes.extracting(8..<bytes.byteCount))
         var isDefined = true
@@ -94,6 +100,24 @@ final class Modbus: FramedAnalyzer {
         // The octets are in place but their values are none: the message counts all the same.
         if !isDefined { violation(&context) }
         confirm(&context)
+    }
+
+    /// Shows a message to signatures: unit, function and data, in the transaction of its number.
+    private func show(_ bytes: RawSpan, _ direction: Direction, _ context: inout AnalyzerContext) {
+        guard context.wantsTransactions else { return }
+        let number = bytes.load16(0)
+        let transaction: UInt64
+        if direction == .responder, let place = pending.firstIndex(where: { $0.number == number }) {
+            transaction = pending.remove(at: place).transaction
+        } else {
+            transaction = context.beginTransaction(.modbus)
+            if direction == .originator {
+                if pending.count >= Modbus.pendingMax { pending.removeFirst() }
+                pending.append((number, transaction))
+            }
+        }
+        context.expose(.modbus, bytes.extracting(6..<bytes.byteCount), tx: transaction, from: direction)
+        context.transactionDone(tx: transaction, from: direction)
     }
 
     private func begin(_ bytes: RawSpan, _ direction: Direction, _ context: inout AnalyzerContext) {

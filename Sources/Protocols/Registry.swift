@@ -59,6 +59,7 @@ package enum Registry {
         RegistryEntry("opcua", tcp: [4840], .opcua),
         RegistryEntry("pop3", .pop3),
         RegistryEntry("postgresql", tcp: [5432], .postgresql),
+        RegistryEntry("profinet_dcp"),
         RegistryEntry("quic", udp: [443], .quic),
         RegistryEntry("radius", udp: [1812], .radius),
         RegistryEntry("rdp", tcp: [3389], .rdp),

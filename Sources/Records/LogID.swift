@@ -45,6 +45,7 @@
     case bacnetControl
     case opcua
     case iec104
+    case profinetDCP
     case mqttConnect
     case mqttSubscribe
     case mqttPublish
@@ -89,6 +90,7 @@
         case .bacnetProperty: "bacnet_property"
         case .bacnetControl: "bacnet_device_control"
         case .opcua: "opcua_binary"
+        case .profinetDCP: "profinet_dcp"
         case .dceRPC: "dce_rpc"
         case .smbFiles: "smb_files"
         case .smbMapping: "smb_mapping"

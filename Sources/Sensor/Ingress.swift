@@ -66,6 +66,9 @@ struct Ingress: ~Copyable {
             guard reassemble(bytes, time, into: block) else { break }
         }
         count()
+        if case .notIP = layers.stop, LinkReaders.read(layers.frame) {
+            block.frames.append((UInt32(truncatingIfNeeded: index), layers.frame))
+        }
         counters.fragmentsRefused = defragmenter.evictedCount
         if !layers.findings.isEmpty { report(time, into: block) }
         place(bytes, index, into: block)

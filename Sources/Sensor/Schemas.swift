@@ -62,6 +62,7 @@ package enum Schemas {
                 S7TransferRecord.makeSchema(), S7PlusRecord.makeSchema(),
                 BACnetRecord.makeSchema(), BACnetDiscoveryRecord.makeSchema(), BACnetPropertyRecord.makeSchema(),
                 BACnetControlRecord.makeSchema(), OPCUARecord.makeSchema(), IEC104Record.makeSchema(),
+                ProfinetDCPRecord.makeSchema(),
                 ModbusRecord.makeSchema(),
                 RedisRecord.makeSchema(),
                 MySQLRecord.makeSchema(),

@@ -52,6 +52,8 @@ struct TunnelAround {
     var reassembled: [UInt8] = []
     /// The tunnels around datagrams.
     var tunnels: [TunnelAround] = []
+    /// Frames without IP that a reader of module Protocols wants, with the index of their packets; worker 0's.
+    var frames: [(packet: UInt32, frame: LinkFrame)] = []
     /// What the ingress itself has to tell the collector.
     var notes: [Note] = []
     /// Number of the first packet, from 1.
@@ -64,6 +66,7 @@ struct TunnelAround {
         networkTimes.removeAll(keepingCapacity: true)
         reassembled.removeAll(keepingCapacity: true)
         tunnels.removeAll(keepingCapacity: true)
+        frames.removeAll(keepingCapacity: true)
         notes.removeAll(keepingCapacity: true)
     }
 }

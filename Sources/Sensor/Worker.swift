@@ -47,7 +47,8 @@ struct Worker: ~Copyable {
     /// The datagram's number in the capture: packets times eight, and its place in the packet.
     private var order: UInt64 = 0
     /// How far the block at work is done.
-    private var place: (packet: Int, datagram: Int) = (0, 0)
+    private var place: (packet: Int, datagram: Int, frame: Int) = (0, 0, 0)
+    private var links: LinkReaders
     /// Octets of rows that are handed over in the middle of a block, if possible.
     private static let outputBytesMax = 2 << 20
 
@@ -66,6 +67,7 @@ struct Worker: ~Copyable {
         context = AnalyzerContext(
             output: RecordOutput(schemas: Schemas.all), settings: settings.protocols, selection: selection)
         context.transactions.wantsEvents = context.wantsEvents
+        links = LinkReaders(selection)
         analyzes = !selection.isEmpty
         self.shared = shared
         var choices = settings.signatures
@@ -109,10 +111,27 @@ struct Worker: ~Copyable {
                 }
                 place.datagram &+= 1
             }
+            while place.frame < block.frames.count, Int(block.frames[place.frame].packet) == place.packet {
+                if number == 0 { take(block.frames[place.frame].frame, captured[place.packet], packet, block) }
+                place.frame &+= 1
+            }
             place.packet &+= 1
         }
-        place = (0, 0)
+        place = (0, 0, 0)
         return true
+    }
+
+    /// A frame without IP: a row belongs to no connection.
+    private mutating func take(
+        _ frame: LinkFrame, _ captured: CapturePacket, _ packet: UInt64, _ block: WorkBlock
+    ) {
+        context.output.order = packet << 1 | 1
+        context.output.ordinal = 0
+        context.now = Timestamp(nanoseconds: captured.timestampNanoseconds)
+        block.packets.withBytes(of: captured) { bytes in
+            let start = Int(frame.payloadOffset)
+            links.take(frame, bytes.extracting(start ..< start &+ Int(frame.payloadLength)), &context)
+        }
     }
 
     /// Moves the clock without a packet.

@@ -133,6 +133,34 @@
     case tunnelTooDeep
 }
 
+/// A frame that carries no IP: what it is, and where its own octets stand.
+@frozen public struct LinkFrame: BitwiseCopyable, Sendable {
+    /// The EtherType, or behind SNAP the organisation's own number.
+    public var type: UInt16 = 0
+    /// The organisation of SNAP that numbers the type; 0 for EtherTypes.
+    public var organisation: UInt32 = 0
+    public var payloadOffset: UInt32 = 0
+    /// Octets that are there.
+    public var payloadLength: UInt32 = 0
+    /// 48-bit addresses, 0 where the link has none.
+    public var sourceMAC: UInt64 = 0
+    public var targetMAC: UInt64 = 0
+    /// The outer tag, 0xFFFF where there is none.
+    public var vlan: UInt16 = 0xFFFF
+
+    @inlinable public init() {}
+
+    init(_ type: UInt16, organisation: UInt32 = 0, _ walk: Walk) {
+        self.type = type
+        self.organisation = organisation
+        payloadOffset = UInt32(truncatingIfNeeded: walk.offset)
+        payloadLength = UInt32(truncatingIfNeeded: walk.available)
+        sourceMAC = walk.sourceMAC
+        targetMAC = walk.targetMAC
+        vlan = walk.vlan
+    }
+}
+
 /// The layers of one packet. Made once and reused for each packet.
 public struct Layers: Sendable {
     /// Always `layersMax` long: a packet writes over what the last one left.
@@ -141,6 +169,8 @@ public struct Layers: Sendable {
     /// What was wrong, in the order in which it was found; at most `findingsMax`.
     public private(set) var findings: [Finding] = []
     public internal(set) var stop: Stop = .complete
+    /// The frame, where decoding has stopped at one without IP (`notIP`); else of no meaning.
+    public internal(set) var frame = LinkFrame()
     /// Findings that did not fit.
     public private(set) var findingsDropped: UInt64 = 0
 

@@ -54,6 +54,7 @@ extension Decoder {
             case EtherType.bridged: next = ethernetHeader(bytes, &walk, &layers)
             default:
                 layers.stop = .notIP(type)
+                layers.frame = LinkFrame(type, walk)
                 return
             }
             guard let next else { return }
@@ -101,6 +102,7 @@ extension Decoder {
         }
         guard bytes.load16(walk.offset) == 0xAAAA else {
             layers.stop = .notIP(0)
+            layers.frame = LinkFrame(0, walk)
             return nil
         }
         let control = bytes.octet(walk.offset &+ 2)
@@ -114,6 +116,7 @@ extension Decoder {
         walk.skip(length &+ 5)
         guard organisation == 0 else {
             layers.stop = .notIP(0)
+            layers.frame = LinkFrame(type, organisation: organisation, walk)
             return nil
         }
         return type

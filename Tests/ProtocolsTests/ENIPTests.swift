@@ -11,7 +11,8 @@ import Wire
 @Suite struct ENIPTests {
     /// An encapsulated message.
     static func message(_ command: UInt8, _ data: [UInt8] = [], session: UInt8 = 7, status: UInt8 = 0) -> [UInt8] {
-        [command, 0] + little(data.count) + [session, 0, 0, 0, status, 0, 0, 0] + octets("_context") + [0, 0, 0, 0] + data
+        [command, 0] + little(data.count) + [session, 0, 0, 0, status, 0, 0, 0] + octets("_context")
+            + [0, 0, 0, 0] + data
     }
 
     static func little(_ value: Int) -> [UInt8] { [UInt8(value & 255), UInt8(value >> 8 & 255)] }
@@ -93,7 +94,8 @@ import Wire
                 "is_orig=T cip_sequence_count=5 direction=request cip_service_code=0x03 "
                     + "cip_service=Get Attribute List class_id=0x01 class_name=Identity instance_id=0x01 "
                     + "attribute_id=0x07",
-                "is_orig=T cip_sequence_count=5 direction=request cip_service_code=0x4c cip_service=Read Data symbol=ab",
+                "is_orig=T cip_sequence_count=5 direction=request cip_service_code=0x4c "
+                    + "cip_service=Read Data symbol=ab",
                 "is_orig=F cip_sequence_count=5 direction=response cip_service_code=0x0a "
                     + "cip_service=Multiple Service Packet cip_status_code=0x1e cip_status=Embedded Service Error",
                 "is_orig=F cip_sequence_count=5 direction=response cip_service_code=0x03 "

@@ -56,7 +56,8 @@ import Wire
                 "is_orig=T msg_type=HEL is_final=F msg_size=51 version=0 \(sizes) endpoint_url=opc.tcp://plc:4840/",
                 "is_orig=F msg_type=ACK is_final=F msg_size=28 version=0 \(sizes)",
                 "is_orig=T msg_type=OPN is_final=F msg_size=97 sec_channel_id=0 sec_policy_uri=\(Self.none) "
-                    + "seq_number=1 request_id=1 identifier=446 identifier_str=OpenSecureChannelRequest request_handle=7",
+                    + "seq_number=1 request_id=1 identifier=446 identifier_str=OpenSecureChannelRequest "
+                    + "request_handle=7",
                 "is_orig=F msg_type=OPN is_final=F msg_size=99 sec_channel_id=9 sec_policy_uri=\(Self.none) "
                     + "seq_number=1 request_id=1 identifier=449 identifier_str=OpenSecureChannelResponse "
                     + "request_handle=7 service_result=0x00000000",
