@@ -86,7 +86,8 @@ let package = Package(
         tests("FuzzTests", ["Fuzzing"]),
         tests("TidyTests", []),
         .target(
-            name: "Fuzzing", dependencies: ["Capture", "Files", "Logs", "Protocols", "Records", "Sensor", "Wire"],
+            name: "Fuzzing",
+            dependencies: ["Capture", "Files", "Logs", "Protocols", "Records", "Sensor", "Signatures", "Wire"],
             path: "Tests/Fuzzing", swiftSettings: settings),
     ]
 )
