@@ -404,7 +404,10 @@ extension HTTP {
         entity.file = file.file
         guard file.isNew else { return }
         side.fileKey = row.key
-        let name = entity.fileNameKey == row.key ? entity.fileName : .absent
+        // The row may have begun anew since the header, with other texts.
+        let end = Int(entity.fileName.offset) &+ Int(entity.fileName.count)
+        let isThere = entity.fileNameKey == row.key && end <= row.record.text.bytes.count
+        let name = isThere ? entity.fileName : .absent
         if !name.isAbsent { context.nameFile(file.file, Array(row.record.text[name]).octets) }
         guard let identity = context.fileID(file.file) else { return }
         if side.isOriginator {
