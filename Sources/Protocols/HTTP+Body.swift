@@ -95,6 +95,7 @@ struct Base64 {
 extension HTTP {
     /// Depth of parts in parts (Zeek's `MIME::max_depth`).
     static let depthMax = 100
+    private static let segmentBytes = 1024
     /// A body up to the end of the connection.
     static let endless: Int64 = 0x7FFF_FFFF
     static let lineEndOctets: [UInt8] = [0x0D, 0x0A]
@@ -148,6 +149,7 @@ extension HTTP {
             return
         }
         if side.entities[level &- 1].kind == .multipart { side.endsAtEither = true }
+        flushSegment(side, entity, &context)
         if side.isOriginator || replyCode != 206 { endFile(side, entity, &context) }
     }
 
@@ -349,15 +351,15 @@ extension HTTP {
         guard entity.transfer != .identity else {
             if entity.hasPendingLineEnd {
                 entity.hasPendingLineEnd = false
-                lineEnd(side, entity, &context)
+                addToPart(HTTP.lineEndOctets.octets, level, side, entity, &context)
             }
-            addToFile(bytes, side, entity, &context)
+            addToPart(bytes, level, side, entity, &context)
             guard endsLine else { return }
             // The last line end of a part belongs to the delimiter.
             if level > 0, side.entities[level &- 1].kind == .multipart {
                 entity.hasPendingLineEnd = true
             } else {
-                lineEnd(side, entity, &context)
+                addToPart(HTTP.lineEndOctets.octets, level, side, entity, &context)
             }
             return
         }
@@ -370,16 +372,37 @@ extension HTTP {
         } else {
             MIMEText.decodeQuoted(bytes, endsLine: endsLine, into: &plain)
         }
-        addToFile(plain.octets, side, entity, &context)
+        addToPart(plain.octets, level, side, entity, &context)
         plain.removeAll(keepingCapacity: true)
         swap(&plain, &side.scratch)
     }
 
-    private func lineEnd(_ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext) {
-        addToFile(HTTP.lineEndOctets.octets, side, entity, &context)
+    // MARK: files
+
+    /// Octets of parts, which come line by line, go on by the kilobyte (Zeek's `mime_segment_length`).
+    private func addToPart(
+        _ bytes: RawSpan, _ level: Int, _ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext
+    ) {
+        guard level > 0 else { return addToFile(bytes, side, entity, &context) }
+        bytes.append(to: &side.segment)
+        guard side.segment.count >= HTTP.segmentBytes else { return }
+        var segment: [UInt8] = []
+        swap(&segment, &side.segment)
+        let whole = segment.count &- segment.count % HTTP.segmentBytes
+        addToFile(segment.octets.extracting(0..<whole), side, entity, &context)
+        segment.removeFirst(whole)
+        swap(&segment, &side.segment)
     }
 
-    // MARK: files
+    /// What is left of a part goes on.
+    private func flushSegment(_ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext) {
+        guard !side.segment.isEmpty else { return }
+        var segment: [UInt8] = []
+        swap(&segment, &side.segment)
+        addToFile(segment.octets, side, entity, &context)
+        segment.removeAll(keepingCapacity: true)
+        swap(&segment, &side.segment)
+    }
 
     private func addToFile(
         _ bytes: RawSpan, _ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext
@@ -437,6 +460,7 @@ extension HTTP {
     private func gapInFile(
         _ count: Int64, _ side: HTTPSide, _ entity: HTTPEntity, _ context: inout AnalyzerContext
     ) {
+        flushSegment(side, entity, &context)
         guard !entity.file.isNone else { return }
         if entity.isPartial {
             decided(context.fileGap(entity.file, UInt64(count), at: entity.fileOffset), side)

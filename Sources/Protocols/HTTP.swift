@@ -175,6 +175,8 @@ final class HTTPSide {
     var fileKey = 0
     /// Octets under work in a decoder.
     var scratch: [UInt8] = []
+    /// Octets of the part at work that the file layer has not had.
+    var segment: [UInt8] = []
     /// The row that this side writes to.
     var transaction: HTTPTransaction?
 
@@ -199,6 +201,7 @@ final class HTTPSide {
         if carry.capacity > HTTP.keptBytesMax { carry = [] }
         if header.capacity > HTTP.keptBytesMax { header = [] }
         if scratch.capacity > HTTP.keptBytesMax { scratch = [] }
+        segment.removeAll(keepingCapacity: segment.capacity <= HTTP.keptBytesMax)
         header.removeAll(keepingCapacity: true)
         headerLineCount = 0
         fileKey = 0

@@ -3,8 +3,8 @@
 // Post Office Protocol, version 3 (RFC 1939, RFC 2449, RFC 2595).
 //
 // Reads   command and reply lines of a TCP connection.
-// Writes  no record: the protocol's name in `service`, anomalies.
-// Leaves  mails. TLS (InnerTLS.swift).
+// Writes  no record: the protocol's name in `service`, anomalies; parts of mails are files.
+// Leaves  headers of mails. TLS (InnerTLS.swift).
 
 import Records
 import Wire
@@ -39,6 +39,8 @@ struct POP3Command {
     var kind: Kind
     /// A good reply has more lines, up to one that is a dot.
     var hasLines: Bool
+    /// These lines are a mail.
+    var isMail = false
 
     init(_ line: RawSpan) {
         var end = 0
@@ -57,7 +59,7 @@ struct POP3Command {
             // Without a mechanism it asks for a list of them (RFC 1734).
             (kind, hasLines) = isAlone ? (.known, true) : (.auth, false)
         } else if word.isText("RETR") || word.isText("TOP") {
-            hasLines = true
+            (hasLines, isMail) = (true, true)
         } else if word.isText("LIST") || word.isText("UIDL") {
             hasLines = isAlone
         } else if !POP3Command.isKnown(word) {
@@ -75,6 +77,45 @@ struct POP3Command {
     ]
 }
 
+/// A mail that is fetched: its parts are files.
+final class POP3Mail: MIMEMessage {
+    private var file = FileHandle.none
+    /// Entities of the connection so far.
+    private var depth = 0
+    private var fileName = Text.absent
+    private var text = TextBuffer()
+
+    override func reset() {
+        super.reset()
+        (file, depth, fileName) = (.none, 0, .absent)
+        text.clear()
+    }
+
+    override func began(_ context: inout AnalyzerContext) {
+        depth &+= 1
+        fileName = .absent
+        text.clear()
+    }
+
+    override func header(_ name: RawSpan, _ value: RawSpan, _ level: Int, _ context: inout AnalyzerContext) {
+        guard let place = MIMEText.fileName(ofHeader: name, value) else { return }
+        fileName = HTTP.unescape(value.extracting(place), to: &text, &context, reports: false)
+    }
+
+    override func content(_ bytes: RawSpan, isFirst: Bool, _ context: inout AnalyzerContext) {
+        if isFirst {
+            file = context.beginFile(.pop3, from: .responder, depth: depth)
+            if !fileName.isAbsent { context.nameFile(file, Array(text[fileName]).octets) }
+        }
+        context.fileData(file, bytes)
+    }
+
+    override func contentEnded(_ context: inout AnalyzerContext) {
+        context.endFile(file)
+        file = .none
+    }
+}
+
 final class POP3: Analyzer {
     /// Commands that wait for a reply at a time.
     static let pendingMax = 10
@@ -87,6 +128,8 @@ final class POP3: Analyzer {
     private var pending: [POP3Command] = []
     private var isGreeted = false
     private var isInLines = false
+    /// The mail whose lines are coming.
+    private let mail = POP3Mail()
     private var hasTooMany = false
     private var unknownCount = 0
 
@@ -113,18 +156,24 @@ final class POP3: Analyzer {
     override func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
         if tls.isActive { return tls.gap(count, from: direction, &context) }
         if direction == .originator { commands.reset() } else { replies.reset() }
+        // Where the rest of the mail is cannot be told.
+        if direction == .responder { mail.end(&context) }
     }
 
     override func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
         tls.endOfStream(from: direction, &context)
     }
 
-    override func finish(_ context: inout AnalyzerContext) { tls.finish(&context) }
+    override func finish(_ context: inout AnalyzerContext) {
+        mail.end(&context)
+        tls.finish(&context)
+    }
 
     override func reset() {
         super.reset()
         commands.reset()
         replies.reset()
+        mail.reset()
         tls.reset()
         pending.removeAll(keepingCapacity: true)
         (isGreeted, isInLines, hasTooMany, unknownCount) = (false, false, false, 0)
@@ -155,7 +204,12 @@ final class POP3: Analyzer {
 
     private func reply(_ bytes: RawSpan, _ context: inout AnalyzerContext) {
         if isInLines {
-            guard bytes.byteCount == 1, bytes.octet(0) == 0x2E else { return }
+            let isDotted = bytes.byteCount > 0 && bytes.octet(0) == 0x2E
+            guard isDotted, bytes.byteCount == 1 else {
+                // A first dot is not part of the line (RFC 1939 section 3).
+                return mail.deliver(bytes.extracting((isDotted ? 1 : 0)..<bytes.byteCount), endsLine: true, &context)
+            }
+            mail.end(&context)
             isInLines = false
             return finishCommand()
         }
@@ -185,6 +239,7 @@ final class POP3: Analyzer {
             return tls.begin(&context, in: kind)
         case .known, .unknown, .auth: break
         }
+        if command.isMail { mail.begin(&context) }
         if command.hasLines { isInLines = true } else { finishCommand() }
     }
 

@@ -133,4 +133,29 @@ private let mailbox = """
         other.answer("* OK x\n")
         #expect(!other.analyzer.isConfirmed)
     }
+
+    @Test(arguments: 1..<12) func `the parts of a mail are files`(_ pieces: Int) throws {
+        let bench = DatagramBench(POP3(), port: 110, .tcp, logs: [])
+        func send(_ text: String, _ direction: Direction) {
+            var rest = wire(text)[...]
+            while !rest.isEmpty {
+                bench.stream(rest.prefix(pieces), from: direction)
+                rest = rest.dropFirst(pieces)
+            }
+        }
+        send("+OK ready\n", .responder)
+        send("RETR 1\n", .originator)
+        send("+OK 200 octets\nContent-Type: multipart/mixed; boundary=x\n\n--x\n", .responder)
+        send("Content-Type: text/html; name=\"a.html\"\n\n<html><body>..\n", .responder)
+        send("...dots\n</html>\n--x--\n.\n", .responder)
+        send("RETR 2\n", .originator)
+        send("+OK\nSubject: x\n\nplain words here\n.\n", .responder)
+        bench.analyzer.finish(&bench.context)
+        let rows = bench.rows(.files)
+        #expect(rows.map { $0.text("source") } == ["POP3", "POP3"])
+        #expect(rows[0].text("filename") == "a.html" && rows[0].text("mime_type") == "text/html")
+        #expect(rows[0].number("seen_bytes") == 31 && rows[0].number("depth") == 2)
+        #expect(rows[1].number("seen_bytes") == 18 && rows[1].text("filename") == nil)
+        #expect(rows[0].flag("is_orig") == false)
+    }
 }
