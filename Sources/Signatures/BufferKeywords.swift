@@ -34,7 +34,8 @@ extension RuleParser {
 
     /// `pkt_data`: back to the payload.
     mutating func openPayload(_ name: RuleText) throws(RuleError) {
-        try leaveBuffer(for: name)
+        // Even base64_data may be left so; its list is closed all the same.
+        if draft.current.map({ draft.lists[$0].isBase64 }) != true { try leaveBuffer(for: name) }
         draft.current = nil
     }
 

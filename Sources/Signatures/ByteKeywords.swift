@@ -12,28 +12,28 @@ import Records
 extension RuleParser {
     // MARK: variables and lists
 
-    func number(ofVariable name: RuleText, in list: Int) throws(RuleError) -> UInt8 {
-        guard let number = draft.lists[list].variables.firstIndex(of: name.string) else {
+    func number(ofVariable name: RuleText) throws(RuleError) -> UInt8 {
+        guard let number = draft.variables.firstIndex(of: name.string) else {
             throw RuleError(
-                .variable, "no byte_extract or byte_math before it makes the variable \(name.quoted) in this buffer",
-                advice: "define it first, in the same buffer")
+                .variable, "no byte_extract or byte_math before it makes the variable \(name.quoted)",
+                advice: "define it first")
         }
         return UInt8(number)
     }
 
-    private mutating func define(_ name: RuleText, in list: Int) throws(RuleError) -> UInt8 {
+    private mutating func define(_ name: RuleText) throws(RuleError) -> UInt8 {
         guard let first = name.first, first.isLetter || first == 0x5F || first.isDigit, name.allSatisfy({ !$0.isSpace })
         else {
             throw RuleError(.variable, "\(name.quoted) is no name of a variable")
         }
-        guard !draft.lists[list].variables.contains(name.string) else {
+        guard !draft.variables.contains(name.string) else {
             throw RuleError(.duplicate, "the variable \(name.string) is defined twice")
         }
-        guard draft.lists[list].variables.count < DraftList.variablesMax else {
-            throw RuleError(.variable, "more than \(DraftList.variablesMax) variables")
+        guard draft.variables.count < RuleDraft.variablesMax else {
+            throw RuleError(.variable, "more than \(RuleDraft.variablesMax) variables")
         }
-        draft.lists[list].variables.append(name.string)
-        return UInt8(draft.lists[list].variables.count - 1)
+        draft.variables.append(name.string)
+        return UInt8(draft.variables.count - 1)
     }
 
     /// The list of a byte keyword: the open one; without one, that of the match before where it is relative.
@@ -57,9 +57,9 @@ extension RuleParser {
         let list = byteList(isRelative: options.isRelative)
         var step = ByteTestStep()
         try setOperator(&step, &options, parts[1])
-        try setCount(&options, parts[0], in: list)
+        try setCount(&options, parts[0])
         if parts[2].first?.isLetter == true || parts[2].first == 0x5F {
-            step.value = UInt64(try number(ofVariable: parts[2], in: list))
+            step.value = UInt64(try number(ofVariable: parts[2]))
             options.read.flags.insert(.valueIsVariable)
         } else {
             guard let number = RuleParser.anyBase(parts[2]) else {
@@ -67,8 +67,10 @@ extension RuleParser {
             }
             step.value = number
         }
-        try setOffset(&options, parts[3], in: list)
-        step.read = try options.finished(countMax: options.read.flags.contains(.isText) ? 23 : 8)
+        try setOffset(&options, parts[3])
+        let isText = options.read.flags.contains(.isText)
+        // No octets of text: as many digits as stand there.
+        step.read = try options.finished(countMax: isText ? 23 : 8, countMin: isText ? 0 : 1)
         draft.append(DraftStep(step: .byteTest(step), order: 0), to: list)
     }
 
@@ -97,9 +99,9 @@ extension RuleParser {
         }
     }
 
-    private func setCount(_ options: inout ByteOptions, _ text: RuleText, in list: Int) throws(RuleError) {
+    private func setCount(_ options: inout ByteOptions, _ text: RuleText) throws(RuleError) {
         if text.first?.isLetter == true || text.first == 0x5F {
-            options.read.count = try number(ofVariable: text, in: list)
+            options.read.count = try number(ofVariable: text)
             options.read.flags.insert(.countIsVariable)
         } else {
             guard let count = text.decimal(255) else {
@@ -109,9 +111,9 @@ extension RuleParser {
         }
     }
 
-    private func setOffset(_ options: inout ByteOptions, _ text: RuleText, in list: Int) throws(RuleError) {
+    private func setOffset(_ options: inout ByteOptions, _ text: RuleText) throws(RuleError) {
         if text.first?.isLetter == true || text.first == 0x5F {
-            options.read.offset = Int32(try number(ofVariable: text, in: list))
+            options.read.offset = Int32(try number(ofVariable: text))
             options.read.flags.insert(.offsetIsVariable)
         } else {
             guard let offset = text.signed(-65_535...65_535) else {
@@ -161,7 +163,7 @@ extension RuleParser {
         let list = byteList(isRelative: options.isRelative)
         if let postOffset {
             if postOffset.first?.isLetter == true {
-                step.postOffset = Int32(try number(ofVariable: postOffset, in: list))
+                step.postOffset = Int32(try number(ofVariable: postOffset))
                 options.read.flags.insert(.valueIsVariable)
             } else if let number = postOffset.signed(-65_535...65_535) {
                 step.postOffset = Int32(number)
@@ -169,8 +171,8 @@ extension RuleParser {
                 throw RuleError(.value, "\(postOffset.quoted) is no post_offset", advice: "write -65535 to 65535")
             }
         }
-        try setCount(&options, parts[0], in: list)
-        try setOffset(&options, parts[1], in: list)
+        try setCount(&options, parts[0])
+        try setOffset(&options, parts[1])
         step.read = try options.finished(countMax: options.read.flags.contains(.isText) ? 23 : 8, countMin: 0)
         draft.append(DraftStep(step: .byteJump(step), order: 0), to: list)
     }
@@ -204,15 +206,15 @@ extension RuleParser {
         }
         var options = try ByteOptions(parsing: rest[...], allowed: [.string, .endian, .mask])
         let list = byteList(isRelative: options.isRelative)
-        try setCount(&options, parts[0], in: list)
-        try setOffset(&options, parts[1], in: list)
+        try setCount(&options, parts[0])
+        try setOffset(&options, parts[1])
         guard !options.read.flags.contains(.countIsVariable), !options.read.flags.contains(.offsetIsVariable) else {
             throw RuleError(.value, "byte_extract takes numbers for count and offset")
         }
         let countMax =
             !options.read.flags.contains(.isText) ? 8 : options.read.base == 8 ? 23 : options.read.base == 10 ? 20 : 14
         step.read = try options.finished(countMax: countMax)
-        step.variable = try define(parts[2], in: list)
+        step.variable = try define(parts[2])
         draft.append(DraftStep(step: .byteExtract(step), order: 0), to: list)
     }
 
@@ -243,6 +245,10 @@ extension RuleParser {
         if let base = named["string"] { rest += [RuleText("string"), base] }
         var options = try ByteOptions(parsing: rest[...], allowed: [.string, .endian, .mask])
         let list = byteList(isRelative: options.isRelative)
+        guard !options.isRelative || draft.current == nil || draft.lists[list].steps.contains(where: \.isPositioned)
+        else {
+            throw RuleError(.combination, "byte_math is relative, and no match stands before it in the buffer")
+        }
         var step = ByteMathStep()
         let operators: [String: ByteOperator] = [
             "+": .add, "-": .subtract, "*": .multiply, "/": .divide, "<<": .shiftLeft, ">>": .shiftRight,
@@ -251,10 +257,10 @@ extension RuleParser {
             throw RuleError(.value, "\(sign.quoted) is no operator of byte_math", advice: "write + - * / << or >>")
         }
         step.operation = operation
-        try setCount(&options, bytes, in: list)
-        try setOffset(&options, offset, in: list)
+        try setCount(&options, bytes)
+        try setOffset(&options, offset)
         if operand.first?.isLetter == true {
-            step.value = UInt32(try number(ofVariable: operand, in: list))
+            step.value = UInt32(try number(ofVariable: operand))
             options.read.flags.insert(.valueIsVariable)
         } else if let number = operand.number(0xFFFF_FFFF), number > 0 {
             step.value = UInt32(number)
@@ -266,7 +272,7 @@ extension RuleParser {
             throw RuleError(.variable, "\(result.quoted) is no name of a variable", advice: "begin it with a letter")
         }
         step.read = try options.finished(countMax: 10)
-        step.variable = try define(result, in: list)
+        step.variable = try define(result)
         draft.append(DraftStep(step: .byteMath(step), order: 0), to: list)
     }
 }

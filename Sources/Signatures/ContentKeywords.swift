@@ -151,10 +151,7 @@ extension RuleParser {
         let isNamed = text.first?.isLetter == true
         var variable: Int32?
         if isNamed {
-            guard let (list, _) = draft.last({ $0.content != nil }) else {
-                throw RuleError(.content, "\(name.string) has no content before it")
-            }
-            variable = Int32(try number(ofVariable: text, in: list))
+            variable = Int32(try number(ofVariable: text))
         }
         try changeContent(name) { (step: inout DraftStep, content: inout ContentStep) throws(RuleError) in
             switch keyword {
@@ -262,9 +259,6 @@ extension RuleParser {
 
     private mutating func addReplacement(_ name: RuleText, _ value: RuleText) throws(RuleError) {
         let octets = try RuleParser.octets(of: value)
-        guard draft.current == nil else {
-            throw RuleError(.combination, "replace is for packets' payload alone")
-        }
         guard draft.last({ $0.content != nil }) != nil else { return }
         try changeContent(name) { (step: inout DraftStep, content: inout ContentStep) throws(RuleError) in
             guard !content.flags.contains(.isNegated), octets.count <= step.pattern.count else {

@@ -79,16 +79,16 @@ struct HeaderProtocol {
         "pkthdr": HeaderProtocol(.all, scope: .packetHeader),
     ]
 
-    /// Application names; lower case only. What a protocol also stands for is Suricata's `AppProtoEquals`.
+    /// Application names; lower case only. `http` is both versions.
     private static let applicationNames: [String: HeaderProtocol] = [
-        "http": HeaderProtocol(.http, tcp, also: [.http2, .doh2]), "http1": HeaderProtocol(.http, tcp),
-        "http2": HeaderProtocol(.http2, tcp, also: [.doh2]),
-        "doh2": HeaderProtocol(.doh2, tcp, also: [.http2, .http, .dns]),
-        "dns": HeaderProtocol(.dns, both, also: [.doh2]), "mdns": HeaderProtocol(.mdns, udp),
+        "http": HeaderProtocol(.http, tcp, also: [.http2]), "http1": HeaderProtocol(.http, tcp),
+        "http2": HeaderProtocol(.http2, tcp),
+        "doh2": HeaderProtocol(.doh2, tcp),
+        "dns": HeaderProtocol(.dns, both), "mdns": HeaderProtocol(.mdns, udp),
         "tls": HeaderProtocol(.tls, tcp), "ssh": HeaderProtocol(.ssh, tcp), "smtp": HeaderProtocol(.smtp, tcp),
         "imap": HeaderProtocol(.imap, tcp), "pop3": HeaderProtocol(.pop3, tcp), "ftp": HeaderProtocol(.ftp, tcp),
         "ftp-data": HeaderProtocol(.ftpData, tcp), "tftp": HeaderProtocol(.tftp, udp), "smb": HeaderProtocol(.smb, tcp),
-        "dcerpc": HeaderProtocol(.dcerpc, both, also: [.smb]), "nfs": HeaderProtocol(.nfs, both),
+        "dcerpc": HeaderProtocol(.dcerpc, both), "nfs": HeaderProtocol(.nfs, both),
         "krb5": HeaderProtocol(.krb5, both), "ike": HeaderProtocol(.ike, udp), "ikev2": HeaderProtocol(.ike, udp),
         "dhcp": HeaderProtocol(.dhcp, udp), "sip": HeaderProtocol(.sip, both), "rdp": HeaderProtocol(.rdp, tcp),
         "rfb": HeaderProtocol(.rfb, tcp), "mqtt": HeaderProtocol(.mqtt, tcp), "snmp": HeaderProtocol(.snmp, udp),
@@ -104,6 +104,17 @@ struct HeaderProtocol {
     static func named(_ text: RuleText) -> HeaderProtocol? {
         let name = text.string
         return applicationNames[name] ?? transports[name.lowercased()]
+    }
+}
+
+extension AppProtocols {
+    /// With the protocols that carry those of the set: DNS over HTTP/2 is both, SMB carries DCE/RPC (Suricata's
+    /// `AppProtoEquals`).
+    var widened: AppProtocols {
+        var wide = self
+        if contains(.http2) || contains(.dns) { wide.insert(.doh2) }
+        if contains(.dcerpc) { wide.insert(.smb) }
+        return wide
     }
 }
 

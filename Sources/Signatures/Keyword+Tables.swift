@@ -69,7 +69,7 @@ extension KeywordInfo {
     private static let applicationKeywords: [String: KeywordInfo] = [
         "app-layer-protocol": plain(.appLayerProtocol), "app-layer-event": plain(.appLayerEvent),
         "app-layer-state": plain(.appLayerState), "filename": negatable(.filename, .optional),
-        "fileext": negatable(.fileext, .optional), "filemagic": negatable(.filemagic, .optional),
+        "fileext": negatable(.fileext, .optional), "filemagic": negatable(.filemagic, .mandatory),
         "filemd5": negatable(.fileHash(.md5), .refused), "filesha1": negatable(.fileHash(.sha1), .refused),
         "filesha256": negatable(.fileHash(.sha256), .refused), "filesize": plain(.filesize),
         "tls.subject": negatable(.tlsSubject, .mandatory), "tls.issuerdn": negatable(.tlsIssuer, .mandatory),

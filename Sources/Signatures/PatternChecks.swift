@@ -49,7 +49,7 @@ extension RuleParser {
     }
 
     private static func checkMethod(_ step: inout DraftStep, _ content: ContentStep) throws(RuleError) {
-        guard step.pattern.first?.isSpace == false, step.pattern.last?.isSpace == false else {
+        guard step.pattern.first?.isBlank == false, step.pattern.last?.isBlank == false else {
             throw RuleError(.content, "a method neither begins nor ends with a blank", advice: "use http.request_line")
         }
     }
@@ -64,12 +64,8 @@ extension RuleParser {
 
     /// `5C:19:B7`: upper case, with colons.
     private static func checkSerial(_ step: inout DraftStep, _ content: ContentStep) throws(RuleError) {
-        guard step.pattern.contains(0x3A) else {
+        guard step.pattern.count <= 2 || step.pattern.contains(0x3A) else {
             throw RuleError(.content, "a serial number is written with colons", advice: "write 5C:19:B7:B1")
-        }
-        guard !content.flags.contains(.isCaseless) else {
-            throw RuleError(
-                .content, "a serial number is in upper case: nocase has no meaning", advice: "leave nocase away")
         }
         for index in step.pattern.indices where step.pattern[index].isLower { step.pattern[index] &= 0xDF }
     }
@@ -82,10 +78,6 @@ extension RuleParser {
         }
         guard stride(from: 2, to: 59, by: 3).allSatisfy({ step.pattern[$0] == 0x3A }) else {
             throw RuleError(.content, "a fingerprint has a colon behind every octet", advice: "write 4a:a3:66:…")
-        }
-        guard !content.flags.contains(.isCaseless) else {
-            throw RuleError(
-                .content, "a fingerprint is in lower case: nocase has no meaning", advice: "leave nocase away")
         }
         for index in step.pattern.indices { step.pattern[index] = step.pattern[index].lowered }
     }

@@ -41,19 +41,21 @@ extension RuleParser {
         if flags.isRelative { step.flags.insert(.isRelative) }
         var list: Int
         if let buffer = flags.buffer {
-            guard draft.current == nil else {
+            // A response's body is file.data under another name.
+            let isOpen = draft.current.map { current in
+                let open = draft.lists[current].buffer
+                return open == buffer || open == .httpResponseBody && buffer == .fileData
+            }
+            guard isOpen != false else {
                 throw RuleError(
                     .buffer, "the flags of pcre select \(buffer.name) behind a sticky buffer",
                     advice: "leave the flag away: the sticky buffer is looked at")
             }
-            if buffer == .httpHost { try RuleParser.needLowerCase(pattern) }
+            if buffer == .httpHost, flags.options & RegexOption.caseless == 0 { try RuleParser.needLowerCase(pattern) }
             try need(BufferInfo.of(buffer).applications, RuleText("pcre"))
-            list = legacyList(buffer)
+            list = isOpen == nil ? legacyList(buffer) : draft.activeList()
         } else {
             list = draft.activeList()
-            if draft.lists[list].buffer == .httpHost, draft.lists[list].transforms.isEmpty {
-                try RuleParser.needLowerCase(pattern)
-            }
         }
         let captures = try RuleParser.captures(tail[captureStart...])
         step.regex = try makeRegex(Array(pattern), options: flags.options)
@@ -130,6 +132,7 @@ extension RuleParser {
 private struct RegexFlags {
     var options: UInt32 = 0
     var isRelative = false
+    private var isRaw = false
     var buffer: SignatureBuffer?
 
     init(parsing text: RuleText) throws(RuleError) {
@@ -145,7 +148,11 @@ private struct RegexFlags {
             // The default limits stand in any case.
             case 0x4F: break
             // Raw octets: there are no others.
-            case 0x42: break
+            case 0x42:
+                guard buffer == nil else {
+                    throw RuleError(.regex, "the flag B and a selector of pcre exclude each other")
+                }
+                isRaw = true
             case 0x52: isRelative = true
             default: try select(flag)
             }
@@ -163,7 +170,7 @@ private struct RegexFlags {
                 .regex, "the flag '\(Character(Unicode.Scalar(flag)))' of pcre is not known",
                 advice: "flags are i s m x A E G O R B and the selectors U I V W Z H D M C P Q Y S")
         }
-        guard buffer == nil || buffer == found else {
+        guard buffer == nil, !isRaw else {
             throw RuleError(.regex, "the flags of pcre select two buffers", advice: "write two pcre options")
         }
         buffer = found

@@ -31,7 +31,7 @@ extension RuleParser {
 
     /// What looks at single packets cannot be joined with what looks at transactions or streams alone.
     func checkScope() throws(RuleError) {
-        let onPacket = draft.packetTests.contains { $0.needsPacket } || looksAtHeaders
+        let onPacket = draft.packetTests.contains { $0.needsPacket } || looksAtHeaders || draft.hasIPProtocol
         if onPacket, looksAtTransactions, !draft.hasFrame {
             throw RuleError(
                 .combination, "a keyword of single packets and one of an application stand in one rule",
@@ -43,7 +43,7 @@ extension RuleParser {
                 throw RuleError(.combination, "tcp-stream rules look at no packet", advice: "write tcp")
             }
         case .packets:
-            guard !looksAtTransactions, draft.rule.flow.stream != .only else {
+            guard !looksAtTransactions, draft.sides.isEmpty, draft.rule.flow.stream != .only else {
                 throw RuleError(.combination, "tcp-pkt rules look at packets alone", advice: "write tcp")
             }
         default: break
@@ -138,7 +138,8 @@ extension RuleParser {
         {
             return .decoderEvent
         }
-        if draft.hasAppProtocolTest, !hasLists, draft.packetTests.count == 1, draft.transactionTests.isEmpty,
+        if draft.hasAppProtocolTest, !hasLists, draft.packetTests.allSatisfy(\.isProtocolTest),
+            draft.transactionTests.isEmpty,
             header.application == .unknown
         {
             return .protocolOnly
@@ -257,6 +258,11 @@ extension PacketTest {
 
     var isDecoderEvent: Bool {
         if case .decoderEvent = self { return true }
+        return false
+    }
+
+    var isProtocolTest: Bool {
+        if case .applicationProtocol = self { return true }
         return false
     }
 

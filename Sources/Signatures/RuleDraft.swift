@@ -49,13 +49,8 @@ struct DraftList {
     var absence = BufferTest.Absence.needed
     /// The direction that `keyword:to_server` asks for.
     var side: FlowTest.Side?
-    /// Names of byte_extract and byte_math, by number.
-    var variables: [String] = []
     /// `base64_data`.
     var isBase64 = false
-
-    /// Variables that one list may have.
-    static let variablesMax = 255
 }
 
 /// What options have been seen and what they have said.
@@ -70,7 +65,11 @@ struct RuleDraft {
     var stateTests: [StateTest] = []
     var transactionTests: [TransactionTest] = []
     var effects: [Effect] = []
-    var limit: RuleLimit?
+    var limits: [RuleLimit] = []
+    /// Names of byte_extract and byte_math, by number; they hold for all buffers of the rule.
+    var variables: [String] = []
+    /// Variables that one rule may have.
+    static let variablesMax = 255
     var references: [Reference] = []
     var stepCount = 0
     var warnings: [String] = []
@@ -78,7 +77,6 @@ struct RuleDraft {
     var hasSignatureID = false
     var hasRevision = false
     var hasMessage = false
-    var hasFlow = false
     var hasPriority = false
     var hasFastPattern = false
     var hasFrame = false

@@ -42,7 +42,7 @@ extension RuleParser {
             throw RuleError(.buffer, "nothing follows the last transform", advice: "add a content behind it")
         }
         for list in draft.lists {
-            guard !list.steps.isEmpty || list.absence != .needed || draft.hasFrame else {
+            guard !list.steps.isEmpty || list.absence != .needed || draft.hasFrame || list.isBase64 else {
                 throw RuleError(
                     .buffer, "nothing is looked for in \(list.buffer.name)",
                     advice: "add a content behind the buffer, or take it out")
@@ -96,12 +96,13 @@ extension RuleParser {
 
     private mutating func write(_ direction: RuleDirection) throws(RuleError) {
         var rule = draft.rule
+        rule.header.applications = rule.header.applications.widened
         rule.references = .adding(draft.references, to: &builder.references)
         rule.packetTests = .adding(draft.packetTests, to: &builder.packetTests)
         rule.stateTests = .adding(draft.stateTests, to: &builder.stateTests)
         rule.transactionTests = .adding(draft.transactionTests, to: &builder.transactionTests)
         rule.effects = .adding(draft.effects, to: &builder.effects)
-        if let limit = draft.limit { rule.limits = .adding([limit], to: &builder.limits) }
+        rule.limits = .adding(draft.limits, to: &builder.limits)
         let chosen = fastPattern()
         let first = builder.buffers.count
         for list in draft.lists.indices where !draft.lists[list].isBase64 {

@@ -15,7 +15,7 @@ extension RuleParser {
         var text = parts[0]
         if text.first == 0x21 {
             step.flags.insert(.isNegated)
-            text = text.dropFirst().trimmed
+            text = text.dropFirst()
         }
         let options = parts.dropFirst()
         guard options.count <= 2, options.first.map({ $0.equals("relative") || $0.equals("rawbytes") }) ?? true,
@@ -33,7 +33,7 @@ extension RuleParser {
             list = draft.activeList()
         }
         if text.first?.isLetter == true {
-            step.count = Int32(try number(ofVariable: text, in: list))
+            step.count = Int32(try number(ofVariable: text))
             step.flags.insert(.countIsVariable)
         } else {
             guard let count = text.decimal(65_535) else { throw RuleParser.numberError("isdataat", text, 65_535) }

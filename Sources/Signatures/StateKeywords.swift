@@ -48,10 +48,6 @@ extension RuleParser {
     // MARK: flow
 
     private mutating func setFlow(_ value: RuleText) throws(RuleError) {
-        guard !draft.hasFlow else {
-            throw RuleError(.duplicate, "flow stands twice in the rule", advice: "write one list")
-        }
-        draft.hasFlow = true
         var flow = draft.rule.flow
         flow.isPresent = true
         for part in value.parts(0x2C) {
@@ -258,20 +254,25 @@ extension RuleParser {
     ]
 
     private mutating func setLimit(_ keyword: PlainKeyword, _ value: RuleText) throws(RuleError) {
-        guard draft.limit == nil else {
+        // Behind a sticky buffer Suricata does not see the first one, and both hold.
+        guard draft.limits.isEmpty || draft.current != nil else {
             throw RuleError(
                 .duplicate, "the rule has two thresholds", advice: "leave one of threshold and detection_filter")
         }
         let isFilter = if case .detectionFilter = keyword { true } else { false }
-        draft.limit = try RuleParser.limit(value, isFilter: isFilter)
+        draft.limits.append(try RuleParser.limit(value, isFilter: isFilter))
+        if value.parts(0x2C).contains(where: { $0.words.count > 2 }) || value.parts(0x2C).count > 4 {
+            draft.warnings.append("a threshold has words that are passed over: a ';' may be missing")
+        }
     }
 
     /// `type limit, track by_src, count 5, seconds 60`, in any order.
     static func limit(_ value: RuleText, isFilter: Bool) throws(RuleError) -> RuleLimit {
         var fields: [String: RuleText] = [:]
-        for part in value.parts(0x2C) {
+        // Four pairs; what follows them is passed over, as Suricata does.
+        for part in value.parts(0x2C).prefix(4) {
             let words = part.words
-            guard words.count == 2, fields.updateValue(words[1], forKey: words[0].string) == nil else {
+            guard words.count >= 2, fields.updateValue(words[1], forKey: words[0].string) == nil else {
                 throw RuleError(.value, "\(part.quoted) is no part of a threshold", advice: limitAdvice)
             }
         }
@@ -287,13 +288,16 @@ extension RuleParser {
         }
         var limit = RuleLimit(kind: kind)
         guard let track = fields.removeValue(forKey: "track").flatMap({ tracks[$0.string] }),
-            let count = fields.removeValue(forKey: "count")?.decimal(0xFFFF_FFFF), count > 0
+            let count = fields.removeValue(forKey: "count").flatMap(leadingDigits)
         else { throw RuleError(.value, "\(value.quoted) lacks track or count", advice: limitAdvice) }
         limit.track = track
         limit.count = UInt32(count)
         let key = kind == .backoff ? "multiplier" : "seconds"
-        guard let number = fields.removeValue(forKey: key)?.decimal(0xFFFF_FFFF), number > 0, fields.isEmpty else {
-            throw RuleError(.value, "\(value.quoted) lacks \(key), or has more than is known", advice: limitAdvice)
+        guard let number = fields.removeValue(forKey: key).flatMap(leadingDigits),
+            fields["seconds"] == nil, fields["multiplier"] == nil, kind != .backoff || (2...65_535).contains(number)
+        else {
+            throw RuleError(
+                .value, "\(value.quoted) lacks \(key), or has more than is known", advice: limitAdvice)
         }
         if kind == .backoff {
             limit.multiplier = UInt32(number)
@@ -301,6 +305,11 @@ extension RuleParser {
             limit.seconds = UInt32(number)
         }
         return limit
+    }
+
+    /// Digits at the start; Suricata passes over what follows them.
+    private static func leadingDigits(_ text: RuleText) -> UInt64? {
+        text.prefix(while: \.isDigit).decimal(0xFFFF_FFFF)
     }
 
     private static let limitAdvice =

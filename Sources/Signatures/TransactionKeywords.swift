@@ -22,7 +22,7 @@ extension RuleParser {
         case .fileHash(let algorithm): try addHashList(algorithm, value, isNegated: isNegated)
         case .filesize:
             try need(BufferInfo.files, name)
-            try addNumber(.fileData, value, .u64, .either)
+            try addNumber(.fileSize, value, .u64, .either)
         case .tlsSubject: try addTLSText(.tlsCertSubject, name, value, isNegated: isNegated)
         case .tlsIssuer: try addTLSText(.tlsCertIssuer, name, value, isNegated: isNegated)
         case .tlsFingerprint: try addTLSText(.tlsCertFingerprint, name, value, isNegated: isNegated)
@@ -233,7 +233,7 @@ extension RuleParser {
     // MARK: protocols and events
 
     private mutating func addProtocolTest(_ value: RuleText) throws(RuleError) {
-        guard draft.rule.header.application == .unknown, !draft.hasAppProtocolTest else {
+        guard draft.rule.header.applications.isEmpty else {
             throw RuleError(
                 .combination, "app-layer-protocol in a rule that has a protocol already",
                 advice: "write alert tcp or alert ip")
@@ -253,10 +253,23 @@ extension RuleParser {
                 .value, "\(value.quoted) is no protocol",
                 advice: "write [!]PROTOCOL[,final|original|either|to_server|to_client]")
         }
+        try needNoConflict(found, isNegated: isNegated, mode)
         draft.hasAppProtocolTest = true
-        let all = special == nil ? HeaderProtocol.application(named: name)?.applications : nil
+        let all = special == nil ? HeaderProtocol.application(named: name)?.applications.widened : nil
         draft.packetTests.append(
             .applicationProtocol(all ?? AppProtocols(found), isNegated: isNegated, mode))
+    }
+
+    /// Several negated tests may stand in one rule; a positive one stands alone under its mode.
+    private func needNoConflict(_ application: AppProtocol, isNegated: Bool, _ mode: ProtocolMode) throws(RuleError) {
+        for case .applicationProtocol(let others, let otherIsNegated, let otherMode) in draft.packetTests
+        where otherMode == mode {
+            guard isNegated, otherIsNegated, !others.contains(application) else {
+                throw RuleError(
+                    .combination, "two app-layer-protocol tests exclude each other",
+                    advice: "join negated ones of different protocols, or write one positive test")
+            }
+        }
     }
 
     private mutating func addApplicationEvent(_ value: RuleText) throws(RuleError) {

@@ -17,9 +17,11 @@ extension Walker {
     private func place(_ read: ByteRead, _ bytes: RawSpan) -> (offset: Int, count: Int)? {
         let relative = number(read.offset, read.flags.contains(.offsetIsVariable))
         let offset = read.flags.contains(.isRelative) ? cursor &+ relative : relative
-        let count =
+        var count =
             read.flags.contains(.countIsVariable)
             ? Int(truncatingIfNeeded: values[Int(read.count)] & 0xFFFF_FFFF) : Int(read.count)
+        // Text without a count: as many digits as stand there.
+        if count == 0, read.flags.contains(.isText) { count = max(0, bytes.byteCount &- offset) }
         guard offset >= 0, count >= 0, count <= bytes.byteCount &- offset else { return nil }
         return (offset, count)
     }

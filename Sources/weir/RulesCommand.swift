@@ -4,14 +4,15 @@
 
 import ArgumentParser
 import Foundation
+import Records
 import Sensor
 import Signatures
 
 struct RulesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rules",
-        abstract: "Check signature rules (Suricata's rule language).",
-        subcommands: [RulesCheckCommand.self])
+        abstract: "Check and explain signature rules (Suricata's rule language).",
+        subcommands: [RulesCheckCommand.self, RulesExplainCommand.self])
 }
 
 /// Where rules come from and what their variables are; `check` and its siblings share it.
@@ -41,6 +42,17 @@ struct RuleOptions: ParsableArguments {
         } catch let error as RuleFileError {
             throw Console.fail(error.text)
         }
+    }
+
+    /// The rules of all files that paths name.
+    func loaded(_ paths: [String]) throws -> LoadedRules {
+        var loader = try loader()
+        do {
+            for file in try RuleOptions.files(paths) { try loader.load(file: file) }
+        } catch let error as RuleFileError {
+            throw Console.fail(error.text)
+        }
+        return loader.finished()
     }
 
     /// The rule files that paths name: a folder stands for the files in it that end in .rules or .rules.gz.
@@ -87,15 +99,67 @@ struct RulesCheckCommand: ParsableCommand {
         guard format == "text" || format == "json" else {
             throw Console.fail("--format \(format): choose text or json")
         }
-        var loader = try options.loader()
-        do {
-            for file in try RuleOptions.files(paths) { try loader.load(file: file) }
-        } catch let error as RuleFileError {
-            throw Console.fail(error.text)
-        }
-        let loaded = loader.finished()
+        let loaded = try options.loaded(paths)
         print(format == "json" ? RulesReport.json(loaded) : RulesReport.text(loaded), terminator: "")
         if !loaded.rejected.isEmpty { throw ExitStatus.damaged }
+    }
+}
+
+struct RulesExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Say of each rule when it is evaluated, and which pattern makes it a candidate.",
+        discussion: """
+            A rule without a fast pattern is evaluated for everything that its header takes: such rules cost most.
+
+            Examples:
+              weir rules explain local.rules
+              weir rules explain local.rules --format json | grep -v pattern
+            """)
+
+    @Argument(help: ArgumentHelp("Rule files (plain or gzip), or folders of them.", valueName: "path"))
+    var paths: [String]
+
+    @Option(help: ArgumentHelp("text, or json: one object a line.", valueName: "form"))
+    var format = "text"
+
+    @OptionGroup var options: RuleOptions
+
+    private struct Line: Encodable {
+        struct Pattern: Encodable {
+            var buffer: String
+            var pattern: String
+            var nocase: Bool
+        }
+        var sid: UInt32
+        var kind: String
+        var direction: String
+        var buffers: [String]
+        var pattern: Pattern?
+    }
+
+    func run() throws {
+        guard format == "text" || format == "json" else {
+            throw Console.fail("--format \(format): choose text or json")
+        }
+        let set = try options.loaded(paths).set
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        for rule in set.rules {
+            let explanation = RuleExplanation(rule, set)
+            if format == "json" {
+                let pattern = explanation.fastPattern.map {
+                    Line.Pattern(buffer: $0.buffer.name.description, pattern: $0.pattern, nocase: $0.isCaseless)
+                }
+                let line = Line(
+                    sid: rule.id.signature, kind: explanation.kind, direction: explanation.direction,
+                    buffers: explanation.buffers, pattern: pattern)
+                print(String(decoding: try encoder.encode(line), as: UTF8.self))
+            } else {
+                let pattern = explanation.fastPattern.map { "\($0.buffer.name) \"\($0.pattern)\"" } ?? "no fast pattern"
+                print("\(rule.id.signature)  \(explanation.kind)  \(explanation.direction)  \(pattern)")
+            }
+        }
     }
 }
 
