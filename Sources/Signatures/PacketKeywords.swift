@@ -354,7 +354,8 @@ extension RuleParser {
                 throw RuleError(
                     .value, "\(part.quoted) is no check of asn1",
                     advice:
-                        "write bitstring_overflow, double_overflow, oversize_length N, absolute_offset N or relative_offset N"
+                        "write bitstring_overflow, double_overflow, oversize_length N, absolute_offset N "
+                            + "or relative_offset N"
                 )
             }
         }

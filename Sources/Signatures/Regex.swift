@@ -30,8 +30,8 @@ package struct RegexError: Error, Equatable {
         self.pattern = pattern
         self.options = options
         // Compiled once to hear what PCRE2 says of it; kept only when it is matched.
+        // Safe: `compile` returns code of its own, freed here once.
         let checked = try unsafe Regex.compile(pattern, options)
-        // Safe: `compile` has returned code of its own, freed here once.
         unsafe pcre2_code_free_8(checked)
     }
 

@@ -65,7 +65,8 @@ extension RuleParser {
                 throw RuleError(
                     .value, "\(part.quoted) is no property of a flow",
                     advice:
-                        "write to_server, to_client, established, not_established, stateless, only_stream, no_stream, only_frag or no_frag"
+                        "write to_server, to_client, established, not_established, stateless, only_stream, no_stream, "
+                        + "only_frag or no_frag"
                 )
             }
         }

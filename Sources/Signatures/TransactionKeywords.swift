@@ -496,7 +496,8 @@ extension TransactionTest {
 
 /// Times as rules write them.
 enum RuleDate {
-    /// Digits alone are seconds since 1970; else `2026-11`, `2026-11-22`, `2026-11-22T13:05:00` and what is between, UTC.
+    /// Digits alone are seconds since 1970; else `2026-11`, `2026-11-22`, `2026-11-22T13:05:00` and what is
+    /// between, UTC.
     static func seconds(_ text: RuleText) -> UInt64? {
         if text.allSatisfy(\.isDigit) { return text.decimal() }
         var fields: [UInt64] = []

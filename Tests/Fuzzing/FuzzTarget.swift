@@ -30,12 +30,9 @@ package struct FuzzTarget: Sendable {
     }
 
     private static let readers: [FuzzTarget] = [
+        FuzzTarget(name: "rules") { RuleFuzzing.read($0) },
         FuzzTarget(name: "frames") { FuzzFrames.play($0) },
         FuzzTarget(name: "capture") { FuzzFrames.read($0) },
-        FuzzTarget(name: "rules") { octets in
-            guard var loader = try? RuleLoader() else { return }
-            loader.load(octets, name: "fuzz.rules", folder: nil)
-        },
         FuzzTarget(name: "mime") { octets in mail.play(Script.make(datagrams: false, [(.originator, octets)])) },
         FuzzTarget(name: "mime_type") { octets in _ = MIMEType.detect(octets.octets.extracting(first: 4096)) },
         FuzzTarget(name: "x509") { octets in
