@@ -15,6 +15,8 @@ struct Interned<Value: Hashable> {
 
     init(_ first: Value...) { for value in first { _ = number(of: value) } }
 
+    func contains(_ value: Value) -> Bool { numbers[value] != nil }
+
     mutating func number(of value: Value) -> Int {
         if let number = numbers[value] { return number }
         values.append(value)

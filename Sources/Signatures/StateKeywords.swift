@@ -85,11 +85,11 @@ extension RuleParser {
     // MARK: bits
 
     mutating func variable(_ name: RuleText) throws(RuleError) -> UInt16 {
-        let number = builder.variableNames.number(of: name.string)
-        guard number < 65_535 else {
+        let text = name.string
+        guard builder.variableNames.values.count < 65_535 || builder.variableNames.contains(text) else {
             throw RuleError(.variable, "more than 65535 names of flowbits, flowints and captures")
         }
-        return UInt16(number)
+        return UInt16(builder.variableNames.number(of: text))
     }
 
     /// `a|b`.

@@ -17,7 +17,8 @@ import Testing
 
     @Test func `every truncation is taken or refused, and read on`() throws {
         let octets = Array(Self.rule.utf8)
-        for count in 0...octets.count {
+        // A backslash at the end would take the next line in.
+        for count in 0...octets.count where count == 0 || octets[count - 1] != 0x5C {
             var loader = try RuleLoader()
             loader.load(
                 octets.prefix(count) + Array("\nalert ip any any -> any any (sid:9;)".utf8), name: "t", folder: nil)
@@ -43,7 +44,7 @@ import Testing
         "alert tcp any any -> any any (content:\"\(String(repeating: "a", count: 1 << 20))\"; sid:1;)",
         "alert tcp any any -> any any (\(String(repeating: "nocase;", count: 10_000)) sid:1;)",
         "alert tcp \(String(repeating: "[", count: 99))80\(String(repeating: "]", count: 99)) any -> any any (sid:1;)",
-        "alert tcp \(String(repeating: "!", count: 4000))any any -> any any (sid:1;)",
+        "alert tcp \(String(repeating: "!", count: 4001))any any -> any any (sid:1;)",
         "alert tcp $LOOP any -> any any (sid:1;)",
         "alert tcp any any -> any any (pcre:\"/\(String(repeating: "(", count: 3000))/\"; sid:1;)",
     ]) func `enormous rules are one line each`(_ rule: String) throws {
