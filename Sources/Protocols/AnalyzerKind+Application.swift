@@ -36,6 +36,7 @@ extension AnalyzerKind {
         case .ssl: .tls
         case .rdp: .rdp
         case .smb: .smb
+        case .nfs: .nfs
         case .dceRPC: .dcerpc
         case .krbTCP: .krb5
         // Over TCP it is inside of another protocol.

@@ -51,6 +51,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case krbTCP
     case dceRPC
     case smb
+    case nfs
     // Tokens inside of other protocols confirm these; what reads them is Authentication.
     case gssapi
     case ntlm
@@ -110,6 +111,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .krbTCP: "krb_tcp"
         case .dceRPC: "dce_rpc"
         case .smb: "smb"
+        case .nfs: "nfs"
         case .gssapi: "gssapi"
         case .ntlm: "ntlm"
         case .vxlan: "vxlan"

@@ -54,6 +54,7 @@ package enum Registry {
         RegistryEntry("modbus", tcp: [502], .modbus),
         RegistryEntry("mqtt", tcp: [1883], .mqtt),
         RegistryEntry("mysql", tcp: [1434, 3306], .mysql),
+        RegistryEntry("nfs", .nfs),
         RegistryEntry("ntlm"),
         RegistryEntry("ntp", udp: [123], .ntp),
         RegistryEntry("opcua", tcp: [4840], .opcua),
@@ -134,6 +135,7 @@ package enum Registry {
         case .krbTCP: Kerberos(kind: .krbTCP)
         case .dceRPC: DCERPC()
         case .smb: SMB()
+        case .nfs: NFS()
         case .gssapi, .ntlm: nil
         case .vxlan, .geneve, .gtpv1, .teredo, .ayiya: nil
         }
@@ -177,6 +179,8 @@ package enum Registry {
         Probe(.ldapTCP, .tcp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
         Probe(.ldapUDP, .udp, nil, LDAPProbe.message, reverse: LDAPProbe.bind, first: 0x30...0x30),
         Probe(.ldapUDP, .udp, nil, LDAPProbe.message, reverse: LDAPProbe.bind),
+        Probe(.nfs, .tcp, nil, RPCProbe.stream),
+        Probe(.nfs, .udp, nil, RPCProbe.datagram),
         Probe(.smb, .tcp, nil, SMBProbe.message),
         Probe(.dceRPC, .tcp, nil, DCERPCProbe.message),
         Probe(.krb, .udp, nil, KerberosProbe.datagram),

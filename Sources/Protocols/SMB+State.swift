@@ -66,6 +66,8 @@ final class SMBFile {
     var record = SMBFilesRecord()
     /// The handle, once the server has given one.
     var handle: UInt64 = 0
+    /// The handle as its 16 octets stand on the wire; nil where its creation was not seen.
+    var identity: [UInt8]?
     /// Where its content goes.
     var content = FileHandle.none
     /// Deleted when it is closed.
@@ -76,7 +78,7 @@ final class SMBFile {
         record.ts = ts
         record.uid = context.uid
         record.id = context.id
-        (handle, isTemporary, content) = (0, false, .none)
+        (handle, isTemporary, content, identity) = (0, false, .none, nil)
     }
 
     /// Whether more text may be kept of it: a client may rename for ever.
@@ -115,6 +117,8 @@ struct SMBPending {
     var ts: Timestamp
     var tree: SMBTree?
     var file: SMBFile?
+    /// Exchanges octets over a pipe.
+    var isPipeExchange = false
     /// Of a read, a pipe's exchange, or a close.
     var handle: UInt64 = 0
     var offset: UInt64 = 0
@@ -257,13 +261,17 @@ extension SMB {
         _ handle: UInt64, _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
     ) {
         guard bytes.byteCount > 0 else { return }
-        if let known = pipes[handle] { return known.stream(bytes, from: direction, &context) }
+        if let known = pipes[handle] {
+            known.view.carrier = carrier
+            return known.stream(bytes, from: direction, &context)
+        }
         if pipes.count >= SMB.pipesMax {
             context.weird(.SMB_discarded_dce_rpc_analyzers, source: "SMB")
             for handle in pipes.keys.sorted() { closePipe(handle, &context) }
         }
         guard let fresh = context.take(.dceRPC) as? DCERPC else { return }
         fresh.join(handle, calls, authentication)
+        fresh.view.carrier = carrier
         pipes[handle] = fresh
         fresh.stream(bytes, from: direction, &context)
     }

@@ -72,6 +72,10 @@ final class SMB: Analyzer {
     var idleFiles: [SMBFile] = []
     let calls = DCERPCCalls()
     let authentication = Authentication()
+    /// Exchanges as events and signatures see them.
+    var view = SMBView()
+    /// What events of the message at work have in common, where it is about a pipe.
+    var carrier: [UInt8]?
     /// Frames that were encrypted.
     private(set) var encryptedFrames: UInt64 = 0
 
@@ -109,8 +113,14 @@ final class SMB: Analyzer {
 
     override func finish(_ context: inout AnalyzerContext) {
         for handle in pipes.keys.sorted() { closePipe(handle, &context) }
+        view.finish(&context)
         calls.finish(&context)
         authentication.finish(&context)
+    }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) {
+        view.write(tx: tx, to: &event)
+        for pipe in pipes.values { pipe.writeEVE(tx: tx, to: &event) }
     }
 
     override func reset() {
@@ -129,6 +139,8 @@ final class SMB: Analyzer {
         pipes.removeAll(keepingCapacity: true)
         calls.reset()
         authentication.reset()
+        view.reset()
+        carrier = nil
         (deliveries, encryptedFrames) = (0, 0)
     }
 

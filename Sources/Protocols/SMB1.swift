@@ -204,7 +204,10 @@ extension SMB {
             write(file, .fileRead, &context)
         case .writeAndX: try writeRequest(block, bytes, &words, &waiting, direction, &context)
         case .transaction: try transactionRequest(header, block, bytes, &words, &waiting, direction, &context)
-        case .negotiate, .openAndX, .logoffAndX, .lockingAndX: break
+        case .negotiate:
+            guard context.wantsEvents || context.wantsTransactions else { break }
+            view.negotiate(bytes.extracting(block.octets), &context)
+        case .openAndX, .logoffAndX, .lockingAndX: break
         }
     }
 

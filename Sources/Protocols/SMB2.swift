@@ -162,6 +162,7 @@ extension SMB {
         } else if header.command == .treeConnect {
             waiting.tree = makeTree(&context)
         }
+        if isShown(context), waiting.tree?.isPipe ?? false { carrier = view.carrier(header) }
         var cursor = Cursor(bytes)
         try cursor.skip(SMB2Header.byteCount)
         switch header.command {
@@ -180,9 +181,11 @@ extension SMB {
             removeTree(header.tree)
             waiting.tree = nil
         case .create: try createRequest(&waiting, bytes, &cursor, &context)
-        case .close: try closeRequest(&waiting, &cursor, side, &context)
+        case .close:
+            try closeRequest(&waiting, &cursor, side, &context)
+            if let file = waiting.file { view.closed(file.handle, &context) }
         case .read: try readRequest(&waiting, &cursor, side, &context)
-        case .write: try writeRequest(&waiting, bytes, &cursor, direction, &context)
+        case .write: try writeRequest(&waiting, header, bytes, &cursor, direction, &context)
         case .control: try controlRequest(&waiting, bytes, &cursor, direction, &context)
         case .setInfo: try setInfoRequest(&waiting, bytes, &cursor, side, &context)
         default: break
@@ -190,6 +193,12 @@ extension SMB {
         pending[header.message] = waiting
         (sides[side].previous, sides[side].previousTree) = (header.message, waiting.tree)
         if let file = waiting.file { sides[side].previousFile = file }
+        if isShown(context) { view.request(header, bytes, waiting, authentication.ntlmSession, &context) }
+    }
+
+    /// Whether events or signatures look at anything.
+    private func isShown(_ context: borrowing AnalyzerContext) -> Bool {
+        context.wantsEvents || context.wantsTransactions
     }
 
     /// The handle in a request: its persistent and volatile halves, added.
@@ -255,8 +264,8 @@ extension SMB {
 
     //  size (2) | offset of the data (2) | length (4) | offset in the file (8) | handle (16) | ...
     private func writeRequest(
-        _ waiting: inout SMBPending, _ bytes: RawSpan, _ cursor: inout Cursor, _ direction: Direction,
-        _ context: inout AnalyzerContext
+        _ waiting: inout SMBPending, _ header: SMB2Header, _ bytes: RawSpan, _ cursor: inout Cursor,
+        _ direction: Direction, _ context: inout AnalyzerContext
     ) throws(WireError) {
         try cursor.skip(2)
         let offset = Int(try cursor.readLittle(UInt16.self))
@@ -267,6 +276,7 @@ extension SMB {
         let file = self.file(handle, &waiting, Int(direction.rawValue), &context)
         write(file, isPipe ? .pipeWrite : .fileWrite, &context)
         guard isPipe else {
+            if isShown(context) { view.transferred(header, file, isWrite: true, &context) }
             return pass(file, offset &- bytes.byteCount, length, at: waiting.offset, direction, &context)
         }
         let place = try part(bytes, offset, min(length, max(0, bytes.byteCount &- offset)))
@@ -293,6 +303,7 @@ extension SMB {
         let code = try cursor.readLittle(UInt32.self)
         waiting.handle = try handle(&cursor)
         guard code == SMB.pipeTransceive else { return }
+        waiting.isPipeExchange = true
         let offset = Int(try cursor.readLittle(UInt32.self))
         let place = try part(bytes, offset, Int(try cursor.readLittle(UInt32.self)))
         pipe(waiting.handle, bytes.extracting(place), from: direction, &context)
@@ -337,6 +348,7 @@ extension SMB {
         guard header.message != .max else { return }
         var waiting = self.waiting(header.message, command: header.code, tree: nil, &context)
         pending[header.message] = nil
+        if isShown(context) { view.response(header, bytes, waiting, &context) }
         guard header.isSuccess else { return }
         var cursor = Cursor(bytes)
         try cursor.skip(SMB2Header.byteCount)
@@ -357,7 +369,13 @@ extension SMB {
             if header.tree != 0 { setTree(header.tree, tree, &context) }
             tree.setKind(try cursor.read(UInt8.self))
             writeMapping(tree, &context)
-        case .create: try createResponse(&waiting, header, &cursor, &context)
+        case .create:
+            if bytes.byteCount >= 144 {
+                var identity: [UInt8] = []
+                bytes.extracting(128..<144).append(to: &identity)
+                waiting.file?.identity = identity
+            }
+            try createResponse(&waiting, header, &cursor, &context)
         case .close:
             // In a compound the request did not know the handle.
             if waiting.handle == SMB.relatedHandle, let file = waiting.file { release(file.handle) }
@@ -410,6 +428,7 @@ extension SMB {
         let length = Int(try cursor.readLittle(UInt32.self))
         guard (waiting.tree ?? trees[header.tree])?.isPipe ?? false else {
             guard let file = waiting.file else { return }
+            if isShown(context) { view.transferred(header, file, isWrite: false, &context) }
             return pass(file, offset &- bytes.byteCount, length, at: waiting.offset, direction, &context)
         }
         let place = try part(bytes, offset, min(length, max(0, bytes.byteCount &- offset)))

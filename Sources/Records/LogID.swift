@@ -63,6 +63,7 @@
     case ntlm
     case dceRPC
     case smbFiles
+    case nfs
     case smbMapping
     case stats
     /// What raised its hand, and the same in the form of Zeek's signature framework.

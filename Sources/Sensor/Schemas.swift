@@ -50,6 +50,7 @@ package enum Schemas {
                 NTLMRecord.makeSchema(),
                 DCERPCRecord.makeSchema(),
                 SMBFilesRecord.makeSchema(),
+                NFSRecord.makeSchema(),
                 SMBMappingRecord.makeSchema(),
                 PostgreSQLRecord.makeSchema(),
                 MQTTPublishRecord.makeSchema(),

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Network File System, versions 2 (RFC 1094), 3 (RFC 1813) and 4 (RFC 7530, RFC 8881),
+// with its helpers: mount and the port mapper (RFC 1833).
+//
+// Reads   calls and replies over UDP, and over TCP with record marking; the content that
+//         reads bring and writes take.
+// Writes  one `NFSRecord` for each call, path "nfs"; files to the file layer.
+// Leaves  attributes but the size; records in several fragments beyond the first; callbacks.
+//
+// ONCRPC.swift has the calls, NFS+Calls.swift their arguments and results.
+
+package import Records
+import Wire
+
+/// One call to a file server, or to one of its helpers.
+package struct NFSRecord: LogRecord {
+    package var ts = Timestamp.zero
+    package var uid: UID?
+    package var id: ConnectionID?
+    package var program: StaticString?
+    package var version: UInt64?
+    package var procedure = Text.absent
+    package var name = Text.absent
+    package var newName = Text.absent
+    package var handle = Text.absent
+    package var status = Text.absent
+    package var offset: UInt64?
+    package var count: UInt64?
+    package var size: UInt64?
+    package var user: UInt64?
+    package var group: UInt64?
+    package var machine = Text.absent
+    package var file: UID?
+    package var roundTrip: Int64?
+    package var text = TextBuffer()
+
+    package init() {}
+
+    package static let log = LogID.nfs
+    package static let summary: StaticString = "One call to a file server (NFS), to mount or to the port mapper."
+
+    package func write(to row: inout RowBatch) {
+        row.connection(ts, uid, id)
+        row.text("program", program, "What was called: nfs, mount or portmapper.")
+        row.count("version", version, "Version of the program.")
+        row.text("procedure", procedure, in: text, "Procedure; in version 4 the operation that matters.")
+        row.text("file_name", name, in: text, "Name of the file, as far as it was seen.", isKey: true)
+        row.text("new_name", newName, in: text, "New name, of a rename or a link.", isKey: true)
+        row.text("file_handle", handle, in: text, "CRC-32 of the server's handle for the file.")
+        row.text("status", status, in: text, "How it ended.")
+        row.count("offset", offset, "Where in the file reading or writing began.")
+        row.count("count", count, "Octets that were read or written.")
+        row.count("size", size, "Size of the file, where the answer has it.")
+        row.count("user", user, "Number of the user, as the client says it.")
+        row.count("group", group, "Number of the user's group.")
+        row.text("machine", machine, in: text, "Name of the client, as it says it.", isKey: true)
+        row.fuid("fuid", file, "Identity of the file, where its content was seen.")
+        row.interval("rtt", roundTrip, "Time from the call to the reply.")
+    }
+
+    mutating func clear() {
+        (program, version, offset, count, size) = (nil, nil, nil, nil, nil)
+        (user, group, file, roundTrip) = (nil, nil, nil, nil)
+        (procedure, name, newName, handle) = (.absent, .absent, .absent, .absent)
+        (status, machine) = (.absent, .absent)
+        text.clear()
+    }
+}
+
+/// A call that waits for its reply.
+struct NFSCall {
+    let xid: UInt32
+    let program: UInt32
+    let version: UInt32
+    /// The procedure; in version 4 the operation that matters.
+    var procedure: UInt32
+    var flavor: UInt32
+    var record: NFSRecord
+    var handle: [UInt8] = []
+    /// Octets of the call that are the content of a file.
+    var isTransfer = false
+}
+
+/// NFS on one connection.
+final class NFS: FramedAnalyzer {
+    /// Calls that wait; with one more the oldest is written without a reply.
+    private static let callsMax = 512
+    /// Names of files that are remembered by their handles.
+    private static let namesMax = 2048
+    /// Octets of a record's head that say all but content.
+    private static let headBytes = 1024
+    private static let recordBytesMax = 1 << 20
+
+    private var calls: [NFSCall] = []
+    private var idle: [NFSRecord] = []
+    var names: [[UInt8]: [UInt8]] = [:]
+    /// A call was understood; helpers alone do not name the service.
+    private var hasCalls = false
+    /// The rest of a record of each side is passed over.
+    private var isContinued: [2 of Bool] = [false, false]
+
+    init() { super.init(kind: .nfs) }
+
+    override var stopsAtGap: Bool { true }
+
+    //  | 1 bit: the last fragment; 31 bits: its length | fragment |
+    override func message(
+        _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
+    ) -> Framing {
+        guard bytes.byteCount >= 4 else { return .needs(4) }
+        let mark = bytes.load(0, as: UInt32.self)
+        let length = Int(mark & 0x7FFF_FFFF)
+        let side = Int(direction.rawValue)
+        guard length <= 1 << 26 else { return refuse(&context) }
+        let wasContinued = isContinued[side]
+        isContinued[side] = mark & 0x8000_0000 == 0
+        guard !wasContinued else { return .took(4 &+ length) }
+        // A longer record has content that is not held; its head is read.
+        let wanted = length <= NFS.recordBytesMax &- 4 ? length : NFS.headBytes
+        guard bytes.byteCount >= 4 &+ wanted else {
+            isContinued[side] = wasContinued
+            return .needs(4 &+ wanted)
+        }
+        guard read(bytes.extracting(4 ..< 4 &+ wanted), from: direction, &context) else { return refuse(&context) }
+        return .took(4 &+ length)
+    }
+
+    override func datagram(
+        _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        if !read(bytes, from: direction, &context) { violation(&context) }
+    }
+
+    override func finish(_ context: inout AnalyzerContext) {
+        super.finish(&context)
+        for call in calls { write(call, &context) }
+        calls.removeAll(keepingCapacity: true)
+    }
+
+    override func reset() {
+        super.reset()
+        calls.removeAll(keepingCapacity: true)
+        names.removeAll(keepingCapacity: names.count < 256)
+        isContinued = [false, false]
+        hasCalls = false
+    }
+
+    private func refuse(_ context: inout AnalyzerContext) -> Framing {
+        violation(&context)
+        return .stop
+    }
+
+    // MARK: messages
+
+    private func read(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Bool {
+        do throws(WireError) {
+            var cursor = Cursor(bytes)
+            let message = try RPCMessage(parsing: &cursor)
+            if message.isCall {
+                // Programs that are not read may share a connection.
+                guard message.isKnown else { return hasCalls }
+                hasCalls = true
+                if message.program == RPCMessage.nfs { confirm(&context) }
+                call(message, bytes, &cursor, from: direction, &context)
+            } else {
+                reply(message, bytes, &cursor, from: direction, &context)
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func call(
+        _ message: RPCMessage, _ bytes: RawSpan, _ cursor: inout Cursor, from direction: Direction,
+        _ context: inout AnalyzerContext
+    ) {
+        // A call that was sent again is one call.
+        guard !calls.contains(where: { $0.xid == message.xid }) else { return }
+        if calls.count >= NFS.callsMax { write(calls.removeFirst(), &context) }
+        var record = idle.popLast() ?? NFSRecord()
+        record.clear()
+        record.ts = context.now
+        record.uid = context.uid
+        record.id = context.id
+        record.version = UInt64(message.version)
+        record.user = message.user.map(UInt64.init)
+        record.group = message.group.map(UInt64.init)
+        if !message.machine.isEmpty { record.machine = record.text.add(bytes.extracting(message.machine), limit: 255) }
+        var call = NFSCall(
+            xid: message.xid, program: message.program, version: message.version, procedure: message.procedure,
+            flavor: message.flavor, record: record)
+        // What cannot be read of the arguments is left out.
+        try? arguments(of: &call, bytes, &cursor, from: direction, &context)
+        calls.append(call)
+    }
+
+    private func reply(
+        _ message: RPCMessage, _ bytes: RawSpan, _ cursor: inout Cursor, from direction: Direction,
+        _ context: inout AnalyzerContext
+    ) {
+        guard let place = calls.firstIndex(where: { $0.xid == message.xid }) else { return }
+        var call = calls.remove(at: place)
+        let elapsed = context.now.since(call.record.ts)
+        call.record.roundTrip = elapsed > 0 ? elapsed : nil
+        if !message.isAccepted {
+            call.record.status = call.record.text.add("RPC_DENIED")
+        } else if !message.isSuccessful {
+            call.record.status = call.record.text.add("RPC_ERROR")
+        } else {
+            try? results(of: &call, bytes, &cursor, from: direction, &context)
+        }
+        write(call, &context)
+    }
+
+    private func write(_ call: NFSCall, _ context: inout AnalyzerContext) {
+        context.output.emit(call.record)
+        if idle.count < 16, call.record.text.bytes.capacity <= 8192 { idle.append(call.record) }
+    }
+
+    /// Remembers the name of a file by its handle.
+    func remember(_ handle: [UInt8], as name: [UInt8]) {
+        guard !handle.isEmpty, !name.isEmpty else { return }
+        if names.count >= NFS.namesMax { names.removeAll(keepingCapacity: true) }
+        names[handle] = name
+    }
+
+    /// Content of a file, at its place in the file.
+    func transfer(
+        _ content: RawSpan, of call: inout NFSCall, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        call.record.count = UInt64(content.byteCount)
+        guard content.byteCount > 0, !call.handle.isEmpty, let offset = call.record.offset else { return }
+        var key = FileKey(.nfs)
+        key.add(context.id.originator)
+        key.add(context.id.responder)
+        key.add(call.handle)
+        key.add(UInt64(direction.rawValue))
+        let opened = context.openFile(.nfs, from: direction, total: call.record.size, key: key.value)
+        if opened.isNew, let name = names[call.handle] { context.nameFile(opened.file, name.octets) }
+        call.record.file = context.fileID(opened.file)
+        context.fileData(opened.file, content, at: offset)
+    }
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SMB as EVE and the signatures see it: a request and its response are one
+// transaction; what passes over a pipe is DCE RPC's (DCERPC+Events.swift).
+//
+// Reads   messages of version 2, as SMB2.swift holds them; dialects of version 1.
+// Writes  the event `smb`; buffers `smb.*`.
+// Leaves  commands of version 1; what the logs say (SMB+State.swift).
+
+import Records
+import Wire
+
+/// One request, and what its event is to say.
+struct SMBExchange {
+    let transaction: UInt64
+    var command: UInt16
+    var tree: UInt32
+    var session: UInt64
+    var status: UInt32?
+    /// The request was one of version 1.
+    var isFirstVersion = false
+    /// Members that the request has given, behind the common ones.
+    var members: [UInt8] = []
+    var share: [UInt8] = []
+    /// Of a file: its handle, for the event at its end.
+    var handle: UInt64 = 0
+}
+
+/// The exchanges of one connection that wait for their end.
+struct SMBView {
+    private static let exchangesMax = 1024
+
+    private var exchanges: [UInt64: SMBExchange] = [:]
+    /// Files whose content was read (even numbers) or written (odd ones), by handle.
+    private var transfers: [UInt64: SMBExchange] = [:]
+    private var builder = EVEBuilder()
+    private var last: (transaction: UInt64, members: [UInt8])?
+    /// 0 where no negotiation was seen.
+    private var dialect: UInt16 = 0
+    private var largest: (read: UInt32, write: UInt32) = (0, 0)
+
+    mutating func reset() {
+        exchanges.removeAll(keepingCapacity: exchanges.count < 256)
+        transfers.removeAll(keepingCapacity: true)
+        (dialect, largest, last) = (0, (0, 0), nil)
+    }
+
+    // MARK: requests
+
+    /// The negotiation of version 1, which a server of version 2 answers in its own way.
+    mutating func negotiate(_ octets: RawSpan, _ context: inout AnalyzerContext) {
+        begin(0, command: 0x72, tree: 0, session: 0, isFirstVersion: true, &context)
+        builder.clear()
+        builder.openList("client_dialects")
+        var at = 0
+        while at < octets.byteCount, octets.octet(at) == 2 {
+            let end = octets.firstIndex(of: 0, from: at) ?? octets.byteCount
+            builder.item(octets.extracting(at &+ 1 ..< end))
+            at = end &+ 1
+        }
+        builder.closeList()
+        exchanges[0]?.members = builder.buffer.bytes
+    }
+
+    mutating func request(
+        _ header: SMB2Header, _ bytes: RawSpan, _ waiting: SMBPending, _ ntlm: NTLMSession,
+        _ context: inout AnalyzerContext
+    ) {
+        guard SMBView.hasTransaction(header.code) else { return }
+        // What a pipe carries is a transaction of DCE RPC.
+        if header.command == .control, waiting.isPipeExchange { return }
+        begin(header.message, command: header.code, tree: header.tree, session: header.session, &context)
+        guard let tx = exchanges[header.message]?.transaction else { return }
+        context.exposeNumber(.smbVersion, 2, tx: tx, from: .originator)
+        builder.clear()
+        switch header.command {
+        case .negotiate: dialects(bytes)
+        case .sessionSetup: login(bytes, ntlm, tx, &context)
+        case .treeConnect:
+            guard let tree = waiting.tree, tree.hasPath else { break }
+            exchanges[header.message]?.share = Array(tree.record.text[tree.record.path])
+        case .create: create(bytes, waiting)
+        default: break
+        }
+        exchanges[header.message]?.members = builder.buffer.bytes
+    }
+
+    private mutating func begin(
+        _ number: UInt64, command: UInt16, tree: UInt32, session: UInt64, isFirstVersion: Bool = false,
+        _ context: inout AnalyzerContext
+    ) {
+        if exchanges.count >= SMBView.exchangesMax { exchanges.removeAll(keepingCapacity: true) }
+        exchanges[number] = SMBExchange(
+            transaction: context.beginTransaction(.smb), command: command, tree: tree, session: session,
+            isFirstVersion: isFirstVersion)
+    }
+
+    /// Reads and writes of files are one transaction for each file; attributes have none.
+    private static func hasTransaction(_ code: UInt16) -> Bool {
+        switch SMB2Header.Command(rawValue: code) {
+        case .read, .write, .queryInfo, .setInfo, .cancel: false
+        default: true
+        }
+    }
+
+    //  size (2) | number (2) | security (2) | 2 octets | capabilities (4) | identity (16) | 8 octets | dialects
+    private mutating func dialects(_ bytes: RawSpan) {
+        guard bytes.byteCount >= 100 else { return }
+        let count = Int(bytes.load(66, as: UInt16.self).byteSwapped)
+        builder.openList("client_dialects")
+        for place in stride(from: 100, through: bytes.byteCount &- 2, by: 2).prefix(count) {
+            builder.beginItem()
+            SMBView.append(bytes.load(place, as: UInt16.self).byteSwapped, to: &builder)
+            builder.endText()
+        }
+        builder.closeList()
+        SMBView.identity("client_guid", bytes.extracting(76..<92), to: &builder)
+    }
+
+    /// Who logs in, where the message says so.
+    private mutating func login(
+        _ bytes: RawSpan, _ ntlm: NTLMSession, _ tx: UInt64, _ context: inout AnalyzerContext
+    ) {
+        guard let place = RDP.find(NTLMMessage.signature, in: bytes), bytes.byteCount &- place >= 12,
+            bytes.load(place &+ 8, as: UInt32.self) == 0x0300_0000
+        else { return }
+        let record = ntlm.record
+        let domain = Array(record.text[record.domain])
+        let user = Array(record.text[record.user])
+        context.expose(.smbNtlmsspDomain, domain.octets, tx: tx, from: .originator)
+        context.expose(.smbNtlmsspUser, user.octets, tx: tx, from: .originator)
+        builder.open("ntlmssp")
+        builder.text("domain", domain[...])
+        builder.text("user", user[...])
+        builder.text("host", record.text[record.host])
+        if let version = ntlm.version {
+            builder.beginText("version")
+            builder.add(decimal: version >> 56)
+            builder.add(".")
+            builder.add(decimal: version >> 48 & 0xFF)
+            builder.add(" build ")
+            builder.add(decimal: UInt64(UInt16(truncatingIfNeeded: version >> 32).byteSwapped))
+            builder.add(" rev ")
+            builder.add(decimal: version & 0xFF)
+            builder.endText()
+        }
+        builder.close()
+    }
+
+    private mutating func create(_ bytes: RawSpan, _ waiting: SMBPending) {
+        guard bytes.byteCount >= 108, let file = waiting.file else { return }
+        let disposition = bytes.load(100, as: UInt32.self).byteSwapped
+        let options = bytes.load(104, as: UInt32.self).byteSwapped
+        let isDirectory = options & 1 != 0
+        builder.text(isDirectory ? "directory" : "filename", file.record.text[file.record.name])
+        let names: [StaticString] = [
+            "FILE_SUPERSEDE", "FILE_OPEN", "FILE_CREATE", "FILE_OPEN_IF", "FILE_OVERWRITE", "FILE_OVERWRITE_IF",
+        ]
+        builder.text("disposition", disposition < 6 ? names[Int(disposition)] : "UNKNOWN")
+        builder.text("access", options & 0x1000 != 0 ? "delete on close" : "normal")
+    }
+
+    // MARK: responses
+
+    mutating func response(
+        _ header: SMB2Header, _ bytes: RawSpan, _ waiting: SMBPending, _ context: inout AnalyzerContext
+    ) {
+        guard var exchange = exchanges.removeValue(forKey: header.message) else { return }
+        exchange.status = header.status
+        if header.session != 0 { exchange.session = header.session }
+        if header.command == .treeConnect, header.isSuccess { exchange.tree = header.tree }
+        builder.clear()
+        builder.members(exchange.members[...])
+        switch header.command {
+        case .negotiate where bytes.byteCount >= 104: negotiated(bytes)
+        case .treeConnect where bytes.byteCount >= 67: connected(exchange, kind: bytes.octet(66), &context)
+        case .create where bytes.byteCount >= 144: created(bytes)
+        default: break
+        }
+        exchange.members = builder.buffer.bytes
+        end(exchange, &context)
+    }
+
+    //  size (2) | security (2) | dialect (2) | 2 octets | identity (16) | capabilities (4) | largest (4, 4, 4)
+    private mutating func negotiated(_ bytes: RawSpan) {
+        dialect = bytes.load(68, as: UInt16.self).byteSwapped
+        largest.read = bytes.load(96, as: UInt32.self).byteSwapped
+        largest.write = bytes.load(100, as: UInt32.self).byteSwapped
+        SMBView.identity("server_guid", bytes.extracting(72..<88), to: &builder)
+        if largest.read > 0 { builder.count("max_read_size", UInt64(largest.read)) }
+        if largest.write > 0 { builder.count("max_write_size", UInt64(largest.write)) }
+    }
+
+    private mutating func connected(
+        _ exchange: SMBExchange, kind: UInt8, _ context: inout AnalyzerContext
+    ) {
+        let isPipe = kind == 2
+        context.expose(
+            isPipe ? .smbNamedPipe : .smbShare, exchange.share.octets, tx: exchange.transaction, from: .originator)
+        builder.text(isPipe ? "named_pipe" : "share", exchange.share[...])
+        let names: [StaticString] = ["UNKNOWN", "FILE", "PIPE", "PRINT"]
+        builder.text("share_type", names[kind < 4 ? Int(kind) : 0])
+    }
+
+    private mutating func created(_ bytes: RawSpan) {
+        func time(_ key: StaticString, _ offset: Int) {
+            let value = bytes.load(offset, as: UInt64.self).byteSwapped
+            builder.count(key, value / 10_000_000 > 11_644_473_600 ? value / 10_000_000 - 11_644_473_600 : 0)
+        }
+        time("created", 72)
+        time("accessed", 80)
+        time("modified", 88)
+        time("changed", 96)
+        builder.count("size", bytes.load(112, as: UInt64.self).byteSwapped)
+        SMBView.identity("fuid", bytes.extracting(128..<144), to: &builder)
+    }
+
+    // MARK: files
+
+    /// Content of a file was read or is written: one transaction until it is closed.
+    mutating func transferred(
+        _ header: SMB2Header, _ file: SMBFile, isWrite: Bool, _ context: inout AnalyzerContext
+    ) {
+        let key = file.handle << 1 | (isWrite ? 1 : 0)
+        if let known = transfers[key] {
+            return context.enterTransaction(known.transaction, from: isWrite ? .originator : .responder)
+        }
+        guard transfers.count < SMBView.exchangesMax else { return }
+        var exchange = SMBExchange(
+            transaction: context.beginTransaction(.smb), command: isWrite ? 9 : 8, tree: header.tree,
+            session: header.session, status: 0, handle: file.handle)
+        context.exposeNumber(.smbVersion, 2, tx: exchange.transaction, from: .originator)
+        builder.clear()
+        builder.text("filename", file.record.text[file.record.name])
+        builder.text("share", file.record.text[file.record.path])
+        if let identity = file.identity {
+            SMBView.identity("fuid", identity.octets, to: &builder)
+        }
+        exchange.members = builder.buffer.bytes
+        transfers[key] = exchange
+    }
+
+    mutating func closed(_ handle: UInt64, _ context: inout AnalyzerContext) {
+        for side in 0..<2 {
+            if let exchange = transfers.removeValue(forKey: handle << 1 | UInt64(side)) { end(exchange, &context) }
+        }
+    }
+
+    mutating func finish(_ context: inout AnalyzerContext) {
+        for key in transfers.keys.sorted() { if let exchange = transfers[key] { end(exchange, &context) } }
+        for number in exchanges.keys.sorted() { if let exchange = exchanges[number] { end(exchange, &context) } }
+        transfers.removeAll(keepingCapacity: true)
+        exchanges.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: events
+
+    /// The members that every event of the connection has behind `id`.
+    mutating func carrier(_ header: SMB2Header) -> [UInt8] {
+        builder.clear()
+        common(header.code, isFirstVersion: false, status: 0, session: header.session, tree: header.tree)
+        return builder.buffer.bytes
+    }
+
+    private mutating func end(_ exchange: SMBExchange, _ context: inout AnalyzerContext) {
+        context.transactionDone(tx: exchange.transaction, from: .originator)
+        context.transactionDone(tx: exchange.transaction, from: .responder)
+        guard context.wantsEvents || context.wantsTransactions else { return }
+        builder.clear()
+        builder.open("smb")
+        builder.count("id", exchange.transaction &+ 1)
+        common(
+            exchange.command, isFirstVersion: exchange.isFirstVersion, status: exchange.status,
+            session: exchange.session, tree: exchange.tree)
+        builder.members(exchange.members[...])
+        builder.close()
+        last = (exchange.transaction, builder.buffer.bytes)
+        guard context.wantsEvents else { return }
+        context.beginEvent("smb", from: .originator, tx: exchange.transaction)
+        context.event.members(builder.buffer.bytes[...])
+        context.endEvent()
+    }
+
+    func write(tx: UInt64, to event: inout EVEBuilder) {
+        if let last, last.transaction == tx { event.members(last.members[...]) }
+    }
+
+    private mutating func common(
+        _ command: UInt16, isFirstVersion: Bool, status: UInt32?, session: UInt64, tree: UInt32
+    ) {
+        builder.beginText("dialect")
+        if dialect == 0 { builder.add("unknown") } else { SMBView.append(dialect, to: &builder) }
+        builder.endText()
+        builder.beginText("command")
+        if isFirstVersion {
+            builder.add("SMB1_COMMAND_NEGOTIATE_PROTOCOL")
+        } else if Int(command) < SMBView.commands.count {
+            builder.add("SMB2_COMMAND_")
+            builder.add(SMBView.commands[Int(command)])
+        } else {
+            builder.add(decimal: UInt64(command))
+        }
+        builder.endText()
+        if let status {
+            builder.beginText("status")
+            if let name = SMBStatus.name(status) { builder.add(name) } else { builder.add(decimal: UInt64(status)) }
+            builder.endText()
+            builder.beginText("status_code")
+            builder.add("0x")
+            builder.add(hexadecimal: UInt64(status))
+            builder.endText()
+        }
+        builder.count("session_id", session)
+        builder.count("tree_id", UInt64(tree))
+    }
+
+    private static func append(_ dialect: UInt16, to builder: inout EVEBuilder) {
+        switch dialect {
+        case 0x0202: builder.add("2.02")
+        case 0x0210: builder.add("2.10")
+        case 0x0222: builder.add("2.22")
+        case 0x0224: builder.add("2.24")
+        case 0x02FF: builder.add("2.??")
+        case 0x0300: builder.add("3.00")
+        case 0x0302: builder.add("3.02")
+        case 0x0310: builder.add("3.10")
+        case 0x0311: builder.add("3.11")
+        default: builder.add(decimal: UInt64(dialect))
+        }
+    }
+
+    /// 16 octets, in the order in which Suricata writes them.
+    private static func identity(_ key: StaticString, _ octets: RawSpan, to builder: inout EVEBuilder) {
+        builder.beginText(key)
+        for (index, place) in [3, 2, 1, 0, 5, 4, 7, 6, 9, 8, 11, 10, 15, 14, 13, 12].enumerated() {
+            if [4, 6, 8, 10].contains(index) { builder.add("-") }
+            builder.add(hexadecimal: UInt64(octets.octet(place)), digits: 2)
+        }
+        builder.endText()
+    }
+
+    private static let commands: [StaticString] = [
+        "NEGOTIATE_PROTOCOL", "SESSION_SETUP", "SESSION_LOGOFF", "TREE_CONNECT", "TREE_DISCONNECT", "CREATE", "CLOSE",
+        "FLUSH", "READ", "WRITE", "LOCK", "IOCTL", "CANCEL", "KEEPALIVE", "FIND", "CHANGE_NOTIFY", "GET_INFO",
+        "SET_INFO", "OPLOCK_BREAK",
+    ]
+}
