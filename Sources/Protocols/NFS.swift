@@ -78,8 +78,8 @@ struct NFSCall {
     var flavor: UInt32
     var record: NFSRecord
     var handle: [UInt8] = []
-    /// Octets of the call that are the content of a file.
-    var isTransfer = false
+    /// Number for events and signatures.
+    var transaction: UInt64?
 }
 
 /// NFS on one connection.
@@ -193,6 +193,7 @@ final class NFS: FramedAnalyzer {
             flavor: message.flavor, record: record)
         // What cannot be read of the arguments is left out.
         try? arguments(of: &call, bytes, &cursor, from: direction, &context)
+        show(&call, &context)
         calls.append(call)
     }
 
@@ -211,6 +212,7 @@ final class NFS: FramedAnalyzer {
         } else {
             try? results(of: &call, bytes, &cursor, from: direction, &context)
         }
+        showEnd(call, message, &context)
         write(call, &context)
     }
 
