@@ -238,7 +238,9 @@ import Wire
             ])
     }
 
-    @Test func `version 1 in pieces, cut, with gaps and damaged does no harm`() { Self.version1.expectRobust(rowsMax: 3) }
+    @Test func `version 1 in pieces, cut, with gaps and damaged does no harm`() {
+        Self.version1.expectRobust(rowsMax: 3)
+    }
 
     @Test func `commands chained backwards end the chain`() {
         let turns: [(Direction, [UInt8])] = [
