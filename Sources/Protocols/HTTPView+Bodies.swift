@@ -205,6 +205,10 @@ extension HTTPView {
             context.transactionEvent("http.response_body_unexpected", tx: side.transaction, from: .responder)
         }
         beginDecoding(side, &context)
+        // Content-Disposition names it otherwise: that name comes from the file itself.
+        if let name = request?.fileName, !name.isEmpty, value("content-disposition", side) == nil {
+            context.expose(.fileName, name.octets, tx: side.transaction, from: .responder)
+        }
         frameResponse(coding, hasLength: length != nil, stated, side, &context)
     }
 

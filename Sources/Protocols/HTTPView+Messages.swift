@@ -60,8 +60,9 @@ extension HTTPView {
         side.version = HTTPView.version(line.extracting(version))
         noteVersion(side, isKnownMethod: isKnown, hasVersion: !version.isEmpty, &context)
         if pending.count >= HTTPView.pendingMax { pending.removeFirst() }
-        pending.append(
-            Pending(transaction: tx, isHead: method.isText("HEAD"), isConnect: method.isText("CONNECT")))
+        var request = Pending(transaction: tx, isHead: method.isText("HEAD"), isConnect: method.isText("CONNECT"))
+        if context.wants(.fileName) { HTTPView.fileName(line.extracting(target), to: &request.fileName) }
+        pending.append(request)
         context.expose(.httpRequestLine, line, tx: tx, from: .originator)
         context.expose(.httpMethod, method, tx: tx, from: .originator)
         context.expose(.httpURIRaw, line.extracting(target), tx: tx, from: .originator)
@@ -73,6 +74,14 @@ extension HTTPView {
             answersWithoutHeader = true
             endMessage(side, &context)
         }
+    }
+
+    /// What stands behind the last slash of a target's path.
+    private static func fileName(_ target: RawSpan, to name: inout [UInt8]) {
+        guard let path = HTTPTarget(target).path else { return }
+        var start = path.upperBound
+        while start > path.lowerBound, target.octet(start &- 1) != 0x2F { start &-= 1 }
+        target.extracting(start..<path.upperBound).append(to: &name)
     }
 
     private func exposeTarget(_ target: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {

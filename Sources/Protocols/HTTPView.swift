@@ -102,6 +102,8 @@ final class HTTPView {
         var transaction: UInt64
         var isHead = false
         var isConnect = false
+        /// The last part of the target's path, which names the response's file.
+        var fileName: [UInt8] = []
     }
 
     let originator = HTTPViewSide(.originator)

@@ -6,6 +6,7 @@
 // Writes  candidates for alerts.
 // Leaves  which of them become alerts (AlertDesk.swift).
 
+import Capture
 import Flows
 import Protocols
 import Records
@@ -22,6 +23,18 @@ extension Worker {
         if let slot { engine.arrive(slot, flows.view(slot).id, &facts, isDamaged: flows.currentIsDamaged) }
         handleEvents(bytes, datagram, block)
         engine.inspect(slot, bytes, facts)
+        if !engine.alerts.isEmpty { takeAlerts(engine) }
+    }
+
+    /// Looks for events of decoding in a packet as it was captured.
+    mutating func decode(
+        _ captured: CapturePacket, _ packets: PacketBlock, _ packet: UInt64, _ engine: SignatureEngine
+    ) {
+        let time = Timestamp(nanoseconds: captured.timestampNanoseconds)
+        context.output.order = packet << 1 | 1
+        packets.withBytes(of: captured) { bytes in
+            engine.decode(bytes, linkType: captured.linkType, now: time, number: packet)
+        }
         if !engine.alerts.isEmpty { takeAlerts(engine) }
     }
 

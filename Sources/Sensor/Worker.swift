@@ -101,6 +101,9 @@ struct Worker: ~Copyable {
             }
             if flows.eventCount > 0 { drainTimers(time) }
             context.advance(to: time)
+            if number == 0, let engine, engine.wantsDecoderEvents {
+                decode(captured[place.packet], packets, packet, engine)
+            }
             if context.wantsEvents { eve.advance(to: time, &context.output) }
             while place.datagram < datagrams.count, Int(datagrams[place.datagram].packet) == place.packet {
                 if datagrams[place.datagram].worker == number {

@@ -151,9 +151,33 @@ extension SignatureEngine {
         for entry in transaction.entries
         where entry.kind == .octets && entry.buffer == buffer && entry.direction == from {
             let octets = text.octets.extracting(Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count))
-            if hashes.contains(octets) != isNegated { return true }
+            // The file layer shows hexadecimal digits.
+            let digest = SignatureEngine.digest(octets)
+            if hashes.contains(digest.octets) != isNegated { return true }
         }
         return false
+    }
+}
+
+extension SignatureEngine {
+    /// The octets that hexadecimal digits stand for.
+    private static func digest(_ digits: RawSpan) -> [UInt8] {
+        var octets: [UInt8] = []
+        var place = 0
+        while place &+ 1 < digits.byteCount {
+            octets.append(value(digits.octet(place)) << 4 | value(digits.octet(place &+ 1)))
+            place &+= 2
+        }
+        return octets
+    }
+
+    private static func value(_ digit: UInt8) -> UInt8 {
+        switch digit {
+        case 0x30...0x39: digit &- 0x30
+        case 0x41...0x46: digit &- 0x37
+        case 0x61...0x66: digit &- 0x57
+        default: 0
+        }
     }
 }
 

@@ -326,7 +326,7 @@ extension SignatureEngine {
     }
 
     /// Puts the packet's alerts in order, lets `pass` have its way, and keeps the first so many.
-    private func finish(_ flow: SignatureFlow?) {
+    func finish(_ flow: SignatureFlow?) {
         guard !queue.isEmpty else { return }
         queue.sort { $0.rule < $1.rule }
         var count = 0

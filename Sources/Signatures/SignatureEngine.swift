@@ -69,6 +69,8 @@ package final class SignatureEngine {
     var transformed: [UInt8] = []
     /// What fired on the packet at work, before the order is made.
     var queue: [SignatureAlert] = []
+    /// Events of decoding, where a rule asks for them.
+    var packetEvents = PacketEvents()
     /// Names of events that transactions refer to.
     var eventNames: [StaticString] = []
     /// The payload of the packet at work was looked at, for rules of a transaction that look there too.

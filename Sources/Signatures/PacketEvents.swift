@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Events of decoding that rules name (`decode-event`): extension headers and fragments.
+//
+// Reads   frames whose link is Ethernet, Linux cooked or none, while a rule asks for such events.
+// Writes  names of events, in the order in which they are met.
+// Leaves  all other events of tables/events.csv; decoding itself (module Wire).
+
+package import Records
+import Wire
+
+/// Reads the headers of a frame for what is odd in them, as Suricata's decoder calls it.
+struct PacketEvents {
+    /// Datagrams in fragments that are remembered, and fragments of each.
+    private static let datagramsMax = 4096
+    private static let fragmentsMax = 128
+    private static let headersMax = 32
+
+    private struct FragmentKey: Hashable {
+        var source: Address
+        var target: Address
+        var identification: UInt32
+    }
+
+    private(set) var names: [StaticString] = []
+    private(set) var source = Address(v4: 0)
+    private(set) var target = Address(v4: 0)
+    private(set) var protocolNumber: UInt8 = 0
+    private var fragments: [FragmentKey: [Range<Int>]] = [:]
+
+    /// Reads one frame; `names` then has what was met.
+    mutating func read(_ bytes: RawSpan, linkType: UInt16) {
+        names.removeAll(keepingCapacity: true)
+        guard let start = PacketEvents.network(bytes, linkType), start < bytes.byteCount else { return }
+        let datagram = bytes.extracting(start..<bytes.byteCount)
+        switch datagram.octet(0) >> 4 {
+        case 6: readVersion6(datagram)
+        case 4: readVersion4(datagram)
+        default: break
+        }
+    }
+
+    /// Where the datagram of IP begins; nil for another link or another protocol.
+    private static func network(_ bytes: RawSpan, _ linkType: UInt16) -> Int? {
+        switch linkType {
+        case 12, 14, 101, 228, 229: return 0
+        case 113: return bytes.byteCount > 16 ? 16 : nil
+        case 1:
+            var at = 12
+            while at &+ 2 <= bytes.byteCount {
+                switch bytes.load16(at) {
+                case 0x8100, 0x88A8, 0x9100: at &+= 4
+                case 0x0800, 0x86DD: return at &+ 2
+                default: return nil
+                }
+            }
+            return nil
+        default: return nil
+        }
+    }
+
+    // MARK: IPv4
+
+    private mutating func readVersion4(_ bytes: RawSpan) {
+        guard bytes.byteCount >= 20 else { return names.append("ipv4.pkt_too_small") }
+        let headerBytes = Int(bytes.octet(0) & 15) &* 4
+        let total = Int(bytes.load16(2))
+        source = Address(v4: bytes.load32(12))
+        target = Address(v4: bytes.load32(16))
+        protocolNumber = bytes.octet(9)
+        if headerBytes < 20 { return names.append("ipv4.hlen_too_small") }
+        if total < headerBytes { return names.append("ipv4.iplen_smaller_than_hlen") }
+        if total > bytes.byteCount { return names.append("ipv4.trunc_pkt") }
+        let word = bytes.load16(6)
+        let offset = Int(word & 0x1FFF) &* 8
+        guard offset > 0 || word & 0x2000 != 0 else { return }
+        let range = offset ..< offset &+ total &- headerBytes
+        if headerBytes &+ range.upperBound > 65_535 { return names.append("ipv4.frag_pkt_too_large") }
+        let key = FragmentKey(
+            source: source, target: target,
+            identification: UInt32(bytes.load16(4)) | UInt32(protocolNumber) << 16)
+        if overlaps(range, key) { names.append("ipv4.frag_overlap") }
+    }
+
+    // MARK: IPv6
+
+    private mutating func readVersion6(_ bytes: RawSpan) {
+        guard bytes.byteCount >= 40 else { return names.append("ipv6.pkt_too_small") }
+        source = Address(high: bytes.load64(8), low: bytes.load64(16))
+        target = Address(high: bytes.load64(24), low: bytes.load64(32))
+        protocolNumber = bytes.octet(6)
+        let end = 40 &+ Int(bytes.load16(4))
+        if end > bytes.byteCount { return names.append("ipv6.trunc_pkt") }
+        readExtensions(bytes.extracting(0..<end))
+    }
+
+    /// The chain of extension headers (RFC 8200 section 4).
+    private mutating func readExtensions(_ bytes: RawSpan) {
+        var next = bytes.octet(6)
+        var at = 40
+        var seen: (hop: Bool, routing: Bool, fragment: Bool, targets: Int, auth: Bool) = (false, false, false, 0, false)
+        for _ in 0..<PacketEvents.headersMax {
+            guard [0, 43, 44, 51, 60].contains(next) else { break }
+            guard bytes.byteCount &- at >= 8 else { return names.append("ipv6.trunc_exthdr") }
+            let kind = next
+            var length = (Int(bytes.octet(at &+ 1)) &+ 1) &* 8
+            if kind == 44 { length = 8 }
+            if kind == 51 { length = (Int(bytes.octet(at &+ 1)) &+ 2) &* 4 }
+            guard length <= bytes.byteCount &- at else { return names.append("ipv6.trunc_exthdr") }
+            next = bytes.octet(at)
+            switch kind {
+            case 0:
+                if seen.hop { return names.append("ipv6.exthdr_dupl_hh") }
+                seen.hop = true
+                readOptions(bytes.extracting(at &+ 2 ..< at &+ length), isHop: true)
+            case 43:
+                if seen.routing { return names.append("ipv6.exthdr_dupl_rh") }
+                seen.routing = true
+                if bytes.octet(at &+ 2) == 0 { names.append("ipv6.rh_type_0") }
+            case 44:
+                if seen.fragment { return names.append("ipv6.exthdr_dupl_fh") }
+                seen.fragment = true
+                guard readFragment(bytes, at) else { return }
+            case 51:
+                if seen.auth { return names.append("ipv6.exthdr_dupl_ah") }
+                seen.auth = true
+            default:
+                // One may stand before a routing header, one at the end.
+                seen.targets &+= 1
+                if seen.targets > 2 { return names.append("ipv6.exthdr_dupl_dh") }
+                readOptions(bytes.extracting(at &+ 2 ..< at &+ length), isHop: false)
+            }
+            at &+= length
+        }
+        protocolNumber = next
+    }
+
+    /// A fragment header; false where the rest is a piece of a larger datagram.
+    private mutating func readFragment(_ bytes: RawSpan, _ at: Int) -> Bool {
+        let word = bytes.load16(at &+ 2)
+        let offset = Int(word & 0xFFF8)
+        let hasMore = word & 1 != 0
+        let count = bytes.byteCount &- at &- 8
+        if hasMore, count % 8 != 0 { names.append("ipv6.frag_invalid_length") }
+        guard offset > 0 || hasMore else {
+            names.append("ipv6.exthdr_useless_fh")
+            return true
+        }
+        guard offset &+ count <= 65_535 else {
+            names.append("ipv6.frag_pkt_too_large")
+            return false
+        }
+        let key = FragmentKey(source: source, target: target, identification: bytes.load32(at &+ 4))
+        if overlaps(offset ..< offset &+ count, key) { names.append("ipv6.frag_overlap") }
+        return false
+    }
+
+    /// Options of a hop-by-hop or destination header (RFC 8200 section 4.2).
+    private mutating func readOptions(_ options: RawSpan, isHop: Bool) {
+        var at = 0
+        var padding = 0
+        var others = 0
+        while at < options.byteCount {
+            let kind = options.octet(at)
+            if kind == 0 {
+                padding &+= 1
+                at &+= 1
+                continue
+            }
+            guard at &+ 1 < options.byteCount, at &+ 2 &+ Int(options.octet(at &+ 1)) <= options.byteCount else {
+                names.append("ipv6.exthdr_invalid_optlen")
+                break
+            }
+            let length = Int(options.octet(at &+ 1))
+            switch kind {
+            case 1:
+                padding &+= 1
+                if length == 0 { names.append("ipv6.exthdr_zero_len_padn") }
+            // Router alert, jumbo payload, home address.
+            case 0x05, 0xC2, 0xC9: others &+= 1
+            default:
+                others &+= 1
+                names.append(isHop ? "ipv6.hopopts_unknown_opt" : "ipv6.dstopts_unknown_opt")
+            }
+            at &+= length &+ 2
+        }
+        if padding > 0, others == 0 {
+            names.append(isHop ? "ipv6.hopopts_only_padding" : "ipv6.dstopts_only_padding")
+        }
+    }
+
+    // MARK: fragments
+
+    /// Whether a fragment covers octets that another of its datagram has; remembers it.
+    private mutating func overlaps(_ range: Range<Int>, _ key: FragmentKey) -> Bool {
+        if fragments.count >= PacketEvents.datagramsMax, fragments[key] == nil { fragments.removeAll() }
+        var known = fragments[key] ?? []
+        let overlaps = known.contains { $0.overlaps(range) }
+        if known.count < PacketEvents.fragmentsMax { known.append(range) }
+        fragments[key] = known
+        return overlaps
+    }
+}
+
+extension SignatureEngine {
+    /// Whether a rule asks for events of decoding.
+    package var wantsDecoderEvents: Bool { !index.decoderEvents.isEmpty }
+
+    /// Looks for events in a frame as it was captured, and raises the rules that name them.
+    package func decode(_ bytes: RawSpan, linkType: UInt16, now: Timestamp, number: UInt64) {
+        packetEvents.read(bytes, linkType: linkType)
+        guard !packetEvents.names.isEmpty else { return }
+        var facts = PacketFacts()
+        facts.now = now
+        facts.number = number
+        facts.source = packetEvents.source
+        facts.target = packetEvents.target
+        facts.protocolNumber = packetEvents.protocolNumber
+        facts.layer.version = facts.source.isV4 ? 4 : 6
+        queue.removeAll(keepingCapacity: true)
+        for rule in index.decoderEvents where namesEvent(set.rules[Int(rule)]) {
+            fire(rule, facts, nil, nil, nil, isStream: false, Evidence())
+        }
+        finish(nil)
+    }
+
+    /// Whether all events of a rule were met.
+    private func namesEvent(_ rule: Rule) -> Bool {
+        for place in rule.packetTests.indices {
+            guard case .decoderEvent(let range) = set.packetTests[place] else { return false }
+            let wanted = set.text[range.indices]
+            guard packetEvents.names.contains(where: { $0.description.utf8.elementsEqual(wanted) }) else {
+                return false
+            }
+        }
+        return true
+    }
+}
