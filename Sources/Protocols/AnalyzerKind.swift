@@ -55,6 +55,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     // Tokens inside of other protocols confirm these; what reads them is Authentication.
     case gssapi
     case ntlm
+    case http2
     // Tunnels confirm on their outer connection; they have no dissector here.
     case vxlan
     case geneve
@@ -114,6 +115,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .nfs: "nfs"
         case .gssapi: "gssapi"
         case .ntlm: "ntlm"
+        case .http2: "http"
         case .vxlan: "vxlan"
         case .geneve: "geneve"
         case .gtpv1: "gtpv1"

@@ -23,6 +23,7 @@ extension HTTP {
     // MARK: request line
 
     func requestLine(_ line: RawSpan, _ context: inout AnalyzerContext) {
+        if requestCount == 0, line.byteCount == 14, line.begins(with: "PRI * HTTP/2.0") { return yield() }
         guard let parts = requestParts(line, &context) else {
             // After a request that was the last one, anything may follow.
             guard requestCount == 0 || keepsAlive else { return }

@@ -12,13 +12,15 @@ import Wire
 /// A protocol that HTTP may turn into.
 enum HTTPUpgrade {
     case webSocket
+    /// HTTP/2 in the clear (RFC 7540 section 3.2).
+    case http2
     /// Some other; nothing is read any more.
     case other
 
     /// Nil for a header without a protocol.
     init?(_ name: RawSpan) {
         guard name.byteCount > 0 else { return nil }
-        self = name.isText("websocket") ? .webSocket : .other
+        self = name.isText("websocket") ? .webSocket : name.isText("h2c") ? .http2 : .other
     }
 }
 
@@ -42,8 +44,19 @@ extension HTTP {
             let handshake = webSocket ?? WebSocketHandshake()
             successor = handshake.establish(transaction(of: responder, &context).record, &context)
             webSocket = nil
+        case .http2:
+            guard let http2 = context.take(.http2) as? HTTP2 else { return }
+            http2.adopt(transaction(of: responder, &context).record, &context)
+            successor = http2
         case .other: break
         }
+    }
+
+    /// These are the first octets of HTTP/2, which its own analyzer reads.
+    func yield() {
+        originator.isSkipping = true
+        responder.isSkipping = true
+        isDetached = true
     }
 
     func upgraded(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {

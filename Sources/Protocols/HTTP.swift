@@ -265,6 +265,7 @@ final class HTTP: Analyzer {
     init() { super.init(kind: .http) }
 
     override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        if requestCount == 0, direction == .originator, bytes.begins(with: HTTP2.preface) { return yield() }
         if context.wantsTransactions || context.wantsEvents, !isTunnel, !isUpgraded {
             if view == nil { view = HTTPView() }
             view?.stream(bytes, from: direction, &context)

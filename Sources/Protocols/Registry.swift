@@ -45,6 +45,7 @@ package enum Registry {
         RegistryEntry("gssapi"),
         RegistryEntry("http", tcp: [80, 81, 631, 1080, 3128, 8000, 8080, 8888], .http),
         RegistryEntry("iec104", tcp: [2404], .iec104),
+        RegistryEntry("http", .http2),
         RegistryEntry("imap", tcp: [143], .imap),
         RegistryEntry("irc", tcp: [6666, 6667, 6668, 6669], .irc),
         RegistryEntry("krb", tcp: [88], .krbTCP),
@@ -137,6 +138,7 @@ package enum Registry {
         case .smb: SMB()
         case .nfs: NFS()
         case .gssapi, .ntlm: nil
+        case .http2: HTTP2()
         case .vxlan, .geneve, .gtpv1, .teredo, .ayiya: nil
         }
     }
@@ -151,6 +153,7 @@ package enum Registry {
         Probe(.quic, .udp, nil, QUICProbe.initial),
         Probe(.http, .tcp, .originator, HTTPProbe.request),
         Probe(.http, .tcp, .responder, HTTPProbe.response),
+        Probe(.http2, .tcp, .originator, HTTP2Probe.preface),
         Probe(.ssh, .tcp, .originator, SSHProbe.originator, reverse: SSHProbe.responder),
         Probe(.smtp, .tcp, .responder, SMTPProbe.responder, reverse: SMTPProbe.originator),
         Probe(.ftp, .tcp, .responder, FTPProbe.responder, reverse: FTPProbe.originator),
