@@ -227,6 +227,8 @@ package struct AnalyzerSettings: Sendable {
     package var files = FileSettings()
     /// TCP connections whose beginning was not seen count for signatures and events of flows.
     package var takesMidstream = false
+    /// Secrets of TLS sessions (`--keylog`).
+    package var keyLog: KeyLog?
     /// The sensor's name, part of every identity.
     package var sensorName = "weir"
     /// What counts as local, where a column tells local from remote.

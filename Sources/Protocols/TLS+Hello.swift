@@ -16,7 +16,7 @@ extension TLS {
         var input = Cursor(body)
         let stated = try input.read(UInt16.self)
         guard TLS.isKnown(stated) else { throw .malformed(at: 0) }
-        try input.skip(32)
+        note(clientRandom: try input.take(32), context)
         let session = try input.take(Int(try input.read(UInt8.self)))
         if kind == .dtls { try input.skip(Int(try input.read(UInt8.self))) }
         let ciphers = try input.take(Int(try input.read(UInt16.self)))
@@ -88,6 +88,7 @@ extension TLS {
             record.isResumed = true
         }
         let isRetry = TLS.isRetry(random)
+        if !isRetry { unlock(serverRandom: random, suite: suite, &context) }
         if !isRetry { fingerprintServer(stated, suite: suite, extensions: extensions, &context) }
         return isRetry
     }

@@ -150,6 +150,7 @@ final class TLS: FramedAnalyzer {
     var view = TLSView()
     /// The hellos come from QUIC, which shows them itself.
     var isInQUIC = false
+    var inside = TLSInside()
 
     // DTLS.
 
@@ -173,7 +174,7 @@ final class TLS: FramedAnalyzer {
     }
 
     override func message(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Framing {
-        guard !isOver, !context.isPartial else { return .stop }
+        guard !isOver || isUnlocked, !context.isPartial else { return .stop }
         guard bytes.byteCount >= 5 else { return .needs(5) }
         guard let header = header(bytes) else {
             fail(&context)
@@ -186,7 +187,8 @@ final class TLS: FramedAnalyzer {
             content(
                 bytes.octet(0), bytes.extracting(5..<header.count), isEncrypted: nil, from: direction, &context)
         }
-        return isOver || isDetached ? .stop : .took(header.count)
+        if isOver, !isUnlocked { isDetached = true }
+        return isDetached ? .stop : .took(header.count)
     }
 
     private struct Header {
@@ -228,7 +230,12 @@ final class TLS: FramedAnalyzer {
         _ context: inout AnalyzerContext
     ) {
         let side = Int(direction.rawValue)
-        if isEncrypted ?? (sides[side].isEncrypted && !isTLS13) { return encrypted(&context) }
+        if isOver { return decrypt(type, body, from: direction, &context) }
+        if isEncrypted ?? (sides[side].isEncrypted && !isTLS13) {
+            decrypt(type, body, from: direction, &context)
+            return encrypted(&context)
+        }
+        if type == 23, isTLS13 { decrypt(type, body, from: direction, &context) }
         switch type {
         case 20:
             seen(0x69, from: direction, &context)
@@ -323,7 +330,7 @@ final class TLS: FramedAnalyzer {
         endView(&context)
         writeRow(&context)
         isOver = true
-        isDetached = true
+        isDetached = !isUnlocked
     }
 
     /// The octets are not TLS: what there is is written, and nothing more is read.
@@ -338,6 +345,7 @@ final class TLS: FramedAnalyzer {
         super.finish(&context)
         endView(&context)
         writeRow(&context)
+        finishInside(&context)
     }
 
     /// Writes the row, once.
@@ -387,6 +395,7 @@ final class TLS: FramedAnalyzer {
         serverCertificate = nil
         view = TLSView()
         isInQUIC = false
+        inside = TLSInside()
         clientProtocols.removeAll(keepingCapacity: true)
         (invalidVersions, hasReportedVersion) = (0, false)
     }

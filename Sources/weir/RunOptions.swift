@@ -40,6 +40,9 @@ struct RunOptions: ParsableArguments {
     @Option(name: .customLong("set"), help: ArgumentHelp("Set one key of the configuration.", valueName: "key=value"))
     var assignments: [String] = []
 
+    @Option(help: ArgumentHelp("Secrets of TLS sessions, as SSLKEYLOGFILE has them.", valueName: "file"))
+    var keylog: String?
+
     @Option(
         name: .customLong("rules"),
         help: ArgumentHelp("Signature rules: files (.gz too) or folders.", valueName: "path"))
@@ -85,6 +88,7 @@ struct RunOptions: ParsableArguments {
             if let bpf { settings.filter = bpf }
             try chooseExtraction(&settings)
             settings.rulePaths += ruleFiles
+            if let keylog { settings.protocols.keyLog = try KeyLogFile.open(keylog) }
             settings.protocols.wantsEvents = logFolder != nil && logFormat == LogFormat.eve.rawValue
             return settings
         } catch let error as SettingsError {

@@ -10,15 +10,22 @@ import Wire
 
 private let preface = octets("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
-private func frame(_ type: UInt8, _ flags: UInt8 = 0, _ stream: Int, _ payload: [UInt8] = []) -> [UInt8] {
-    tlsThree(payload.count) + [type, flags, 0] + tlsThree(stream) + payload
+private func frame(_ type: UInt8, _ flags: UInt8, _ stream: Int, _ payload: [UInt8] = []) -> [UInt8] {
+    var bytes = tlsThree(payload.count) + [type, flags, 0]
+    bytes += tlsThree(stream)
+    return bytes + payload
 }
 
 /// Fields as literals that no table keeps.
 private func block(_ fields: [(String, String)]) -> [UInt8] {
-    fields.flatMap { name, value in
-        [0] + [UInt8(name.utf8.count)] + Array(name.utf8) + [UInt8(value.utf8.count)] + Array(value.utf8)
+    var bytes: [UInt8] = []
+    for (name, value) in fields {
+        bytes += [0, UInt8(name.utf8.count)]
+        bytes += Array(name.utf8)
+        bytes.append(UInt8(value.utf8.count))
+        bytes += Array(value.utf8)
     }
+    return bytes
 }
 
 private func get(_ path: String) -> [UInt8] {

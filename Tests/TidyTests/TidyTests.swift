@@ -38,7 +38,7 @@ private let allowedImports: [String: Set<String>] = [
     "Records": ["Glibc"],
     "Flows": ["Wire", "Records", "Glibc"],
     "Files": ["Wire", "Records", "CZlib", "CBrotli", "Crypto", "Glibc"],
-    "Protocols": ["Wire", "Records", "Files", "Crypto", "CryptoExtras", "Glibc"],
+    "Protocols": ["Wire", "Records", "Files", "Crypto", "CryptoExtras", "Synchronization", "Glibc"],
     "Signatures": [
         "Wire", "Records", "Files", "CVectorscan", "CPCRE2", "Crypto", "Glibc", "Synchronization",
     ],
