@@ -89,7 +89,8 @@ private func random(_ digits: String) -> KeyLogRandom? { KeyLogRandom(hexadecima
     }
 
     @Test func `a line without an end does not fill memory`() throws {
-        let keys = log(String(repeating: "C", count: 100_000), "\nCLIENT_TRAFFIC_SECRET_0 \(sampleRandom) \(sampleClient)\n")
+        let line = "CLIENT_TRAFFIC_SECRET_0 \(sampleRandom) \(sampleClient)"
+        let keys = log(String(repeating: "C", count: 100_000), "\n\(line)\n")
         let name = try #require(random(sampleRandom))
         #expect(keys.find(name) == nil)
         #expect(keys.find(name) != nil)
