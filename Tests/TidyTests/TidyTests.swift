@@ -48,13 +48,17 @@ private let allowedImports: [String: Set<String>] = [
         "Records", "CLZ4", "CZlib", "CZstd", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials",
         "Synchronization",
     ],
-    "Query": ["Records", "Store", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials", "Synchronization"],
+    "Query": [
+        "Records", "Store", "GRDB", "GRDBSQLite", "Glibc", "Foundation", "FoundationEssentials", "Synchronization",
+    ],
     "Sensor": [
-        "Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", "Yams", "Glibc", "Foundation",
+        "Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", "Yams", "Glibc",
+        "Foundation",
         "FoundationEssentials", "Synchronization",
     ],
     "weir": [
-        "Records", "Flows", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser", "Glibc",
+        "Records", "Flows", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser",
+        "Glibc",
         "Dispatch", "Foundation", "FoundationEssentials", "Synchronization",
     ],
 ]
