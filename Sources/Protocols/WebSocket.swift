@@ -59,6 +59,19 @@ struct WebSocketHeader {
     /// Close, ping or pong: such a frame may stand between the frames of a message.
     var isControl: Bool { first & 0x08 != 0 }
 
+    /// The kind of a frame, as EVE names it.
+    static func name(_ opcode: UInt8) -> StaticString? {
+        switch opcode {
+        case 0: "continuation"
+        case 1: "text"
+        case 2: "binary"
+        case 8: "connection_close"
+        case 9: "ping"
+        case 10: "pong"
+        default: nil
+        }
+    }
+
     /// Octets of the header that begins so.
     static func count(_ second: UInt8) -> Int {
         let extended = second & 0x7F == 126 ? 2 : second & 0x7F == 127 ? 8 : 0
@@ -106,6 +119,8 @@ final class WebSocket: Analyzer {
     /// Octets without their mask.
     private var scratch: [UInt8] = []
     private var isOver = false
+    /// The frame that was shown last, for alerts.
+    private var lastFrame: WebSocketHeader?
     /// Both have agreed on permessage-deflate.
     var isDeflateAgreed = false
     /// The streams that the messages make.
@@ -272,6 +287,12 @@ final class WebSocket: Analyzer {
     private func expose(_ header: WebSocketHeader, from direction: Direction, _ context: inout AnalyzerContext) {
         let side = Int(direction.rawValue)
         let transaction = context.beginTransaction(.websocket)
+        lastFrame = header
+        if context.wantsEvents {
+            context.beginEvent("websocket", from: direction)
+            writeMembers(header, to: &context.event)
+            context.endEvent()
+        }
         guard context.wantsTransactions else { return }
         context.exposeNumber(.websocketOpcode, UInt64(header.opcode), tx: transaction, from: direction)
         context.exposeNumber(.websocketFlags, UInt64(header.first & 0xF0), tx: transaction, from: direction)
@@ -290,6 +311,25 @@ final class WebSocket: Analyzer {
         context.transactionDone(tx: transaction, from: direction)
     }
 
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) {
+        if let lastFrame { writeMembers(lastFrame, to: &event) }
+    }
+
+    private func writeMembers(_ header: WebSocketHeader, to event: inout EVEBuilder) {
+        event.open("websocket")
+        event.boolean("fin", header.isFinal)
+        event.count("mask", header.mask.map { UInt64($0) })
+        if let name = WebSocketHeader.name(header.opcode) {
+            event.text("opcode", name)
+        } else {
+            event.beginText("opcode")
+            event.add("unknown-")
+            event.add(decimal: UInt64(header.opcode))
+            event.endText()
+        }
+        event.close()
+    }
+
     // MARK: the end
 
     override func finish(_ context: inout AnalyzerContext) {
@@ -305,7 +345,7 @@ final class WebSocket: Analyzer {
     override func reset() {
         super.reset()
         for side in 0..<2 { sides[side] = WebSocketSide() }
-        (isOver, isDeflateAgreed) = (false, false)
+        (isOver, isDeflateAgreed, lastFrame) = (false, false, nil)
         inner = nil
     }
 }
