@@ -197,8 +197,13 @@ extension HTTP2 {
                 context.expose(buffer, value.octets, tx: number, from: direction)
             }
             if name.octets.isText(":authority") || name.octets.isText("host") {
-                let lower = value.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
-                context.expose(.httpHost, lower.octets, tx: number, from: direction)
+                // The host alone: in lower case, without its port.
+                var host = value.map { (0x41...0x5A).contains($0) ? $0 | 0x20 : $0 }
+                let isDigit = { (octet: UInt8) in (0x30...0x39).contains(octet) }
+                if let colon = host.lastIndex(of: 0x3A), host[(colon &+ 1)...].allSatisfy(isDigit) {
+                    host.removeSubrange(colon...)
+                }
+                context.expose(.httpHost, host.octets, tx: number, from: direction)
             }
         }
         names += [0x0D, 0x0A]
