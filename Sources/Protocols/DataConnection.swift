@@ -4,7 +4,7 @@
 // that IRC's users send each other (DCC SEND).
 //
 // Reads   both directions of a TCP connection that another one has announced.
-// Writes  nothing itself: the octets go to the file layer, word of the file to the announcer.
+// Writes  the event `ftp_data`; the octets go to the file layer, word of the file to the announcer.
 // Leaves  the acknowledgements that a receiver of DCC sends: they are a file too, as in Zeek.
 
 import Files
@@ -21,6 +21,9 @@ final class DataConnection: Analyzer {
     private var isIdentified = false
     /// The announcer has heard of the type by the file layer.
     private var isTyped: (Bool, Bool) = (false, false)
+    /// What EVE says of it.
+    private var transfer: FTPDataEvent?
+    private var transaction: UInt64 = 0
 
     init(_ kind: AnalyzerKind) {
         source = kind == .ircData ? .ircData : .ftpData
@@ -55,6 +58,22 @@ final class DataConnection: Analyzer {
             tell(type, direction, &context)
         }
         files = (.none, .none)
+        if let transfer {
+            context.beginEvent("ftp_data", from: .originator, tx: transaction, application: "ftp-data")
+            transfer.write(to: &context.event)
+            context.endEvent()
+        }
+        transfer = nil
+    }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { transfer?.write(to: &event) }
+
+    /// The command that the data belongs to; only FTP's have an event.
+    private func noteTransfer(_ context: inout AnalyzerContext) {
+        guard transfer == nil, let announcer = announcer(context) as? FTP else { return }
+        let asked = announcer.events.transfer
+        transfer = FTPDataEvent(command: asked.command, name: asked.name)
+        transaction = context.beginTransaction(.ftpData)
     }
 
     override func reset() {
@@ -63,11 +82,13 @@ final class DataConnection: Analyzer {
         head.removeAll(keepingCapacity: true)
         isIdentified = false
         isTyped = (false, false)
+        (transfer, transaction) = (nil, 0)
     }
 
     private func begin(_ direction: Direction, _ context: inout AnalyzerContext) -> FileHandle {
         let known = direction == .originator ? files.0 : files.1
         guard known.isNone else { return known }
+        if context.wantsEvents { noteTransfer(&context) }
         let file = context.beginFile(source, from: direction)
         if direction == .originator { files.0 = file } else { files.1 = file }
         announcer(context)?.transferBegan(file, &context)

@@ -154,6 +154,8 @@ final class FTP: Analyzer {
     /// What signatures see.
     private var view = FTPView()
     private var asksForTLS = false
+    /// Commands as EVE tells of them.
+    private(set) var events = FTPEvents()
     /// The code of a reply that has more lines to come; 0 for none.
     private var openReply = 0
 
@@ -223,6 +225,7 @@ final class FTP: Analyzer {
 
     override func finish(_ context: inout AnalyzerContext) {
         tls.finish(&context)
+        events.finish(&context)
         guard hasSession else { return }
         for command in pending {
             current = command
@@ -234,8 +237,11 @@ final class FTP: Analyzer {
         hasSession = false
     }
 
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { events.write(tx, to: &event) }
+
     override func reset() {
         super.reset()
+        events.clear()
         requests.reset()
         replies.reset()
         tls.reset()
@@ -270,6 +276,9 @@ final class FTP: Analyzer {
 
     private func plainLine(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         guard bytes.byteCount > 0 else { return }
+        if context.wantsEvents {
+            if direction == .originator { events.command(bytes, &context) } else { events.reply(bytes, &context) }
+        }
         if direction == .originator { request(bytes, &context) } else { reply(bytes, &context) }
     }
 

@@ -25,9 +25,14 @@ final class SMTPMail: MIMEMessage {
     /// The name of the part at work, and the texts that it stands in.
     private var fileName = Text.absent
     private var text = TextBuffer()
+    /// The part at work is text: URLs are looked for.
+    private var isText = true
+    private var urls = URLFinder()
 
     override func reset() {
         super.reset()
+        urls.clear()
+        isText = true
         file = .none
         depth = 0
         fileName = .absent
@@ -37,6 +42,7 @@ final class SMTPMail: MIMEMessage {
     override func began(_ context: inout AnalyzerContext) {
         session?.entityCount &+= 1
         depth &+= 1
+        isText = true
         fileName = .absent
         text.clear()
     }
@@ -45,6 +51,10 @@ final class SMTPMail: MIMEMessage {
         if let place = MIMEText.fileName(ofHeader: name, value) {
             fileName = HTTP.unescape(value.extracting(place), to: &text, &context, reports: false)
         }
+        if context.wantsEvents, let session, session.event.isOpen {
+            if level == 0 { session.event.noteHeader(name, value) }
+            if name.isText("content-type") { isText = value.beginning(with: "text/", at: 0, anyCase: true) == .matches }
+        }
         guard let session, session.hasRecord, session.entityCount <= 1 else { return }
         session.column(name, value, &context)
     }
@@ -52,17 +62,22 @@ final class SMTPMail: MIMEMessage {
     override func content(_ bytes: RawSpan, isFirst: Bool, _ context: inout AnalyzerContext) {
         if isFirst { beginFile(&context) }
         context.fileData(file, bytes)
+        if context.wantsEvents, isText, let session { urls.take(bytes) { session.event.noteURL($0) } }
     }
 
     override func contentEnded(_ context: inout AnalyzerContext) {
         context.endFile(file)
         file = .none
+        if context.wantsEvents, let session { urls.end { session.event.noteURL($0) } }
     }
 
     private func beginFile(_ context: inout AnalyzerContext) {
         guard let session else { return }
         file = context.beginFile(.smtp, from: session.isTurned ? .responder : .originator, depth: depth)
-        if !fileName.isAbsent { context.nameFile(file, Array(text[fileName]).octets) }
+        if !fileName.isAbsent {
+            context.nameFile(file, Array(text[fileName]).octets)
+            if context.wantsEvents { session.event.noteAttachment(text[fileName]) }
+        }
         guard session.record.files.count < SMTPMail.addressesMax, let id = context.fileID(file) else { return }
         session.record.files.append(id.value)
     }
@@ -75,6 +90,7 @@ extension SMTP {
             mail.end(&context)
         }
         self.state = state
+        event.hasMail = true
         mail.begin(&context)
     }
 
@@ -86,6 +102,7 @@ extension SMTP {
         }
         guard mail.isOpen else { return context.weird(.smtp_unmatched_end_of_data, source: "SMTP") }
         mail.end(&context)
+        event.isMailOver = true
     }
 
     func startTLS(_ context: inout AnalyzerContext) {

@@ -169,6 +169,7 @@ extension SMTP {
             if state == .recovering, code == 354 { beginMail(.data, &context) }
             return
         }
+        noteReply(command, code, &context)
         settle(command, code, &context)
     }
 
@@ -234,12 +235,14 @@ extension SMTP {
         guard replied == .endOfData || endsChunks else { return }
         mailCount &+= 1
         sawLastChunk = false
+        writeEvent(&context)
         flush(&context)
         newRecord(&context)
     }
 
     private func requested(_ command: SMTPCommand, _ argument: RawSpan, _ context: inout AnalyzerContext) {
         beginRecord(&context)
+        noteCommand(command, argument, &context)
         switch command {
         case .ehlo, .helo:
             helo.removeAll(keepingCapacity: true)

@@ -168,6 +168,8 @@ final class SMTP: Analyzer {
     var hasHelo = false
     /// Entities that began since the row did; only the first one's headers are columns.
     var entityCount = 0
+    /// The mail as EVE tells of it.
+    var event = SMTPEvent()
     let mail = SMTPMail()
     /// What signatures see.
     var view = SMTPView()
@@ -235,6 +237,11 @@ final class SMTP: Analyzer {
         view.end(&context)
         if hasRecord { flush(&context) }
         hasRecord = false
+        writeEvent(&context)
+    }
+
+    override func writeEVE(tx: UInt64, to builder: inout EVEBuilder) {
+        if event.isOpen, event.transaction == tx { event.write(helo: hasHelo ? helo : [], to: &builder) }
     }
 
     override func reset() {
@@ -252,6 +259,7 @@ final class SMTP: Analyzer {
         openReply = 0
         endChunks()
         record.clear()
+        event.clear()
         (hasRecord, hasActivity, mailCount, invalidCount) = (false, false, 0, 0)
         (hasSender, hasRecipient, sawLastChunk, hasHelo) = (false, false, false, false)
         if helo.capacity > SMTP.keptBytesMax { helo = [] }

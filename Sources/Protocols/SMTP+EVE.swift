@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The event `smtp`: one for each mail, with its envelope and the mail's headers.
+//
+// Reads   commands and replies of a session, headers and contents of its mails.
+// Writes  the objects `smtp` and `email`, anomalies of single commands.
+// Leaves  smtp.log (SMTP.swift), files of mails (SeenFiles.swift).
+
+import Records
+import Wire
+
+/// A mail, or an attempt at one, as its event tells of it.
+struct SMTPEvent {
+    /// Addresses, attachments and URLs of one event, each.
+    static let listMax = 256
+    private static let textBytesMax = 1 << 18
+
+    var transaction: UInt64 = 0
+    var isOpen = false
+    /// The mail's end was seen; the event waits for the reply.
+    var isDone = false
+    var text = TextBuffer()
+    var sender = Text.absent
+    var recipients: [Text] = []
+    var hasMail = false
+    var isMailOver = false
+    var from = Text.absent
+    var to: [Text] = []
+    var copies: [Text] = []
+    var attachments: [Text] = []
+    var urls: [Text] = []
+
+    mutating func begin(_ transaction: UInt64) {
+        clear()
+        self.transaction = transaction
+        isOpen = true
+    }
+
+    mutating func clear() {
+        (isOpen, isDone) = (false, false)
+        clearEnvelope()
+    }
+
+    /// Forgets the envelope and the mail, as RSET and a new EHLO do.
+    mutating func clearEnvelope() {
+        if text.bytes.capacity > SMTPEvent.textBytesMax { text = TextBuffer() }
+        text.clear()
+        (sender, from, hasMail, isMailOver) = (.absent, .absent, false, false)
+        recipients.removeAll(keepingCapacity: true)
+        to.removeAll(keepingCapacity: true)
+        copies.removeAll(keepingCapacity: true)
+        attachments.removeAll(keepingCapacity: true)
+        urls.removeAll(keepingCapacity: true)
+    }
+
+    private var hasRoom: Bool { text.bytes.count < SMTPEvent.textBytesMax }
+
+    /// `FROM:<alice@example.com> SIZE=5`: what stands behind the colon, up to a blank.
+    private mutating func path(_ argument: RawSpan, after skipped: Int) -> Text {
+        let start = TextProbe.skipBlanks(argument, min(skipped, argument.byteCount))
+        var end = start
+        while end < argument.byteCount, !HTTPOctets.isSpace(argument.octet(end)) { end &+= 1 }
+        return text.add(argument.extracting(start..<end), limit: 4096)
+    }
+
+    mutating func noteSender(_ argument: RawSpan) { sender = path(argument, after: 5) }
+
+    mutating func noteRecipient(_ argument: RawSpan) {
+        guard recipients.count < SMTPEvent.listMax, hasRoom else { return }
+        recipients.append(path(argument, after: 3))
+    }
+
+    mutating func noteHeader(_ name: RawSpan, _ value: RawSpan) {
+        guard hasRoom else { return }
+        if name.isText("from") {
+            from = text.add(value)
+        } else if name.isText("to") {
+            addresses(value, to: \.to)
+        } else if name.isText("cc") {
+            addresses(value, to: \.copies)
+        }
+    }
+
+    mutating func noteAttachment(_ name: ArraySlice<UInt8>) {
+        guard attachments.count < SMTPEvent.listMax, hasRoom else { return }
+        attachments.append(text.add(Array(name).octets))
+    }
+
+    mutating func noteURL(_ url: RawSpan) {
+        guard urls.count < SMTPEvent.listMax, hasRoom, url.byteCount > 0 else { return }
+        let new = text.add(url)
+        if !urls.contains(where: { text[$0] == text[new] }) { urls.append(new) }
+    }
+
+    /// Parts at commas, but not inside of quotes.
+    private mutating func addresses(_ value: RawSpan, to list: WritableKeyPath<SMTPEvent, [Text]>) {
+        var isQuoted = false
+        var start = 0
+        for at in 0...value.byteCount {
+            let isEnd = at == value.byteCount
+            if !isEnd, value.octet(at) == 0x22 { isQuoted.toggle() }
+            guard isEnd || value.octet(at) == 0x2C && !isQuoted else { continue }
+            let range = HTTPView.trimmed(value, start..<at)
+            start = at &+ 1
+            guard !range.isEmpty, self[keyPath: list].count < SMTPEvent.listMax else { continue }
+            self[keyPath: list].append(text.add(value.extracting(range)))
+        }
+    }
+
+    // MARK: the event
+
+    func write(helo: [UInt8], to event: inout EVEBuilder) {
+        event.open("smtp")
+        if !helo.isEmpty { event.text("helo", helo[...]) }
+        event.text("mail_from", sender, in: text)
+        list("rcpt_to", recipients, &event)
+        event.close()
+        guard hasMail else { return }
+        event.open("email")
+        event.text("from", from, in: text)
+        list("to", to, &event)
+        list("cc", copies, &event)
+        event.text("status", isMailOver ? "PARSE_DONE" : "BODY_STARTED")
+        list("attachment", attachments, &event)
+        list("url", urls, &event)
+        event.close()
+    }
+
+    private func list(_ key: StaticString, _ texts: [Text], _ event: inout EVEBuilder) {
+        guard !texts.isEmpty else { return }
+        event.openList(key)
+        for one in texts { event.item(one, in: text) }
+        event.closeList()
+    }
+}
+
+extension SMTP {
+    /// A command of the client. RSET and QUIT begin no transaction.
+    func noteCommand(_ command: SMTPCommand, _ argument: RawSpan, _ context: inout AnalyzerContext) {
+        guard context.wantsEvents else { return }
+        let isTrailing = command == .reset || command == .quit
+        if event.isDone, !isTrailing, command != .endOfData { writeEvent(&context) }
+        if !event.isOpen, !isTrailing, command != .endOfData { event.begin(context.beginTransaction(.smtp)) }
+        guard event.isOpen else { return }
+        switch command {
+        case .mail where argument.beginning(with: "FROM:", at: 0, anyCase: true) == .matches:
+            if event.sender.isAbsent {
+                event.noteSender(argument)
+            } else {
+                context.transactionEvent("smtp.duplicate_fields", tx: event.transaction, from: .originator)
+            }
+        case .recipient where argument.beginning(with: "TO:", at: 0, anyCase: true) == .matches:
+            event.noteRecipient(argument)
+        case .reset: event.isDone = true
+        default: break
+        }
+    }
+
+    /// The first line of a reply to a command.
+    func noteReply(_ command: SMTPCommand, _ code: Int, _ context: inout AnalyzerContext) {
+        guard context.wantsEvents, event.isOpen else { return }
+        switch command {
+        case .data where code != 354:
+            context.transactionEvent("smtp.data_command_rejected", tx: event.transaction, from: .responder)
+        case .reset: writeEvent(&context)
+        default: break
+        }
+    }
+
+    /// The mail was handed over, or refused: its transaction is over.
+    func writeEvent(_ context: inout AnalyzerContext) {
+        guard context.wantsEvents, event.isOpen else { return }
+        context.beginEvent("smtp", from: isTurned ? .responder : .originator, tx: event.transaction)
+        event.write(helo: hasHelo ? helo : [], to: &context.event)
+        context.endEvent()
+        event.clear()
+    }
+}
+
+/// Finds URLs in decoded text, where a piece may end inside of one.
+struct URLFinder {
+    private static let urlBytesMax = 1024
+    private var carry: [UInt8] = []
+    private var isInside = false
+
+    mutating func clear() {
+        carry.removeAll(keepingCapacity: true)
+        isInside = false
+    }
+
+    /// Calls `found` with each URL, without its scheme.
+    mutating func take(_ bytes: RawSpan, _ found: (RawSpan) -> Void) {
+        for at in 0..<bytes.byteCount {
+            let octet = bytes.octet(at)
+            if isInside {
+                if URLFinder.isPart(octet), carry.count < URLFinder.urlBytesMax {
+                    carry.append(octet)
+                } else {
+                    end(found)
+                }
+                continue
+            }
+            guard octet > 0x20, octet < 0x7F else {
+                carry.removeAll(keepingCapacity: true)
+                continue
+            }
+            carry.append(octet)
+            if carry.count > 16 { carry.removeFirst(8) }
+            guard octet == 0x2F else { continue }
+            if ["http://", "https://", "ftp://"].contains(where: { URLFinder.endsIn($0, carry) }) {
+                carry.removeAll(keepingCapacity: true)
+                isInside = true
+            }
+        }
+    }
+
+    mutating func end(_ found: (RawSpan) -> Void) {
+        if isInside, !carry.isEmpty { found(carry.octets) }
+        clear()
+    }
+
+    private static func endsIn(_ scheme: StaticString, _ octets: [UInt8]) -> Bool {
+        let count = scheme.utf8CodeUnitCount
+        return octets.count >= count
+            && octets.octets.matches(scheme, at: octets.count &- count, count: count, anyCase: true)
+    }
+
+    private static func isPart(_ octet: UInt8) -> Bool {
+        switch octet {
+        case 0x00...0x20, 0x22, 0x27, 0x3C, 0x3E, 0x5C, 0x5E, 0x60, 0x7B...0x7D, 0x7F...0xFF: false
+        default: true
+        }
+    }
+}
