@@ -152,6 +152,7 @@ struct AnalysisState {
     mutating func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         if !hasBegun { begin(&context) }
         for index in analyzers.indices where !analyzers[index].isDetached {
+            if context.wantsEvents { context.describer = analyzers[index] }
             analyzers[index].stream(bytes, from: direction, &context)
         }
         if isProbing { probeStream(bytes, from: direction, &context) }
@@ -167,6 +168,7 @@ struct AnalysisState {
         }
         if !hasBegun { begin(&context) }
         for index in analyzers.indices where !analyzers[index].isDetached {
+            if context.wantsEvents { context.describer = analyzers[index] }
             analyzers[index].datagram(bytes, wireLength: wireLength, from: direction, &context)
         }
         if isProbing { probeDatagram(bytes, wireLength: wireLength, from: direction, &context) }
@@ -176,6 +178,7 @@ struct AnalysisState {
     mutating func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
         if !hasBegun { begin(&context) }
         for index in analyzers.indices where !analyzers[index].isDetached {
+            if context.wantsEvents { context.describer = analyzers[index] }
             analyzers[index].gap(count, from: direction, &context)
         }
         if isProbing {
@@ -188,6 +191,7 @@ struct AnalysisState {
 
     mutating func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
         for index in analyzers.indices where !analyzers[index].isDetached {
+            if context.wantsEvents { context.describer = analyzers[index] }
             analyzers[index].endOfStream(from: direction, &context)
         }
         settle(&context)
@@ -196,6 +200,7 @@ struct AnalysisState {
     /// The connection is over: what is half done is written.
     mutating func finish(_ context: inout AnalyzerContext) {
         for index in analyzers.indices where !analyzers[index].isDetached {
+            if context.wantsEvents { context.describer = analyzers[index] }
             analyzers[index].finish(&context)
         }
         settle(&context)

@@ -52,6 +52,8 @@ package class Analyzer {
     /// Writes the members that an event of transaction `tx` has, such as `"http":{…}`, for an alert
     /// about it. Does nothing where the transaction is not known any more.
     func writeEVE(tx: UInt64, to event: inout EVEBuilder) {}
+    /// Whether the analyzer writes the event of a file itself, later.
+    func takesFile(_ file: SeenFile, isCut: Bool) -> Bool { false }
     /// Back to the state of a new instance; keeps memory.
     func reset() {
         isConfirmed = false
@@ -139,6 +141,10 @@ package struct AnalyzerContext: ~Copyable {
     /// The members of the event at work; see `beginEvent`.
     package var event = EVEBuilder()
     var eventRecord = EventRecord()
+    /// The analyzer at work, which can tell of its transactions; set where `wantsEvents`.
+    weak var describer: Analyzer?
+    /// Events of TCP that wait for the packet which acknowledges what they tell of; the worker takes them.
+    package var heldEvents: [EventRecord] = []
     /// Records of DNS that wait for a message.
     var idleTransactions: [DNSTransaction] = []
     /// Open transactions of DHCP, which span connections.

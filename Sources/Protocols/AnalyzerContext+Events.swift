@@ -27,7 +27,8 @@ extension AnalyzerContext {
         event.clear()
     }
 
-    /// Writes the event that was begun last.
+    /// Writes the event that was begun last. Over TCP it waits: Suricata looks at data when the other end
+    /// has acknowledged it, and its events bear the number and the time of that packet.
     package mutating func endEvent() {
         eventRecord.ts = now
         eventRecord.uid = uid
@@ -35,7 +36,11 @@ extension AnalyzerContext {
         eventRecord.packet = packet
         eventRecord.icmp = nil
         swap(&eventRecord.body, &event)
-        output.emit(eventRecord)
+        if id.transport == .tcp, packet.number != 0 {
+            heldEvents.append(eventRecord)
+        } else {
+            output.emit(eventRecord)
+        }
         swap(&eventRecord.body, &event)
     }
 }

@@ -119,6 +119,8 @@ final class LDAP: FramedAnalyzer {
     /// Octets of a wrapped stretch that is believed.
     private static let wrapBytesMax = 1 << 26
 
+    /// Operations as EVE tells of them.
+    private var events = LDAPEvents()
     var operations: [LDAPRecord] = []
     var searches: [LDAPSearchRecord] = []
     private var idleOperations: [LDAPRecord] = []
@@ -158,8 +160,11 @@ final class LDAP: FramedAnalyzer {
         flushSearches(&context)
     }
 
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { events.write(tx, to: &event) }
+
     override func reset() {
         super.reset()
+        events.clear()
         while !operations.isEmpty { retireOperation(operations.count &- 1) }
         while !searches.isEmpty { retireSearch(searches.count &- 1) }
         authentication.reset()
@@ -192,13 +197,16 @@ final class LDAP: FramedAnalyzer {
                 throw .malformed(at: cursor.offset)
             }
             // Entries may be long, and nothing of them is read.
-            guard !LDAP.hasUnreadContent(operation.tag) else {
+            guard context.wantsEvents && total <= FramedAnalyzer.messageBytesMax
+                || !LDAP.hasUnreadContent(operation.tag)
+            else {
                 try handle(operation.tag, bytes.extracting(0..<0), number, &context)
                 confirm(&context)
                 return .took(total)
             }
             guard bytes.byteCount >= total else { return .needs(total) }
             let content = try cursor.take(operation.length)
+            if context.wantsEvents { events.take(operation.tag, content, number, &context) }
             try handle(operation.tag, content, number, &context)
             confirm(&context)
             return .took(total)

@@ -9,6 +9,14 @@
 import Records
 import Wire
 
+/// An attachment.
+struct SMTPEventFile: Sendable {
+    var name: [UInt8]
+    var size: UInt64
+    var hasGap: Bool
+    var isCut: Bool
+}
+
 /// A mail, or an attempt at one, as its event tells of it.
 struct SMTPEvent {
     /// Addresses, attachments and URLs of one event, each.
@@ -29,6 +37,8 @@ struct SMTPEvent {
     var copies: [Text] = []
     var attachments: [Text] = []
     var urls: [Text] = []
+    /// Attachments that are over; their events follow the mail's end.
+    var files: [SMTPEventFile] = []
 
     mutating func begin(_ transaction: UInt64) {
         clear()
@@ -51,6 +61,7 @@ struct SMTPEvent {
         copies.removeAll(keepingCapacity: true)
         attachments.removeAll(keepingCapacity: true)
         urls.removeAll(keepingCapacity: true)
+        files.removeAll(keepingCapacity: true)
     }
 
     private var hasRoom: Bool { text.bytes.count < SMTPEvent.textBytesMax }
@@ -81,9 +92,12 @@ struct SMTPEvent {
         }
     }
 
+    /// Octets of a name that are kept.
+    static let nameBytesMax = 255
+
     mutating func noteAttachment(_ name: ArraySlice<UInt8>) {
         guard attachments.count < SMTPEvent.listMax, hasRoom else { return }
-        attachments.append(text.add(Array(name).octets))
+        attachments.append(text.add(Array(name.prefix(SMTPEvent.nameBytesMax)).octets))
     }
 
     mutating func noteURL(_ url: RawSpan) {
@@ -109,9 +123,9 @@ struct SMTPEvent {
 
     // MARK: the event
 
-    func write(helo: [UInt8], to event: inout EVEBuilder) {
+    func write(helo: [UInt8]?, to event: inout EVEBuilder) {
         event.open("smtp")
-        if !helo.isEmpty { event.text("helo", helo[...]) }
+        if let helo { event.text("helo", helo[...]) }
         event.text("mail_from", sender, in: text)
         list("rcpt_to", recipients, &event)
         event.close()
@@ -143,6 +157,14 @@ extension SMTP {
         if !event.isOpen, !isTrailing, command != .endOfData { event.begin(context.beginTransaction(.smtp)) }
         guard event.isOpen else { return }
         switch command {
+        case .ehlo, .helo:
+            if eventHelo == nil {
+                var name: [UInt8] = []
+                argument.append(to: &name)
+                eventHelo = name
+            } else {
+                context.transactionEvent("smtp.duplicate_fields", tx: event.transaction, from: .originator)
+            }
         case .mail where argument.beginning(with: "FROM:", at: 0, anyCase: true) == .matches:
             if event.sender.isAbsent {
                 event.noteSender(argument)
@@ -151,7 +173,7 @@ extension SMTP {
             }
         case .recipient where argument.beginning(with: "TO:", at: 0, anyCase: true) == .matches:
             event.noteRecipient(argument)
-        case .reset: event.isDone = true
+        case .reset: event.clearEnvelope()
         default: break
         }
     }
@@ -162,7 +184,12 @@ extension SMTP {
         switch command {
         case .data where code != 354:
             context.transactionEvent("smtp.data_command_rejected", tx: event.transaction, from: .responder)
-        case .reset: writeEvent(&context)
+        case .ehlo, .helo:
+            // A new greeting ends an attempt at a mail.
+            guard code == 250, !event.sender.isAbsent else { return }
+            let hadMail = event.hasMail
+            event.clearEnvelope()
+            (event.hasMail, event.isMailOver, event.isDone) = (hadMail, true, true)
         default: break
         }
     }
@@ -170,10 +197,28 @@ extension SMTP {
     /// The mail was handed over, or refused: its transaction is over.
     func writeEvent(_ context: inout AnalyzerContext) {
         guard context.wantsEvents, event.isOpen else { return }
+        writeFiles(&context)
         context.beginEvent("smtp", from: isTurned ? .responder : .originator, tx: event.transaction)
-        event.write(helo: hasHelo ? helo : [], to: &context.event)
+        event.write(helo: eventHelo, to: &context.event)
         context.endEvent()
         event.clear()
+    }
+
+    private func writeFiles(_ context: inout AnalyzerContext) {
+        for file in event.files {
+            context.beginEvent(
+                "fileinfo", from: isTurned ? .responder : .originator, application: "smtp")
+            event.write(helo: eventHelo, to: &context.event)
+            context.event.open("fileinfo")
+            context.event.text("filename", file.name[...])
+            context.event.boolean("gaps", file.hasGap)
+            context.event.text("state", file.isCut || file.hasGap ? "TRUNCATED" : "CLOSED")
+            context.event.boolean("stored", false)
+            context.event.count("size", file.size)
+            context.event.count("tx_id", event.transaction)
+            context.event.close()
+            context.endEvent()
+        }
     }
 }
 

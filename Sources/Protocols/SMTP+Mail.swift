@@ -28,6 +28,8 @@ final class SMTPMail: MIMEMessage {
     /// The part at work is text: URLs are looked for.
     private var isText = true
     private var urls = URLFinder()
+    /// The end of the content so far.
+    private(set) var lastOctets: UInt16 = 0
 
     override func reset() {
         super.reset()
@@ -62,6 +64,7 @@ final class SMTPMail: MIMEMessage {
     override func content(_ bytes: RawSpan, isFirst: Bool, _ context: inout AnalyzerContext) {
         if isFirst { beginFile(&context) }
         context.fileData(file, bytes)
+        lastOctets = bytes.byteCount >= 2 ? bytes.load(bytes.byteCount &- 2) : 0
         if context.wantsEvents, isText, let session { urls.take(bytes) { session.event.noteURL($0) } }
     }
 
@@ -76,10 +79,19 @@ final class SMTPMail: MIMEMessage {
         file = context.beginFile(.smtp, from: session.isTurned ? .responder : .originator, depth: depth)
         if !fileName.isAbsent {
             context.nameFile(file, Array(text[fileName]).octets)
-            if context.wantsEvents { session.event.noteAttachment(text[fileName]) }
+            if context.wantsEvents { noteAttachment(session, &context) }
         }
         guard session.record.files.count < SMTPMail.addressesMax, let id = context.fileID(file) else { return }
         session.record.files.append(id.value)
+    }
+}
+
+extension SMTPMail {
+    private func noteAttachment(_ session: SMTP, _ context: inout AnalyzerContext) {
+        let name = text[fileName]
+        session.event.noteAttachment(name)
+        guard name.count > SMTPEvent.nameBytesMax else { return }
+        context.transactionEvent("smtp.mime_long_filename", tx: session.event.transaction, from: .originator)
     }
 }
 
@@ -102,7 +114,7 @@ extension SMTP {
         }
         guard mail.isOpen else { return context.weird(.smtp_unmatched_end_of_data, source: "SMTP") }
         mail.end(&context)
-        event.isMailOver = true
+        (event.isMailOver, event.isDone) = (true, true)
     }
 
     func startTLS(_ context: inout AnalyzerContext) {

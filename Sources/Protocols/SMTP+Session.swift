@@ -235,7 +235,7 @@ extension SMTP {
         guard replied == .endOfData || endsChunks else { return }
         mailCount &+= 1
         sawLastChunk = false
-        writeEvent(&context)
+        if event.isDone { writeEvent(&context) }
         flush(&context)
         newRecord(&context)
     }

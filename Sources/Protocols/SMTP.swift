@@ -170,6 +170,8 @@ final class SMTP: Analyzer {
     var entityCount = 0
     /// The mail as EVE tells of it.
     var event = SMTPEvent()
+    /// How the client called itself first.
+    var eventHelo: [UInt8]?
     let mail = SMTPMail()
     /// What signatures see.
     var view = SMTPView()
@@ -240,8 +242,13 @@ final class SMTP: Analyzer {
         writeEvent(&context)
     }
 
+    override func takesFile(_ file: SeenFile, isCut: Bool) -> Bool {
+        note(file, isCut: isCut)
+        return true
+    }
+
     override func writeEVE(tx: UInt64, to builder: inout EVEBuilder) {
-        if event.isOpen, event.transaction == tx { event.write(helo: hasHelo ? helo : [], to: &builder) }
+        if event.isOpen, event.transaction == tx { event.write(helo: eventHelo, to: &builder) }
     }
 
     override func reset() {
@@ -260,6 +267,7 @@ final class SMTP: Analyzer {
         endChunks()
         record.clear()
         event.clear()
+        eventHelo = nil
         (hasRecord, hasActivity, mailCount, invalidCount) = (false, false, 0, 0)
         (hasSender, hasRecipient, sawLastChunk, hasHelo) = (false, false, false, false)
         if helo.capacity > SMTP.keptBytesMax { helo = [] }

@@ -54,6 +54,9 @@ final class SeenFile {
     var head = FileHead()
     fileprivate var reassembly: FileReassembly?
     var readers = FileReaders()
+    /// Who tells of the transaction that carries it, and which that is; for events of EVE.
+    fileprivate(set) weak var describer: Analyzer?
+    fileprivate(set) var transaction: UInt64 = 0
 
     // The list of files by the time at which they are looked at.
     fileprivate var due = Timestamp.zero
@@ -210,6 +213,7 @@ extension AnalyzerContext {
         file.direction = direction
         file.depth = depth
         file.totalBytes = total
+        if wantsEvents { (file.describer, file.transaction) = (describer, currentTransaction(from: direction)) }
         if let key {
             file.id = UID.make(fileKey: key)
         } else {
@@ -407,6 +411,7 @@ extension AnalyzerContext {
         decide(file)
         files.unwatch(file)
         fileEnded(file, timedOut: timedOut)
+        if wantsEvents { writeFileInfo(file, isCut: timedOut) }
         let ordinal = output.ordinal
         for connection in file.connections {
             output.ordinal = connection.ordinal

@@ -10,6 +10,8 @@
 package struct EventPacket: Sendable, BitwiseCopyable {
     /// Its number in the capture, from 1; 0 where a timer or the end made the event.
     package var number: UInt64 = 0
+    /// Whether events show the number: not those of packets that were inside of others.
+    package var isOfCapture = true
     /// Tags of the frame, 0xFFFF for none.
     package var vlan: UInt16 = 0xFFFF
     package var innerVLAN: UInt16 = 0xFFFF
@@ -31,6 +33,8 @@ package struct EventRecord: LogRecord {
     package var type: StaticString = ""
     /// The event goes from responder to originator.
     package var isReversed = false
+    /// The data that it tells of came from the receiver of the connection's first packet.
+    package var isDataReversed = false
     package var transaction: UInt64?
     package var appProtocol: StaticString?
     /// The last of the columns of ICMP: type and code.
@@ -47,7 +51,7 @@ package struct EventRecord: LogRecord {
         row.connection(ts, uid, id)
         row.enumeration("event_type", type, "Name of the event.")
         row.boolean("reversed", isReversed, "Whether it goes from responder to originator.")
-        row.count("pcap_cnt", packet.number == 0 ? nil : packet.number, "Number of the packet, from 1.")
+        row.count("pcap_cnt", packet.number == 0 || !packet.isOfCapture ? nil : packet.number, "Number of the packet, from 1.")
         row.count("tx_id", transaction, "Number of the transaction on its connection.")
         row.enumeration("app_proto", appProtocol, "The application protocol.")
         row.count("vlan", packet.vlan == 0xFFFF ? nil : UInt64(packet.vlan), "The frame's tag.")

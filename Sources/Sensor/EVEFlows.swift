@@ -34,18 +34,79 @@ struct EVEFlows: ~Copyable {
     private var free: [UInt32] = []
     /// Flows that are over, by the time at which they are written: a binary heap of (due, place in `pool`).
     private var waiting: [(due: Int64, place: UInt32)] = []
+    /// By slot: events that wait for the packet that acknowledges what they tell of.
+    private var held: [[EventRecord]] = []
+    /// The direction of the packet at work, and its connection.
+    private var current: (slot: UInt32, isReversed: Bool) = (.max, false)
+    private var heldCount = 0
     private let takesMidstream: Bool
     private var record = EventRecord()
 
     init(takesMidstream: Bool) { self.takesMidstream = takesMidstream }
 
+    // MARK: events that wait
+
+    /// Events of one connection that wait, and of all; beyond, they are written at once.
+    private static let heldMax = 4096
+    private static let heldOfAllMax = 1 << 18
+
+    /// Keeps the events that a packet's data has made until the other end has acknowledged it.
+    mutating func hold(_ events: inout [EventRecord], _ slot: UInt32) {
+        let place = Int(slot)
+        if held.count <= place {
+            held.append(contentsOf: repeatElement([], count: max(held.count, place &+ 1 &- held.count, 64)))
+        }
+        for index in events.indices {
+            events[index].isDataReversed = current.slot == slot && current.isReversed
+            held[place].append(events[index])
+        }
+        heldCount &+= events.count
+        events.removeAll(keepingCapacity: true)
+    }
+
+    /// A packet has come: the events of data from its receiver are due.
+    private mutating func release(_ arrival: EVEArrival, isReversed: Bool, to output: inout RecordOutput) {
+        let place = Int(arrival.slot)
+        guard place < held.count, !held[place].isEmpty else { return }
+        let isCrowded = held[place].count > EVEFlows.heldMax || heldCount > EVEFlows.heldOfAllMax
+        output.ordinal = arrival.ordinal
+        var kept: [EventRecord] = []
+        for var event in held[place] {
+            guard isCrowded || event.isDataReversed != isReversed else {
+                kept.append(event)
+                continue
+            }
+            event.ts = arrival.now
+            event.packet = arrival.packet
+            output.emit(event)
+            heldCount &-= 1
+        }
+        held[place] = kept
+    }
+
+    /// The connection is over: its events are due, and no packet has acknowledged what they tell of.
+    mutating func releaseAll(_ slot: UInt32, at time: Timestamp, to output: inout RecordOutput) {
+        let place = Int(slot)
+        guard place < held.count, !held[place].isEmpty else { return }
+        for var event in held[place] {
+            event.ts = time
+            event.packet.number = 0
+            event.packet.source = "stream (flow timeout)"
+            output.emit(event)
+        }
+        heldCount &-= held[place].count
+        held[place] = []
+    }
+
     /// Counts a packet.
-    mutating func take(_ arrival: EVEArrival, _ layer: Layer, _ bytes: RawSpan) {
+    mutating func take(_ arrival: EVEArrival, _ layer: Layer, _ bytes: RawSpan, to output: inout RecordOutput) {
         let source = Address(high: layer.sourceHigh, low: layer.sourceLow)
         guard let ends = ends(arrival.id, layer, bytes) else { return }
         let place = find(arrival, ends, layer, bytes)
         let isSamePort = !ends.hasPorts || pool[place].id.originatorPort == ends.id.originatorPort
         let side = isSamePort && pool[place].id.originator == source ? 0 : 1
+        current = (arrival.slot, side == 1)
+        if layer.protocolNumber == 6 { release(arrival, isReversed: side == 1, to: &output) }
         let isLink = layer.depth == 0 && !layer.isReassembled
         let count = isLink ? bytes.byteCount : bytes.byteCount &- min(bytes.byteCount, Int(layer.ipOffset))
         pool[place].sides[side].packets &+= 1

@@ -13,20 +13,25 @@ import Wire
 
 extension Worker {
     /// Counts the packet at work, and tells the analyzers of it.
-    mutating func countForEvents(_ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64) {
-        context.packet = EventPacket(datagram, packet)
+    mutating func countForEvents(
+        _ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64, _ block: WorkBlock
+    ) {
+        let last = Int(datagram.tunnelStart) &+ Int(datagram.tunnelCount) &- 1
+        let kind = datagram.tunnelCount > 0 && last < block.tunnels.count ? block.tunnels[last].kind : .none
+        context.packet = EventPacket(datagram, packet, in: kind)
         guard let slot = flows.current else { return }
         let view = flows.view(slot)
         eve.take(
             EVEArrival(
                 slot: slot, uid: view.uid, id: view.id, ordinal: view.ordinal, now: now, packet: context.packet),
-            datagram.layer, bytes)
+            datagram.layer, bytes, to: &context.output)
     }
 
     /// Hands a connection that is over to the flows of EVE.
     mutating func endForEvents(_ slot: UInt32, _ analysis: Analysis?) {
         let view = flows.view(slot)
         let connection = flows[slot]
+        eve.releaseAll(slot, at: connection.last, to: &context.output)
         var (app, before) = analysis?.applications(view.id) ?? (.unknown, .unknown)
         let (originator, responder) = (connection.size(.originator) > 0, connection.size(.responder) > 0)
         switch view.id.transport {
@@ -45,7 +50,10 @@ extension Worker {
             let name = "\(context.transactions.events[Int(exposure.number)])".utf8
             guard let dot = name.firstIndex(of: 0x2E) else { continue }
             let (application, event) = EVEAnomaly.names(Array(name[..<dot]), Array(name[name.index(after: dot)...]))
-            context.beginEvent("anomaly", from: exposure.direction, tx: exposure.transaction, application: "")
+            // The event is that of the packet at which it was raised, which over TCP acknowledges the data.
+            let isTCP = context.id.transport == .tcp
+            let sender = isTCP ? exposure.direction.opposite : exposure.direction
+            context.beginEvent("anomaly", from: sender, tx: exposure.transaction, application: "")
             context.event.open("anomaly")
             context.event.text("app_proto", application[...])
             context.event.text("type", "applayer")

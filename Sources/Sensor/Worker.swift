@@ -215,7 +215,7 @@ struct Worker: ~Copyable {
     ) {
         let outer = datagram.tunnel == 0 ? 0 : TunnelName.make(tunnel: datagram.tunnel, packet: packet)
         flows.process(datagram.layer, bytes: bytes, now: now, ordinal: order, outer: outer)
-        if context.wantsEvents { countForEvents(datagram, bytes, packet) }
+        if context.wantsEvents { countForEvents(datagram, bytes, packet, block) }
         if engine == nil { handleEvents(bytes, datagram, block) } else { inspect(bytes, datagram, packet, block) }
         if let slot = flows.current {
             if let anomaly = datagram.anomaly { report(anomaly, of: slot) }
@@ -237,7 +237,10 @@ struct Worker: ~Copyable {
     /// Events of timers and of the end: no packet's bytes are among them.
     private mutating func drainTimers(_ time: Timestamp) {
         now = time
-        if context.wantsEvents { context.packet = EventPacket() }
+        if context.wantsEvents {
+            context.packet = EventPacket()
+            context.packet.source = "stream (flow timeout)"
+        }
         let none: [UInt8] = []
         handleEvents(none.octets, Datagram(layer: Layer(), packet: 0, index: 0, worker: 0), nil)
         flows.clearEvents()
@@ -335,6 +338,7 @@ struct Worker: ~Copyable {
             if context.wantsEvents { writeAnomalies() }
             context.transactions.clear()
         }
+        if !context.heldEvents.isEmpty { eve.hold(&context.heldEvents, slot) }
         if !context.requests.isEmpty {
             for request in context.requests {
                 // Signatures look at streams that no analyzer wants any more.
@@ -374,6 +378,7 @@ struct Worker: ~Copyable {
 
     private mutating func end(_ slot: UInt32) {
         let view = flows.view(slot)
+        if context.wantsEvents { eve.releaseAll(slot, at: now, to: &context.output) }
         if view.analysis > AnalysisPool.nobody {
             let analysis = analyses[view.analysis]
             point(at: view)

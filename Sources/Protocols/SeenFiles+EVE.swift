@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The event `fileinfo` of files that the file layer has seen.
+//
+// Reads   files that are over.
+// Writes  one event for each, with the object of the transaction that carried it.
+// Leaves  bodies of HTTP (HTTPView+EVE.swift), but for the parts of a form and ranges that were joined.
+
+import Files
+import Records
+import Wire
+
+extension AnalyzerContext {
+    /// Writes a file's event, on the connection at work. `isCut` where its end was not seen.
+    mutating func writeFileInfo(_ file: SeenFile, isCut: Bool) {
+        guard file.hasEvent, file.describer?.takesFile(file, isCut: isCut) != true else { return }
+        beginEvent("fileinfo", from: file.direction, application: file.source.application)
+        file.describer?.writeEVE(tx: file.transaction, to: &event)
+        event.open("fileinfo")
+        event.text("filename", file.name[...])
+        event.boolean("gaps", file.missingBytes > 0)
+        event.text("state", isCut || file.missingBytes > 0 ? "TRUNCATED" : "CLOSED")
+        event.boolean("stored", false)
+        event.count("size", file.seenBytes)
+        event.count("tx_id", file.transaction)
+        event.close()
+        endEvent()
+    }
+}
+
+extension SMTP {
+    /// The end of a line before a boundary is not the attachment's (RFC 2046 section 5.1.1).
+    func note(_ file: SeenFile, isCut: Bool) {
+        let endsLine = mail.lastOctets == 0x0D0A && file.seenBytes >= 2
+        guard event.isOpen, event.files.count < SMTPEvent.listMax else { return }
+        event.files.append(
+            SMTPEventFile(
+                name: Array(file.name.prefix(SMTPEvent.nameBytesMax)), size: file.seenBytes &- (endsLine ? 2 : 0),
+                hasGap: file.missingBytes > 0, isCut: isCut))
+    }
+}
+
+extension SeenFile {
+    /// Suricata knows parts of mails and forms by their names only.
+    var hasEvent: Bool {
+        switch source {
+        case .http: key != nil && isWhole || depth > 0 && direction == .originator && hasName
+        case .smtp, .pop3, .imap: hasName
+        default: true
+        }
+    }
+}
+
+extension FileSource {
+    /// The application protocol that a file's event names.
+    var application: StaticString {
+        switch self {
+        case .http: "http"
+        case .smtp: "smtp"
+        case .ftpData: "ftp-data"
+        case .ircData: "irc"
+        case .smb: "smb"
+        case .nfs: "nfs"
+        case .tftp: "tftp"
+        case .pop3: "pop3"
+        case .imap: "imap"
+        case .sip: "sip"
+        }
+    }
+}
