@@ -28,6 +28,7 @@ final class SMTPMail: MIMEMessage {
     /// The part at work is text: URLs are looked for.
     private var isText = true
     private var urls = URLFinder()
+    private(set) var isQuoted = false
     /// The end of the content so far.
     private(set) var lastOctets: UInt16 = 0
 
@@ -44,7 +45,7 @@ final class SMTPMail: MIMEMessage {
     override func began(_ context: inout AnalyzerContext) {
         session?.entityCount &+= 1
         depth &+= 1
-        isText = true
+        (isText, isQuoted) = (true, false)
         fileName = .absent
         text.clear()
     }
@@ -55,6 +56,7 @@ final class SMTPMail: MIMEMessage {
         }
         if context.wantsEvents, let session, session.event.isOpen {
             if level == 0 { session.event.noteHeader(name, value) }
+            if name.isText("content-transfer-encoding") { isQuoted = value.isText("quoted-printable") }
             if name.isText("content-type") { isText = value.beginning(with: "text/", at: 0, anyCase: true) == .matches }
         }
         guard let session, session.hasRecord, session.entityCount <= 1 else { return }

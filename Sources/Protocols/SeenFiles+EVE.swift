@@ -31,7 +31,7 @@ extension AnalyzerContext {
 extension SMTP {
     /// The end of a line before a boundary is not the attachment's (RFC 2046 section 5.1.1).
     func note(_ file: SeenFile, isCut: Bool) {
-        let endsLine = mail.lastOctets == 0x0D0A && file.seenBytes >= 2
+        let endsLine = mail.isQuoted && mail.lastOctets == 0x0D0A && file.seenBytes >= 2
         guard event.isOpen, event.files.count < SMTPEvent.listMax else { return }
         event.files.append(
             SMTPEventFile(
