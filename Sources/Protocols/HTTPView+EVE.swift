@@ -82,8 +82,9 @@ final class HTTPEvent {
 }
 
 /// A body as a file.
-struct HTTPEventFile: Sendable {
+struct HTTPEventFile {
     var name = Text.absent
+    var digests: FileDigests?
     var size: UInt64 = 0
     var hasGap = false
     var isOpen = false
@@ -215,6 +216,10 @@ extension HTTPView {
         guard context.wantsEvents, bytes.byteCount > 0 else { return }
         let event = openEvent(side.transaction, &context)
         let place = side.isRequest ? 0 : 1
+        if !event.files[place].isOpen {
+            event.files[place].digests = FileDigests(context.settings.files.hashes.union(.md5))
+        }
+        event.files[place].digests?.add(bytes)
         event.files[place].isOpen = true
         event.files[place].size &+= UInt64(bytes.byteCount)
     }
@@ -251,6 +256,17 @@ extension HTTPView {
         context.endEvent()
     }
 
+    /// The digests of a body that was seen whole.
+    private func writeDigests(_ file: HTTPEventFile, _ context: inout AnalyzerContext) {
+        guard let digests = file.digests, !file.hasGap else { return }
+        var text = TextBuffer()
+        let wanted = context.settings.files.hashes.union(.md5)
+        let names: [(FileHashes, StaticString)] = [(.md5, "md5"), (.sha1, "sha1"), (.sha256, "sha256")]
+        for (hash, name) in names where wanted.contains(hash) {
+            context.event.text(name, digests.write(hash, to: &text), in: text)
+        }
+    }
+
     private func writeFile(
         _ event: HTTPEvent, _ side: HTTPViewSide, isWhole: Bool, _ context: inout AnalyzerContext
     ) {
@@ -268,6 +284,7 @@ extension HTTPView {
         }
         context.event.boolean("gaps", file.hasGap)
         context.event.text("state", isWhole ? "CLOSED" : "TRUNCATED")
+        writeDigests(file, &context)
         context.event.boolean("stored", false)
         context.event.count("size", file.size)
         if !side.isRequest, !event.range.isAbsent {

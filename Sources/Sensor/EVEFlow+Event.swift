@@ -42,7 +42,8 @@ extension EVEFlow {
         record.packet.innerVLAN = link.innerVLAN
         record.isReversed = false
         record.transaction = nil
-        record.appProtocol = app == .unknown ? nil : app.name
+        let isNamed = app != .unknown && app != .failed
+        record.appProtocol = isNamed ? app.name : appOfEvents ?? (app == .unknown ? nil : app.name)
         record.icmp = id.transport == .icmp ? icmp : nil
         record.body.clear()
         members(reason, &record.body)

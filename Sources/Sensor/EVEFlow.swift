@@ -66,6 +66,13 @@ struct EVEFlow: BitwiseCopyable, Sendable {
     /// The protocol before another one took over the stream (STARTTLS, an upgrade).
     var appBefore = AppProtocol.unknown
     var packet = EventPacket()
+    /// The protocol that its events name.
+    var appOfEvents: StaticString?
+    /// The connection is over, and the flow is written at `due`.
+    var isWaiting = false
+    var due: Int64 = 0
+    /// Which end is the client is decided.
+    var isSettled = false
     /// Order of the connection's rows.
     let ordinal: UInt64
     /// The next flow of the same connection, 0 for none.

@@ -23,6 +23,22 @@ struct EVEArrival {
 
 /// Used only with `--log-format eve`.
 struct EVEFlows: ~Copyable {
+    /// What a flow is found by when its connection is gone: its ends, either way round, and its link.
+    private struct Ends: Hashable {
+        let id: ConnectionID
+        let vlan: UInt32
+        let spi: UInt32
+
+        init(_ id: ConnectionID, _ link: EVEFlow.Link) {
+            let isOrdered =
+                id.originator < id.responder
+                || id.originator == id.responder && id.originatorPort <= id.responderPort
+            self.id = isOrdered ? id : id.flipped
+            vlan = UInt32(link.vlan) << 16 | UInt32(link.innerVLAN)
+            spi = link.spi
+        }
+    }
+
     /// Flows that one connection may have, by tags and indices of security; more count as the first.
     private static let perConnectionMax = 16
     /// Flows that wait for their time-out; more are written at once.
@@ -34,6 +50,8 @@ struct EVEFlows: ~Copyable {
     private var free: [UInt32] = []
     /// Flows that are over, by the time at which they are written: a binary heap of (due, place in `pool`).
     private var waiting: [(due: Int64, place: UInt32)] = []
+    /// The newest of these by its ends, for a packet that comes late.
+    private var waitingByEnds: [Ends: UInt32] = [:]
     /// By slot: events that wait for the packet that acknowledges what they tell of.
     private var held: [[EventRecord]] = []
     /// The direction of the packet at work, and its connection.
@@ -58,10 +76,18 @@ struct EVEFlows: ~Copyable {
         }
         for index in events.indices {
             events[index].isDataReversed = current.slot == slot && current.isReversed
+            note(events[index].appProtocol, of: slot)
             held[place].append(events[index])
         }
         heldCount &+= events.count
         events.removeAll(keepingCapacity: true)
+    }
+
+    /// What events tell of is the flow's protocol, where nothing else names it.
+    private mutating func note(_ application: StaticString?, of slot: UInt32) {
+        guard let application, application.utf8CodeUnitCount > 0, Int(slot) < heads.count, heads[Int(slot)] != 0
+        else { return }
+        pool[Int(heads[Int(slot)]) &- 1].appOfEvents = application
     }
 
     /// A packet has come: the events of data from its receiver are due.
@@ -173,9 +199,22 @@ struct EVEFlows: ~Copyable {
         if ends.id.transport == .icmp, let header = try? ICMPHeader(bytes, layer) {
             flow.icmp = (header.type, header.code)
         }
-        let index = insert(flow)
+        let index = resume(flow, layer, bytes) ?? insert(flow)
         if last == 0 { heads[slot] = index &+ 1 } else { pool[Int(last) &- 1].next = index &+ 1 }
         return Int(index)
+    }
+
+    /// A flow that waits goes on with a packet of the same ends; a SYN alone begins a new one.
+    private mutating func resume(_ flow: EVEFlow, _ layer: Layer, _ bytes: RawSpan) -> UInt32? {
+        let ends = Ends(flow.id, flow.link)
+        guard let index = waitingByEnds[ends] else { return nil }
+        if layer.protocolNumber == 6 {
+            guard let header = try? TCPHeader(bytes, layer), !header.syn || header.ack else { return nil }
+        }
+        waitingByEnds[ends] = nil
+        pool[Int(index)].isWaiting = false
+        pool[Int(index)].next = 0
+        return index
     }
 
     private mutating func insert(_ flow: EVEFlow) -> UInt32 {
@@ -199,15 +238,21 @@ struct EVEFlows: ~Copyable {
         heads[Int(slot)] = 0
         while place != 0 {
             let index = place &- 1
-            pool[Int(index)].app = app
-            pool[Int(index)].appBefore = before
-            pool[Int(index)].transactions = transactions
-            pool[Int(index)].settle(id, hasGap, takesMidstream: takesMidstream)
+            if pool[Int(index)].app == .unknown || app != .unknown { pool[Int(index)].app = app }
+            if before != .unknown { pool[Int(index)].appBefore = before }
+            pool[Int(index)].transactions &+= transactions
+            if !pool[Int(index)].isSettled {
+                pool[Int(index)].settle(id, hasGap, takesMidstream: takesMidstream)
+                pool[Int(index)].isSettled = true
+            }
             place = pool[Int(index)].next
             if waiting.count >= EVEFlows.waitingMax {
                 write(index, "forced", &output)
             } else {
-                push(pool[Int(index)].last.adding(pool[Int(index)].timeout).nanoseconds, index)
+                pool[Int(index)].isWaiting = true
+                pool[Int(index)].due = pool[Int(index)].last.adding(pool[Int(index)].timeout).nanoseconds
+                waitingByEnds[Ends(pool[Int(index)].id, pool[Int(index)].link)] = index
+                push(pool[Int(index)].due, index)
             }
         }
     }
@@ -224,18 +269,29 @@ struct EVEFlows: ~Copyable {
 
     /// Writes the flows whose time-out has passed.
     mutating func advance(to time: Timestamp, _ output: inout RecordOutput) {
-        while let first = waiting.first, first.due <= time.nanoseconds { write(pop(), "timeout", &output) }
+        while let first = waiting.first, first.due <= time.nanoseconds { writeNext("timeout", &output) }
     }
 
     /// Writes all flows that wait: the input is over.
     mutating func finish(_ output: inout RecordOutput) {
-        while !waiting.isEmpty { write(pop(), "shutdown", &output) }
+        while !waiting.isEmpty { writeNext("shutdown", &output) }
+    }
+
+    /// Takes the first that is due; one that has gone on meanwhile is not.
+    private mutating func writeNext(_ reason: StaticString, _ output: inout RecordOutput) {
+        let due = waiting[0].due
+        let index = pop()
+        guard pool[Int(index)].isWaiting, pool[Int(index)].due == due else { return }
+        write(index, reason, &output)
     }
 
     private mutating func write(_ index: UInt32, _ reason: StaticString, _ output: inout RecordOutput) {
         let flow = pool[Int(index)]
         output.ordinal = flow.ordinal
         flow.write(reason, &record, to: &output)
+        let ends = Ends(flow.id, flow.link)
+        if waitingByEnds[ends] == index { waitingByEnds[ends] = nil }
+        pool[Int(index)].isWaiting = false
         free.append(index)
     }
 

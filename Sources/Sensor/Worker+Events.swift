@@ -39,9 +39,15 @@ extension Worker {
         case .udp: if app == .unknown, originator || responder { app = .failed }
         default: (app, before) = (.unknown, .unknown)
         }
+        if isIgnored(view) { (app, before) = (.unknown, .unknown) }
         eve.end(
             slot, id: view.id, app: app, before: before, transactions: analysis?.transactionCount ?? 0,
             hasGap: connection.gaps, to: &context.output)
+    }
+
+    /// TCP that was picked up in the middle has no events, unless the settings say otherwise.
+    func isIgnored(_ view: FlowView) -> Bool {
+        view.id.transport == .tcp && view.isPartial && !context.settings.takesMidstream
     }
 
     /// Writes the events of applications that the delivery at work has shown, as `anomaly`.
