@@ -58,6 +58,8 @@ struct FTPEvents {
     private static let linesMax = 64
 
     private var pending: [FTPEvent] = []
+    /// Commands so far: their transactions.
+    private var count: UInt64 = 0
     /// The code of a reply that has more lines to come; nil for none.
     private var openReply: [UInt8]?
     private var hasDataPort = false
@@ -66,6 +68,7 @@ struct FTPEvents {
 
     mutating func clear() {
         pending.removeAll(keepingCapacity: true)
+        count = 0
         openReply = nil
         hasDataPort = false
         transfer = ([], [])
@@ -79,7 +82,8 @@ struct FTPEvents {
 
     mutating func command(_ line: RawSpan, _ context: inout AnalyzerContext) {
         let whole = line.extracting(0..<min(line.byteCount, FTPEvents.lineBytesMax))
-        var event = FTPEvent(transaction: context.beginTransaction(.ftp))
+        var event = FTPEvent(transaction: count)
+        count &+= 1
         var end = 0
         while end < whole.byteCount, !HTTPOctets.isSpace(whole.octet(end)) { end &+= 1 }
         let word = whole.extracting(0..<end)
@@ -89,10 +93,7 @@ struct FTPEvents {
         }
         let argument = whole.extracting(TextProbe.skipBlanks(whole, end)..<whole.byteCount)
         argument.append(to: &event.data)
-        if line.byteCount > FTPEvents.lineBytesMax {
-            event.isDataCut = true
-            context.transactionEvent("ftp.request_command_too_long", tx: event.transaction, from: .originator)
-        }
+        event.isDataCut = line.byteCount > FTPEvents.lineBytesMax
         if word.isText("PORT") || word.isText("EPRT") {
             event.port = (word.isText("PORT") ? FTP.port(argument) : FTP.extendedPort(argument))?.port
             if event.port != nil { hasDataPort = true }
@@ -117,12 +118,11 @@ struct FTPEvents {
         let isCut = line.byteCount > FTPEvents.lineBytesMax
         let whole = line.extracting(0..<min(line.byteCount, FTPEvents.lineBytesMax))
         // The greeting answers no command.
-        if pending.isEmpty { pending.append(FTPEvent(transaction: context.beginTransaction(.ftp))) }
-        if isCut {
-            pending[0].isReplyCut = true
-            context.transactionEvent(
-                "ftp.response_command_too_long", tx: pending[0].transaction, from: .responder)
+        if pending.isEmpty {
+            pending.append(FTPEvent(transaction: count))
+            count &+= 1
         }
+        if isCut { pending[0].isReplyCut = true }
         var code: [UInt8] = []
         if whole.byteCount >= 3 { whole.extracting(0..<3).append(to: &code) }
         let hasCode = code.count == 3 && code.allSatisfy { HTTPOctets.isDigit($0) }

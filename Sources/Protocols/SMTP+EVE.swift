@@ -154,7 +154,10 @@ extension SMTP {
         guard context.wantsEvents else { return }
         let isTrailing = command == .reset || command == .quit
         if event.isDone, !isTrailing, command != .endOfData { writeEvent(&context) }
-        if !event.isOpen, !isTrailing, command != .endOfData { event.begin(context.beginTransaction(.smtp)) }
+        if !event.isOpen, !isTrailing, command != .endOfData {
+            event.begin(eventCount)
+            eventCount &+= 1
+        }
         guard event.isOpen else { return }
         switch command {
         case .ehlo, .helo:

@@ -172,6 +172,8 @@ final class SMTP: Analyzer {
     var event = SMTPEvent()
     /// How the client called itself first.
     var eventHelo: [UInt8]?
+    /// Events begun on the connection: their transactions.
+    var eventCount: UInt64 = 0
     let mail = SMTPMail()
     /// What signatures see.
     var view = SMTPView()
@@ -267,7 +269,7 @@ final class SMTP: Analyzer {
         endChunks()
         record.clear()
         event.clear()
-        eventHelo = nil
+        (eventHelo, eventCount) = (nil, 0)
         (hasRecord, hasActivity, mailCount, invalidCount) = (false, false, 0, 0)
         (hasSender, hasRecipient, sawLastChunk, hasHelo) = (false, false, false, false)
         if helo.capacity > SMTP.keptBytesMax { helo = [] }

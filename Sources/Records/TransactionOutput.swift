@@ -68,6 +68,13 @@ package struct TransactionOutput: Sendable {
 
     package var isEmpty: Bool { exposures.isEmpty }
 
+    /// Goes on with a connection that has begun so many transactions: the newest is the one at work.
+    package mutating func resume(at count: UInt64) {
+        nextTransaction = count
+        let last = count == 0 ? 0 : count &- 1
+        current = (last, last)
+    }
+
     package mutating func clear() {
         exposures.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)

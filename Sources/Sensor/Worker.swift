@@ -313,7 +313,7 @@ struct Worker: ~Copyable {
             return nil
         }
         point(at: view)
-        context.transactions.nextTransaction = analysis.transactionCount
+        context.transactions.resume(at: analysis.transactionCount)
         context.fileOrdinal = analysis.fileCount
         if let engine { showTo(engine, slot) }
         return analysis
@@ -382,7 +382,7 @@ struct Worker: ~Copyable {
         if view.analysis > AnalysisPool.nobody {
             let analysis = analyses[view.analysis]
             point(at: view)
-            context.transactions.nextTransaction = analysis.transactionCount
+            context.transactions.resume(at: analysis.transactionCount)
             context.fileOrdinal = analysis.fileCount
             if let engine { showTo(engine, slot) }
             analysis.finish(&context)
