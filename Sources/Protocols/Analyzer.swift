@@ -130,6 +130,8 @@ package struct AnalyzerContext: ~Copyable {
     var inflaters: [Inflater] = []
     /// Unpackers of Brotli at work.
     var brotliCount = 0
+    /// Programs, hosts and services that this worker has written today.
+    var seen = RecentlySeen()
     /// Fingerprints of hellos that this worker has computed.
     var fingerprints = FingerprintCache()
     /// Certificates that this worker has read.

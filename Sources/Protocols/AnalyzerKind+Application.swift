@@ -41,6 +41,9 @@ extension AnalyzerKind {
         case .krbTCP: .krb5
         // Over TCP it is inside of another protocol.
         case .krb: id.transport == .udp ? .krb5 : .failed
+        case .ike: .ike
+        case .bittorrentDHT: .bittorrentDHT
+        case .telnet: .telnet
         default: .failed
         }
     }

@@ -56,6 +56,14 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case gssapi
     case ntlm
     case http2
+    case ike
+    case bittorrent
+    case bittorrentDHT
+    case finger
+    case telnet
+    case stun
+    case wireguard
+    case openvpn
     // Tunnels confirm on their outer connection; they have no dissector here.
     case vxlan
     case geneve
@@ -116,6 +124,14 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .gssapi: "gssapi"
         case .ntlm: "ntlm"
         case .http2: "http"
+        case .ike: "ike"
+        case .bittorrent: "bittorrent"
+        case .bittorrentDHT: "bittorrent"
+        case .finger: "finger"
+        case .telnet: "telnet"
+        case .stun: "stun"
+        case .wireguard: "wireguard"
+        case .openvpn: "openvpn"
         case .vxlan: "vxlan"
         case .geneve: "geneve"
         case .gtpv1: "gtpv1"

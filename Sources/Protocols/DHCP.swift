@@ -26,6 +26,8 @@ struct DHCPMessage {
     var hostName: Range<Int>?
     var domain: Range<Int>?
     var message: Range<Int>?
+    /// The client's vendor class.
+    var vendor: Range<Int>?
     var clientID: Range<Int>?
     var clientName: Range<Int>?
     static let hardwareAddress = 28..<44
@@ -72,6 +74,7 @@ struct DHCPMessage {
         case 51 where place.count >= 4: leaseTime = bytes.load(place.lowerBound)
         case 53 where place.count >= 1 && type == 0: type = bytes.octet(place.lowerBound)
         case 56: message = place
+        case 60: vendor = place
         case 61 where place.count >= 1: clientID = place
         // Three octets of flags and codes before the name.
         case 81 where place.count >= 3: clientName = place.lowerBound &+ 3 ..< place.upperBound
@@ -270,6 +273,12 @@ final class DHCP: Analyzer {
     ) {
         guard let message = try? DHCPMessage(bytes), message.type != 0 else { return violation(&context) }
         confirm(&context)
+        if direction == .originator, let place = message.vendor {
+            // A client without an address asks for the one that it had.
+            let own = context.id.originator
+            let host = own == Address(v4: 0) ? message.requestedAddress.map { Address(v4: $0) } : own
+            if let host { context.software(.dhcpClient, bytes.extracting(place), of: host) }
+        }
         let isTaken = context.dhcp.add(
             message, bytes, from: direction, context.id, context.uid, at: context.now,
             limit: context.settings.dhcpTransactionsMax, &context.output)

@@ -405,6 +405,8 @@ final class FTP: Analyzer {
             keep(argument, .FTP_password_too_long, &password, &context)
             hasPassword = true
             isPasswordHidden = false
+        } else if name.isText("CLNT") {
+            context.software(.ftpClient, argument, of: context.id.originator)
         } else if name.isText("PORT") || name.isText("EPRT") {
             guard let place = name.isText("PORT") ? FTP.port(argument) : FTP.extendedPort(argument) else { return }
             expect(

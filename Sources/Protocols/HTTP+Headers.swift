@@ -91,7 +91,8 @@ extension HTTP {
             if level == 0 { handshake(known, value, side, &context) }
         default: break
         }
-        if side.isOriginator, level == 0 { column(known, value, &context) }
+        guard level == 0 else { return }
+        if side.isOriginator { column(known, value, &context) } else { server(known, value, &context) }
     }
 
     /// Headers of a request that are columns.
@@ -107,10 +108,21 @@ extension HTTP {
         case .host: row.record.host = row.record.text.add(value)
         case .referer: row.record.referrer = row.record.text.add(value)
         case .origin: row.record.origin = row.record.text.add(value)
-        case .userAgent: row.record.userAgent = row.record.text.add(value)
+        case .userAgent:
+            row.record.userAgent = row.record.text.add(value)
+            context.software(.httpBrowser, value, of: context.id.originator)
         case .range: row.asksForRange = true
         case .authorization, .proxyAuthorization: authorization(value, row)
         default: if let proxyName = name.proxyName { proxied(proxyName, value, row) }
+        }
+    }
+
+    /// Headers of a response that tell of the server's programs.
+    private func server(_ name: HTTPHeaderName, _ value: RawSpan, _ context: inout AnalyzerContext) {
+        switch name {
+        case .server: context.software(.httpServer, value, of: context.id.responder)
+        case .xPoweredBy: context.software(.httpApplication, value, of: context.id.responder)
+        default: break
         }
     }
 

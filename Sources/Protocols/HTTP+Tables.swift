@@ -55,6 +55,7 @@ enum HTTPHeaderName {
     case authorization, clientIP, connection, contentDisposition, contentEncoding, contentLength, contentRange
     case contentTransferEncoding, contentType, expect, forwarded, host, origin, proxyAuthorization
     case proxyConnection, range, referer, transferEncoding, upgrade, userAgent, via, xForwardedFor, xForwardedFrom
+    case server, xPoweredBy
     case xroxyConnection, secWebSocketAccept, secWebSocketExtensions, secWebSocketKey, secWebSocketProtocol
 
     /// The header of this name, any case; nil for one that nobody looks at.
@@ -67,6 +68,7 @@ enum HTTPHeaderName {
         case (5, 0x72) where isName("range"): self = .range
         case (6, 0x65) where isName("expect"): self = .expect
         case (6, 0x6F) where isName("origin"): self = .origin
+        case (6, 0x73) where isName("server"): self = .server
         case (7, 0x72) where isName("referer"): self = .referer
         case (7, 0x75) where isName("upgrade"): self = .upgrade
         case (9, 0x63) where isName("client-ip"): self = .clientIP
@@ -74,6 +76,7 @@ enum HTTPHeaderName {
         case (10, 0x63) where isName("connection"): self = .connection
         case (10, 0x75) where isName("user-agent"): self = .userAgent
         case (12, 0x63) where isName("content-type"): self = .contentType
+        case (12, 0x78) where isName("x-powered-by"): self = .xPoweredBy
         case (13, 0x61) where isName("authorization"): self = .authorization
         case (13, 0x63) where isName("content-range"): self = .contentRange
         case (14, 0x63) where isName("content-length"): self = .contentLength

@@ -226,7 +226,9 @@ final class MySQL: FramedAnalyzer {
         version = try cursor.read(UInt8.self)
         switch version {
         case 10:
-            try cursor.skipText()
+            let version = try cursor.take(try cursor.textCount())
+            context.software(.mysqlServer, version, of: context.id.responder)
+            try cursor.skip(1)
             try cursor.skip(4 + 8 + 1 + 2 + 1 + 2)
             let high = UInt32(try cursor.readLittle(UInt16.self)) << 16
             serverHasAttributes = high & Capability.queryAttributes != 0

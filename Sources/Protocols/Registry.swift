@@ -34,18 +34,20 @@ package enum Registry {
     /// Every name of `--analyzers` (ports: Zeek's base/protocols/*/main.zeek).
     package static let entries: [RegistryEntry] = [
         RegistryEntry("bacnet", udp: [47808], .bacnet),
+        RegistryEntry("bittorrent", .bittorrent, udpKind: .bittorrentDHT),
         RegistryEntry("conn"),
         RegistryEntry("dce-rpc", tcp: [135], .dceRPC),
         RegistryEntry("dhcp", udp: [67, 4011], .dhcp),
         RegistryEntry("dnp3", tcp: [20000], udp: [20000], .dnp3, udpKind: .dnp3UDP),
         RegistryEntry("dns", tcp: [53], udp: [53, 137, 5353, 5355], .dns),
         RegistryEntry("enip", tcp: [44818], udp: [44818, 2222], .enip),
-        RegistryEntry("finger", tcp: [79]),
+        RegistryEntry("finger", tcp: [79], .finger),
         RegistryEntry("ftp", tcp: [21, 2811], .ftp),
         RegistryEntry("gssapi"),
         RegistryEntry("http", tcp: [80, 81, 631, 1080, 3128, 8000, 8080, 8888], .http),
         RegistryEntry("iec104", tcp: [2404], .iec104),
         RegistryEntry("http", .http2),
+        RegistryEntry("ike", udp: [500, 4500], .ike),
         RegistryEntry("imap", tcp: [143], .imap),
         RegistryEntry("irc", tcp: [6666, 6667, 6668, 6669], .irc),
         RegistryEntry("krb", tcp: [88], .krbTCP),
@@ -59,6 +61,7 @@ package enum Registry {
         RegistryEntry("ntlm"),
         RegistryEntry("ntp", udp: [123], .ntp),
         RegistryEntry("opcua", tcp: [4840], .opcua),
+        RegistryEntry("openvpn", tcp: [1194], udp: [1194], .openvpn),
         RegistryEntry("pop3", .pop3),
         RegistryEntry("postgresql", tcp: [5432], .postgresql),
         RegistryEntry("profinet_dcp"),
@@ -78,11 +81,14 @@ package enum Registry {
         RegistryEntry(
             "ssl", tcp: [443, 465, 563, 585, 614, 636, 989, 990, 992, 993, 995, 5223], udp: [443], .ssl,
             udpKind: .dtls),
+        RegistryEntry("stun", udp: [3478], .stun),
         RegistryEntry("syslog", tcp: [514], .syslogTCP),
         RegistryEntry("syslog", udp: [514], .syslog),
+        RegistryEntry("telnet", tcp: [23], .telnet),
         RegistryEntry("tftp", udp: [69], .tftp),
         RegistryEntry("tunnels"),
         RegistryEntry("websocket", .websocket),
+        RegistryEntry("wireguard", udp: [51820], .wireguard),
         RegistryEntry("xmpp", tcp: [5222, 5269]),
     ]
 
@@ -139,6 +145,14 @@ package enum Registry {
         case .nfs: NFS()
         case .gssapi, .ntlm: nil
         case .http2: HTTP2()
+        case .ike: IKE()
+        case .bittorrent: BitTorrent()
+        case .bittorrentDHT: BitTorrentDHT()
+        case .finger: Finger()
+        case .telnet: Telnet()
+        case .stun: STUN()
+        case .wireguard: WireGuard()
+        case .openvpn: OpenVPN()
         case .vxlan, .geneve, .gtpv1, .teredo, .ayiya: nil
         }
     }
@@ -190,6 +204,14 @@ package enum Registry {
         Probe(.krbTCP, .tcp, nil, KerberosProbe.stream),
         Probe(.dhcp, .udp, nil, DHCPProbe.message),
         Probe(.tftp, .udp, nil, TFTPProbe.packet, first: 0...0),
+        Probe(.ike, .udp, nil, IKEProbe.message),
+        Probe(.bittorrent, .tcp, nil, BitTorrentProbe.handshake),
+        Probe(.bittorrentDHT, .udp, nil, DHTProbe.message, first: 0x64...0x64),
+        Probe(.telnet, .tcp, nil, TelnetProbe.options),
+        Probe(.stun, .udp, nil, STUNProbe.message, first: 0...0x3F),
+        Probe(.wireguard, .udp, nil, WireGuardProbe.initiation, first: 1...1),
+        Probe(.openvpn, .udp, .originator, OpenVPNProbe.datagram, first: 0x38...0x50),
+        Probe(.openvpn, .tcp, .originator, OpenVPNProbe.stream),
     ]
 }
 

@@ -140,7 +140,9 @@ extension SMTP {
         case .from: record.from = record.text.add(value)
         case .replyTo: record.replyTo = record.text.add(value)
         case .date: record.date = record.text.add(value)
-        case .userAgent: record.userAgent = record.text.add(value)
+        case .userAgent:
+            record.userAgent = record.text.add(value)
+            context.software(.mailClient, value, of: context.id.originator)
         case .to:
             record.hasTo = true
             record.to = addresses(value, adding: record.to, .smtp_too_many_to_addresses, &context)

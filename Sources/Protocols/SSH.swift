@@ -246,6 +246,7 @@ final class SSH: Analyzer {
         side.state = .clear
         show(line, from: direction, &context)
         noteVersion(line, from: direction, &context)
+        software(line, from: direction, &context)
         guard line.byteCount >= 5 else { return context.weird(.SSH_cannot_determine_version, source: "SSH") }
         switch line.octet(4) {
         case 0x32: side.version = .two
@@ -258,6 +259,18 @@ final class SSH: Analyzer {
         guard let own = side.version, let other else { return }
         version = direction == .originator ? SSHVersion.common(own, other) : SSHVersion.common(other, own)
         if version == nil { context.weird(.SSH_version_mismatch, source: "SSH") }
+    }
+
+    /// What stands behind `SSH-2.0-`.
+    private func software(_ line: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        var at = 3
+        while at < line.byteCount, HTTPOctets.isDigit(line.octet(at)) || [0x2D, 0x2E].contains(line.octet(at)) {
+            at &+= 1
+        }
+        guard at < line.byteCount else { return }
+        let banner = line.extracting(at..<line.byteCount)
+        let isClient = direction == .originator
+        context.software(isClient ? .sshClient : .sshServer, banner, of: context.id.address(of: direction))
     }
 
     private func begin(_ context: inout AnalyzerContext) {

@@ -171,6 +171,9 @@ extension TLS {
             if isClient { record.clientChain.append(text) } else { record.chain.append(text) }
         }
         if isHost { noteHost(certificate, isClient: isClient) }
+        if isHost, !isClient {
+            context.certificateShown(certificate, from: direction)
+        }
         guard context.certificates.admits(found.fingerprint, isHost: isHost, isClient: isClient, at: context.now)
         else { return }
         var row = X509Record()

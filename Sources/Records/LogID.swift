@@ -65,6 +65,17 @@
     case smbFiles
     case nfs
     case smbMapping
+    case ike
+    case bittorrent
+    case bittorrentDHT
+    case telnet
+    case stun
+    case wireguard
+    case openvpn
+    case software
+    case knownHosts
+    case knownServices
+    case knownCerts
     case stats
     /// What raised its hand, and the same in the form of Zeek's signature framework.
     case alert
@@ -82,6 +93,10 @@
         case .mqttSubscribe: "mqtt_subscribe"
         case .mqttPublish: "mqtt_publish"
         case .ldapSearch: "ldap_search"
+        case .bittorrentDHT: "bittorrent_dht"
+        case .knownHosts: "known_hosts"
+        case .knownServices: "known_services"
+        case .knownCerts: "known_certs"
         case .cipIdentity: "cip_identity"
         case .cipIO: "cip_io"
         case .s7commReadSZL: "s7comm_read_szl"

@@ -109,6 +109,12 @@
         self.protocolNumber = protocolNumber
     }
 
+    /// The address, and the port, of the side that sends in a direction.
+    package func address(of direction: Direction) -> Address { direction == .originator ? originator : responder }
+    package func port(of direction: Direction) -> UInt16 {
+        direction == .originator ? originatorPort : responderPort
+    }
+
     /// The same connection with its ends exchanged.
     @inlinable package var flipped: ConnectionID {
         ConnectionID(

@@ -17,7 +17,7 @@ struct Collector: ~Copyable {
     private var outputs: Outputs
     private var ledger: TunnelLedger
     private var sampler = WeirdSampler()
-    private var certificates = CertificateFilter(Schemas.all[Int(LogID.x509.rawValue)])
+    private var daily = DailyFilter.all()
     private let logsTunnels: Bool
     /// Rows that the collector makes itself.
     private var own = RecordOutput(schemas: Schemas.all)
@@ -188,7 +188,7 @@ struct Collector: ~Copyable {
     }
 
     /// Logs of which rows may be left out here.
-    private static func isFiltered(_ log: LogID) -> Bool { log == .weird || log == .x509 }
+    private static func isFiltered(_ log: LogID) -> Bool { log == .weird || DailyFilter.logs[log] != nil }
 
     private mutating func gather(_ batch: borrowing RowBatch, _ source: Int32, _ isInOrder: inout Bool) {
         for row in 0..<batch.count {
@@ -216,6 +216,7 @@ struct Collector: ~Copyable {
                 return left.source != right.source ? left.source < right.source : left.row < right.row
             }
         }
+        let isDaily = DailyFilter.logs[schema.log] != nil
         for reference in references {
             let row = Int(reference.row)
             if reference.source < 0 {
@@ -223,7 +224,7 @@ struct Collector: ~Copyable {
             } else {
                 let source = parts[Int(reference.source)].records.batches[log]
                 if schema.log == .weird, !admits(source, row, schema) { continue }
-                if schema.log == .x509, !certificates.admits(source, row) { continue }
+                if isDaily, daily[schema.log]?.admits(source, row) == false { continue }
                 merged.batches[log].append(row: row, of: source, schema: schema)
             }
         }

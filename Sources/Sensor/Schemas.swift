@@ -69,6 +69,11 @@ package enum Schemas {
                 MySQLRecord.makeSchema(),
                 AlertRecord.makeSchema(),
                 SignatureMatchRecord.makeSchema(),
+                IKERecord.makeSchema(), BitTorrentRecord.makeSchema(), BitTorrentDHTRecord.makeSchema(),
+                TelnetRecord.makeSchema(), STUNRecord.makeSchema(), WireGuardRecord.makeSchema(),
+                OpenVPNRecord.makeSchema(),
+                SoftwareRecord.makeSchema(), KnownHostRecord.makeSchema(), KnownServiceRecord.makeSchema(),
+                KnownCertificateRecord.makeSchema(),
                 EventRecord.makeSchema(),
             ].map { ($0.log, $0) })
         return LogID.allCases.map { log in

@@ -400,9 +400,20 @@ struct Worker: ~Copyable {
         fill(slot, view.analysis)
         context.output.emit(conn)
         let hasAnalysis = view.analysis > AnalysisPool.nobody
+        noteAssets(view, hasAnalysis ? analyses[view.analysis].services : [])
         if context.wantsEvents { endForEvents(slot, hasAnalysis ? analyses[view.analysis] : nil) }
         if hasAnalysis { analyses.giveBack(view.analysis, &context) }
         flows.release(slot)
+    }
+
+    /// Tells which hosts are there, of a connection whose row is filled.
+    private mutating func noteAssets(_ view: borrowing FlowView, _ services: [AnalyzerKind]) {
+        guard analyzes else { return }
+        point(at: view)
+        let isWhole =
+            view.id.transport == .tcp
+            ? ["SF", "S1", "S2", "S3", "RSTO", "RSTR"].contains(conn.state.description) : conn.responderPackets > 0
+        context.connectionEnded(isWhole: isWhole, services: services)
     }
 
     private mutating func fill(_ slot: UInt32, _ analysis: UInt32) {

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Logs of what exists, over all workers: one row for each thing a day.
+//
+// Reads   rows of such a log in order.
+// Writes  a yes or no for each.
+// Leaves  what a single worker has logged already (Protocols/X509Log.swift, SoftwareLog.swift).
+
+import Records
+
+/// Remembers what was logged, so that two workers that meet the same thing make one row. A thing is told
+/// apart by its key columns; a change in the other named columns makes a new row at once.
+struct DailyFilter {
+    private static let silence: Int64 = 86_400 * second
+    /// Things remembered at once; beyond, the memory starts anew.
+    private static let thingsMax = 200_000
+
+    private struct Entry {
+        var time: Timestamp
+        var value: UInt64
+    }
+
+    private var logged: [UInt64: Entry] = [:]
+    private let time: Column?
+    private let keys: [(index: Int, column: Column)]
+    private let values: [(index: Int, column: Column)]
+
+    init(_ schema: LogSchema, keys: [String], values: [String] = []) {
+        let find = { (names: [String]) in
+            names.map { name in
+                guard let index = schema.index(of: name) else {
+                    preconditionFailure("the log \(schema.path) has no column \(name)")
+                }
+                return (index, schema.columns[index])
+            }
+        }
+        time = schema.columns.first { $0.name == "ts" }
+        self.keys = find(keys)
+        self.values = find(values)
+    }
+
+    /// The filters by log: certificates by role, programs by host and name, hosts, services, certificates of hosts.
+    static let logs: [LogID: (keys: [String], values: [String])] = [
+        .x509: (["fingerprint", "host_cert", "client_cert"], []),
+        .software: (
+            ["host", "software_type", "name"],
+            ["version.major", "version.minor", "version.minor2", "version.minor3", "version.addl"]
+        ),
+        .knownHosts: (["host"], []),
+        .knownServices: (["host", "port_num", "port_proto", "service"], []),
+        .knownCerts: (["host", "port_num", "serial", "issuer_subject"], []),
+    ]
+
+    /// One filter for each of these logs.
+    static func all() -> [LogID: DailyFilter] {
+        var filters: [LogID: DailyFilter] = [:]
+        for (log, columns) in logs {
+            filters[log] = DailyFilter(Schemas.all[Int(log.rawValue)], keys: columns.keys, values: columns.values)
+        }
+        return filters
+    }
+
+    mutating func admits(_ batch: borrowing RowBatch, _ row: Int) -> Bool {
+        guard let time else { return true }
+        let key = DailyFilter.hash(keys, batch, row)
+        let value = DailyFilter.hash(values, batch, row)
+        let now = Timestamp(nanoseconds: Int64(bitPattern: batch.word(row, time)))
+        if let last = logged[key], last.value == value, now.since(last.time) < DailyFilter.silence { return false }
+        if logged.count >= DailyFilter.thingsMax { logged.removeAll(keepingCapacity: true) }
+        logged[key] = Entry(time: now, value: value)
+        return true
+    }
+
+    private static func hash(
+        _ columns: [(index: Int, column: Column)], _ batch: borrowing RowBatch, _ row: Int
+    ) -> UInt64 {
+        var hash = SipHash(key0: 0x6365_7274_6966_6963, key1: 0x6174_6573_2073_6565)
+        for (index, column) in columns {
+            guard batch.isSet(row, index) else {
+                hash.absorb(0)
+                continue
+            }
+            switch column.kind {
+            case .text, .enumeration: absorb(batch.textRange(row, column), batch, &hash)
+            case .textSet, .textVector:
+                var place = batch.listStart(row, column)
+                for _ in 0..<batch.listCount(row, column) { absorb(batch.listText(&place), batch, &hash) }
+            case .address:
+                let address = batch.address(row, column)
+                hash.absorb(address.high)
+                hash.absorb(address.low)
+            default: hash.absorb(batch.word(row, column) &+ 1)
+            }
+        }
+        return hash.finish()
+    }
+
+    private static func absorb(_ range: Range<Int>, _ batch: borrowing RowBatch, _ hash: inout SipHash) {
+        hash.absorb(UInt64(range.count) &+ 1)
+        for place in range { hash.absorb(UInt64(batch.bytes[place])) }
+    }
+}
