@@ -17,30 +17,36 @@ package struct RegistryEntry: Sendable {
     let kind: AnalyzerKind?
     /// The analyzer over UDP, where it has a name of its own in `service`; found by probe alone.
     let udpKind: AnalyzerKind?
+    /// Whether the ports tell which end of a connection is the server. Zeek has no analyzer for some of these
+    /// protocols; the ends of a connection are to be the same here as there.
+    let marksServers: Bool
 
     init(
         _ name: String, tcp: [UInt16] = [], udp: [UInt16] = [], _ kind: AnalyzerKind? = nil,
-        udpKind: AnalyzerKind? = nil
+        udpKind: AnalyzerKind? = nil, marksServers: Bool = true
     ) {
         self.name = name
         tcpPorts = tcp
         udpPorts = udp
         self.kind = kind
         self.udpKind = udpKind
+        self.marksServers = marksServers
     }
 }
 
 package enum Registry {
     /// Every name of `--analyzers` (ports: Zeek's base/protocols/*/main.zeek).
     package static let entries: [RegistryEntry] = [
-        RegistryEntry("bacnet", udp: [47808], .bacnet),
+        RegistryEntry("arp"),
+        RegistryEntry("bacnet", udp: [47808], .bacnet, marksServers: false),
         RegistryEntry("bittorrent", .bittorrent, udpKind: .bittorrentDHT),
+        RegistryEntry("cdp"),
         RegistryEntry("conn"),
         RegistryEntry("dce-rpc", tcp: [135], .dceRPC),
         RegistryEntry("dhcp", udp: [67, 4011], .dhcp),
         RegistryEntry("dnp3", tcp: [20000], udp: [20000], .dnp3, udpKind: .dnp3UDP),
         RegistryEntry("dns", tcp: [53], udp: [53, 137, 5353, 5355], .dns),
-        RegistryEntry("enip", tcp: [44818], udp: [44818, 2222], .enip),
+        RegistryEntry("enip", tcp: [44818], udp: [44818, 2222], .enip, marksServers: false),
         RegistryEntry("finger", tcp: [79], .finger),
         RegistryEntry("ftp", tcp: [21, 2811], .ftp),
         RegistryEntry("gssapi"),
@@ -48,20 +54,22 @@ package enum Registry {
         RegistryEntry("iec104", tcp: [2404], .iec104),
         RegistryEntry("http", .http2),
         RegistryEntry("ike", udp: [500, 4500], .ike),
+        RegistryEntry("ike", udp: [500, 4500], .ike, marksServers: false),
         RegistryEntry("imap", tcp: [143], .imap),
         RegistryEntry("irc", tcp: [6666, 6667, 6668, 6669], .irc),
         RegistryEntry("krb", tcp: [88], .krbTCP),
         RegistryEntry("krb", udp: [88], .krb),
         RegistryEntry("ldap", tcp: [389, 3268], .ldapTCP),
         RegistryEntry("ldap", udp: [389], .ldapUDP),
+        RegistryEntry("lldp"),
         RegistryEntry("modbus", tcp: [502], .modbus),
         RegistryEntry("mqtt", tcp: [1883], .mqtt),
         RegistryEntry("mysql", tcp: [1434, 3306], .mysql),
         RegistryEntry("nfs", .nfs),
         RegistryEntry("ntlm"),
         RegistryEntry("ntp", udp: [123], .ntp),
-        RegistryEntry("opcua", tcp: [4840], .opcua),
-        RegistryEntry("openvpn", tcp: [1194], udp: [1194], .openvpn),
+        RegistryEntry("opcua", tcp: [4840], .opcua, marksServers: false),
+        RegistryEntry("openvpn", tcp: [1194], udp: [1194], .openvpn, marksServers: false),
         RegistryEntry("pop3", .pop3),
         RegistryEntry("postgresql", tcp: [5432], .postgresql),
         RegistryEntry("profinet_dcp"),
@@ -71,7 +79,7 @@ package enum Registry {
         RegistryEntry("rdp", udp: [3389], .rdpeudp),
         RegistryEntry("redis", tcp: [6379], .redis),
         RegistryEntry("rfb", .rfb),
-        RegistryEntry("s7comm", tcp: [102], .cotp),
+        RegistryEntry("s7comm", tcp: [102], .cotp, marksServers: false),
         RegistryEntry("sip", udp: [5060], .sip),
         RegistryEntry("smb", tcp: [139, 445], .smb),
         RegistryEntry("smtp", tcp: [25, 587], .smtp),
@@ -81,14 +89,14 @@ package enum Registry {
         RegistryEntry(
             "ssl", tcp: [443, 465, 563, 585, 614, 636, 989, 990, 992, 993, 995, 5223], udp: [443], .ssl,
             udpKind: .dtls),
-        RegistryEntry("stun", udp: [3478], .stun),
+        RegistryEntry("stun", udp: [3478], .stun, marksServers: false),
         RegistryEntry("syslog", tcp: [514], .syslogTCP),
         RegistryEntry("syslog", udp: [514], .syslog),
-        RegistryEntry("telnet", tcp: [23], .telnet),
+        RegistryEntry("telnet", tcp: [23], .telnet, marksServers: false),
         RegistryEntry("tftp", udp: [69], .tftp),
         RegistryEntry("tunnels"),
         RegistryEntry("websocket", .websocket),
-        RegistryEntry("wireguard", udp: [51820], .wireguard),
+        RegistryEntry("wireguard", udp: [51820], .wireguard, marksServers: false),
         RegistryEntry("xmpp", tcp: [5222, 5269]),
     ]
 
@@ -240,8 +248,10 @@ package struct AnalyzerSelection: Sendable {
         logsTunnels = true
         var probeMask: ProbeSet = 0
         for entry in Registry.entries where (names?.contains(entry.name) ?? true) && !excluded.contains(entry.name) {
-            serverPortsTCP += entry.tcpPorts
-            serverPortsUDP += entry.udpPorts
+            if entry.marksServers {
+                serverPortsTCP += entry.tcpPorts
+                serverPortsUDP += entry.udpPorts
+            }
             guard let kind = entry.kind else { continue }
             isEmpty = false
             for port in entry.tcpPorts { byTCPPort[port, default: []].append(kind) }

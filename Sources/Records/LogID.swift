@@ -72,6 +72,9 @@
     case stun
     case wireguard
     case openvpn
+    case arp
+    case lldp
+    case cdp
     case software
     case knownHosts
     case knownServices

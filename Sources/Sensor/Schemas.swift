@@ -72,6 +72,7 @@ package enum Schemas {
                 IKERecord.makeSchema(), BitTorrentRecord.makeSchema(), BitTorrentDHTRecord.makeSchema(),
                 TelnetRecord.makeSchema(), STUNRecord.makeSchema(), WireGuardRecord.makeSchema(),
                 OpenVPNRecord.makeSchema(),
+                ARPRecord.makeSchema(), LLDPRecord.makeSchema(), CDPRecord.makeSchema(),
                 SoftwareRecord.makeSchema(), KnownHostRecord.makeSchema(), KnownServiceRecord.makeSchema(),
                 KnownCertificateRecord.makeSchema(),
                 EventRecord.makeSchema(),

@@ -23,11 +23,8 @@ private func handshake(_ peer: String, flags: UInt8 = 1) -> [UInt8] {
     @Test func `two peers are a row`() {
         let outcome = Self.session.play()
         let hash = String(repeating: "ab", count: 20)
-        #expect(
-            outcome.rows == [
-                "info_hash=\(hash) orig_peer_id=-UT3550-abcdefghijkl resp_peer_id=-TR4050-mnopqrstuvwx "
-                    + "dht=F extensions=T"
-            ])
+        let peers = "orig_peer_id=-UT3550-abcdefghijkl resp_peer_id=-TR4050-mnopqrstuvwx"
+        #expect(outcome.rows == ["info_hash=\(hash) \(peers) dht=F extensions=T"])
         #expect(outcome.analyzer.isConfirmed)
     }
 
@@ -59,13 +56,13 @@ private func handshake(_ peer: String, flags: UInt8 = 1) -> [UInt8] {
     @Test func `question, answer and error are rows`() {
         let rows = Self.session.play().rows
         let node = "6162636465666768696a30313233343536373839"
-        #expect(
-            rows == [
-                "is_orig=T msg_type=query trans_id=6161 method=announce_peer node_id=\(node) "
-                    + "info_hash=6d6e6f707172737475767778797a313233343536 port=6881 client=UT3031",
-                "is_orig=F msg_type=response trans_id=6161 node_id=\(node) nodes=1 peers=1",
-                "is_orig=F msg_type=error trans_id=6161 error_msg=A Generic Error Ocurred",
-            ])
+        let asked = "is_orig=T msg_type=query trans_id=6161 method=announce_peer node_id=\(node)"
+        let wanted: [String] = [
+            asked + " info_hash=6d6e6f707172737475767778797a313233343536 port=6881 client=UT3031",
+            "is_orig=F msg_type=response trans_id=6161 node_id=\(node) nodes=1 peers=1",
+            "is_orig=F msg_type=error trans_id=6161 error_msg=A Generic Error Ocurred",
+        ]
+        #expect(rows == wanted)
     }
 
     @Test func `cuts, lost messages and damage do no harm`() { Self.session.expectRobust() }

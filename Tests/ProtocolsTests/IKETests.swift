@@ -60,14 +60,15 @@ private let closed1 = message(0x10, 2, 5, [UInt8](repeating: 0x99, count: 12), f
     @Test func `a message of version 2 is a row with every column`() {
         let rows = Self.session.play().rows
         #expect(rows.count == 7)
-        #expect(
-            rows.first
-                == "is_orig=T initiator_spi=8511617bfea2f172 responder_spi=0000000000000000 version=2.0 "
-                + "exchange_type=IKE_SA_INIT message_id=0 flags=I "
-                + #"payloads=["SecurityAssociation", "KeyExchange", "Nonce", "Notify", "VendorID"] "#
-                + #"enc_algs=["ENCR_AES_CBC_256"] integ_algs=["AUTH_HMAC_SHA2_256_128"] "#
-                + #"prf_algs=["PRF_HMAC_SHA2_256"] dh_groups=["Modp2048"] auth_methods=[] "#
-                + #"notify=["NAT_DETECTION_SOURCE_IP"] vendor_ids=["cafe"] proposals=1 encrypted=F"#)
+        let wanted = [
+            "is_orig=T initiator_spi=8511617bfea2f172 responder_spi=0000000000000000 version=2.0",
+            "exchange_type=IKE_SA_INIT message_id=0 flags=I",
+            #"payloads=["SecurityAssociation", "KeyExchange", "Nonce", "Notify", "VendorID"]"#,
+            #"enc_algs=["ENCR_AES_CBC_256"] integ_algs=["AUTH_HMAC_SHA2_256_128"]"#,
+            #"prf_algs=["PRF_HMAC_SHA2_256"] dh_groups=["Modp2048"] auth_methods=[]"#,
+            #"notify=["NAT_DETECTION_SOURCE_IP"] vendor_ids=["cafe"] proposals=1 encrypted=F"#,
+        ]
+        #expect(rows.first == wanted.joined(separator: " "))
         #expect(rows[1].contains(#"notify=["NO_PROPOSAL_CHOSEN"]"#) && rows[1].contains("flags=R"))
         #expect(rows[2].contains(#"payloads=["EncryptedAndAuthenticated"]"#) && rows[2].contains("encrypted=T"))
     }

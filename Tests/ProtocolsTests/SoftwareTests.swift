@@ -94,8 +94,11 @@ private func parsed(_ text: String) -> String {
         }
         #expect(found.map { $0.number("version.minor") } == [18, 24, 18])
         let row = try #require(found.first)
-        #expect(row.text() == "software_type=HTTP::SERVER name=nginx version.major=1 version.minor=18 "
-            + "version.minor2=0 version.addl=Ubuntu unparsed_version=nginx/1.18.0 (Ubuntu)")
+        let wanted = [
+            "software_type=HTTP::SERVER name=nginx version.major=1 version.minor=18 version.minor2=0",
+            "version.addl=Ubuntu unparsed_version=nginx/1.18.0 (Ubuntu)",
+        ]
+        #expect(row.text() == wanted.joined(separator: " "))
         #expect(row.number("host_p") == 80)
         #expect(row.address("host") == Address(v4: 0x0A00_0002))
     }
