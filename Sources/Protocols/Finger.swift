@@ -47,5 +47,8 @@ final class Finger: Analyzer {
         }
     }
 
-    private static func isText(_ line: ArraySlice<UInt8>) -> Bool { TextEscaping.isPlain(line) }
+    /// Valid UTF-8 without control characters but tabs.
+    private static func isText(_ line: ArraySlice<UInt8>) -> Bool {
+        line.split(separator: 9).allSatisfy { TextEscaping.isPlain($0) }
+    }
 }

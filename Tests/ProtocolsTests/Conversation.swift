@@ -89,7 +89,7 @@ struct Conversation: Sendable {
             turns: [
                 (.originator, wire("GET / HTTP/1.1\nHost: example.com\n\n")),
                 (.responder, wire("HTTP/1.1 200 OK\nContent-Length: 2\n\nhi")),
-            ], port: port, logs: logs, make: make)
+            ], port: port, logs: logs, isDatagrams: isDatagrams, make: make)
         return other.play()
     }
 }

@@ -16,7 +16,7 @@ import Wire
         turns: [
             (.responder, [0xFF, 0xFD, 24, 0xFF, 0xFD, 31]), (.originator, [0xFF, 0xFB, 24, 0xFF, 0xFB, 31]),
             (.originator, window + terminal), (.responder, wire("Debian\n\nhost login: ")),
-            (.originator, wire("rooot\u{8}t\n")), (.responder, wire("Password: ")), (.originator, wire("secret\n")),
+            (.originator, wire("rooo\u{8}t\n")), (.responder, wire("Password: ")), (.originator, wire("secret\n")),
             (.responder, wire("\nLogin incorrect\n")), (.responder, wire("host login: ")),
             (.originator, wire("jo\n")), (.responder, wire("Password: ")), (.originator, wire("hidden\n")),
             (.responder, wire("\nLast login: today\n$ ")),
