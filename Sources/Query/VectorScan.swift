@@ -123,7 +123,9 @@ struct VectorScan: Sendable {
                         let page = PageColumns(unit.reader, unit.rowGroup, unit.places, rows, identity: index)
                         var matching = Array(0 ..< UInt32(rows.count))
                         try filter.keep(&matching, page)
-                        if !matching.isEmpty { try work(worker, units[index], page, matching) }
+                        guard !matching.isEmpty else { continue }
+                        rowCount.wrappingAdd(matching.count, ordering: .relaxed)
+                        try work(worker, unit, page, matching)
                     }
                 } catch {
                     failure.withLock { $0 = $0 ?? error }

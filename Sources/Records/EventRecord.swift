@@ -51,7 +51,8 @@ package struct EventRecord: LogRecord {
         row.connection(ts, uid, id)
         row.enumeration("event_type", type, "Name of the event.")
         row.boolean("reversed", isReversed, "Whether it goes from responder to originator.")
-        row.count("pcap_cnt", packet.number == 0 || !packet.isOfCapture ? nil : packet.number, "Number of the packet, from 1.")
+        let number = packet.number == 0 || !packet.isOfCapture ? nil : packet.number
+        row.count("pcap_cnt", number, "Number of the packet, from 1.")
         row.count("tx_id", transaction, "Number of the transaction on its connection.")
         row.enumeration("app_proto", appProtocol, "The application protocol.")
         row.count("vlan", packet.vlan == 0xFFFF ? nil : UInt64(packet.vlan), "The frame's tag.")

@@ -8,24 +8,18 @@
 
 import Records
 
-/// Remembers what was logged, so that two workers that meet the same thing make one row. A thing is told
-/// apart by its key columns; a change in the other named columns makes a new row at once.
+/// Remembers what was logged, so that two workers that meet the same thing make one row. A thing is told apart by its
+/// key columns; what stands in the others is that of the first row of the day, whatever the number of workers.
 struct DailyFilter {
     private static let silence: Int64 = 86_400 * second
     /// Things remembered at once; beyond, the memory starts anew.
     private static let thingsMax = 200_000
 
-    private struct Entry {
-        var time: Timestamp
-        var value: UInt64
-    }
-
-    private var logged: [UInt64: Entry] = [:]
+    private var logged: [UInt64: Timestamp] = [:]
     private let time: Column?
     private let keys: [(index: Int, column: Column)]
-    private let values: [(index: Int, column: Column)]
 
-    init(_ schema: LogSchema, keys: [String], values: [String] = []) {
+    init(_ schema: LogSchema, keys: [String]) {
         let find = { (names: [String]) in
             names.map { name in
                 guard let index = schema.index(of: name) else {
@@ -36,38 +30,34 @@ struct DailyFilter {
         }
         time = schema.columns.first { $0.name == "ts" }
         self.keys = find(keys)
-        self.values = find(values)
     }
 
-    /// The filters by log: certificates by role, programs by host and name, hosts, services, certificates of hosts.
-    static let logs: [LogID: (keys: [String], values: [String])] = [
-        .x509: (["fingerprint", "host_cert", "client_cert"], []),
-        .software: (
-            ["host", "software_type", "name"],
-            ["version.major", "version.minor", "version.minor2", "version.minor3", "version.addl"]
-        ),
-        .knownHosts: (["host"], []),
-        .knownServices: (["host", "port_num", "port_proto", "service"], []),
-        .knownCerts: (["host", "port_num", "serial", "issuer_subject"], []),
+    /// The key columns by log: certificates by role, programs by host, name and version, hosts, services, certificates of hosts.
+    static let logs: [LogID: [String]] = [
+        .x509: ["fingerprint", "host_cert", "client_cert"],
+        .software: [
+            "host", "software_type", "name", "version.major", "version.minor", "version.minor2", "version.minor3",
+            "version.addl",
+        ],
+        .knownHosts: ["host"],
+        .knownServices: ["host", "port_num", "port_proto", "service"],
+        .knownCerts: ["host", "port_num", "serial", "issuer_subject"],
     ]
 
     /// One filter for each of these logs.
     static func all() -> [LogID: DailyFilter] {
         var filters: [LogID: DailyFilter] = [:]
-        for (log, columns) in logs {
-            filters[log] = DailyFilter(Schemas.all[Int(log.rawValue)], keys: columns.keys, values: columns.values)
-        }
+        for (log, columns) in logs { filters[log] = DailyFilter(Schemas.all[Int(log.rawValue)], keys: columns) }
         return filters
     }
 
     mutating func admits(_ batch: borrowing RowBatch, _ row: Int) -> Bool {
         guard let time else { return true }
         let key = DailyFilter.hash(keys, batch, row)
-        let value = DailyFilter.hash(values, batch, row)
         let now = Timestamp(nanoseconds: Int64(bitPattern: batch.word(row, time)))
-        if let last = logged[key], last.value == value, now.since(last.time) < DailyFilter.silence { return false }
+        if let last = logged[key], now.since(last) < DailyFilter.silence { return false }
         if logged.count >= DailyFilter.thingsMax { logged.removeAll(keepingCapacity: true) }
-        logged[key] = Entry(time: now, value: value)
+        logged[key] = now
         return true
     }
 

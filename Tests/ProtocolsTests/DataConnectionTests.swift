@@ -144,7 +144,7 @@ private let page = octets("<html><head></head></html>")
         #expect(file.text("filename") == "a.html" && file.text("source") == "IRC_DATA")
     }
 
-    @Test(arguments: ["4294967296", "a.b", "", "1.2.3.4.5", "99999999999999999999"])
+    @Test(arguments: ["4294967296", "a.b", "1.2.3.4.5", "99999999999999999999"])
     func `an impossible place announces nothing`(_ address: String) {
         let pair = TwoConnections(IRC(), .ircData, port: 6667, IRCRecord.makeSchema())
         pair.answer(":bob PRIVMSG tim :\u{1}DCC SEND a.html \(address) 2000 26\u{1}\n")

@@ -24,17 +24,16 @@ import Wire
             record.major = row.major
             batch.append(record, order: 1, ordinal: 1)
         }
-        let columns = DailyFilter.logs[.software] ?? ([], [])
-        var filter = DailyFilter(schema, keys: columns.keys, values: columns.values)
+        var filter = DailyFilter(schema, keys: DailyFilter.logs[.software] ?? [])
         return rows.indices.map { filter.admits(batch, $0) }
     }
 
-    @Test func `a thing is told once a day, and when what is said of it changes`() {
+    @Test func `a version is told once a day, whatever comes between`() {
         let rows: [(String, UInt64?, Int64)] = [
-            ("nginx", 1, 0), ("nginx", 1, 10), ("nginx", 2, 20), ("apache", 1, 30), ("nginx", 2, 86_419),
-            ("nginx", 2, 86_420), ("nginx", nil, 86_430), ("nginx", 0, 86_440),
+            ("nginx", 1, 0), ("nginx", 1, 10), ("nginx", 2, 20), ("apache", 1, 30), ("nginx", 1, 40),
+            ("nginx", 2, 86_419), ("nginx", 2, 86_420), ("nginx", nil, 86_430), ("nginx", 0, 86_440),
         ]
-        #expect(admitted(rows) == [true, false, true, true, false, true, true, true])
+        #expect(admitted(rows) == [true, false, true, true, false, false, true, true, true])
     }
 
     @Test func `every log that is filtered has the columns that are named`() {
