@@ -32,12 +32,13 @@ struct DailyFilter {
         self.keys = find(keys)
     }
 
-    /// The key columns by log: certificates by role, programs by host, name and version, hosts, services, certificates of hosts.
+    /// The key columns by log: certificates by role, programs by host, name and version, hosts, services,
+    /// certificates of hosts.
     static let logs: [LogID: [String]] = [
         .x509: ["fingerprint", "host_cert", "client_cert"],
         .software: [
-            "host", "software_type", "name", "version.major", "version.minor", "version.minor2", "version.minor3",
-            "version.addl",
+            "host", "software_type", "name", "version.major", "version.minor", "version.minor2",
+            "version.minor3", "version.addl",
         ],
         .knownHosts: ["host"],
         .knownServices: ["host", "port_num", "port_proto", "service"],

@@ -119,7 +119,7 @@ def run(*command, **options):
 run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{out}/key.pem", "-out", f"{out}/cert.pem",
     "-subj", "/CN=transfer.test", "-days", "30", "-addext", "subjectAltName=DNS:transfer.test")
 tap = subprocess.Popen(
-    ["tcpdump", "-i", "lo", "--immediate-mode", "-U", "-s", "0", "-w", f"{out}/transfer.pcap"], stderr=subprocess.PIPE)
+    ["tcpdump", "-i", "lo", "--immediate-mode", "-B", "65536", "-U", "-s", "0", "-w", f"{out}/transfer.pcap"], stderr=subprocess.PIPE)
 tap.stderr.readline()
 web = http.server.ThreadingHTTPServer(("127.0.0.1", 80), Web)
 serve(web.serve_forever)
