@@ -24,15 +24,21 @@ ROOT = os.path.dirname(HERE)
 MORE = [
     "ssl", "x509", "ssh", "smtp", "ftp", "ntp", "ntp_control", "ntp_private", "dhcp", "syslog", "snmp", "radius",
     "postgresql", "mysql", "redis", "modbus", "dnp3", "socks", "rfb", "sip", "ldap", "ldap_search", "rdp",
+    "quic", "kerberos", "files", "irc", "ntlm", "websocket",
 ]
 ZEEK = ["conn", "dns", "http", "tunnel", "weird"] + [log for log in MORE if log != "snmp"]
-LIVE = ["conn", "dns", "http", "ssl", "x509", "ssh", "smtp", "ftp", "ntp", "dhcp", "syslog", "snmp", "redis"]
+LIVE = ["conn", "dns", "http", "ssl", "x509", "ssh", "smtp", "ftp", "ntp", "dhcp", "syslog", "snmp", "redis",
+        "files", "ntlm", "smb_files", "smb_mapping"]
 RUNS = [
     ("zeek", "conn", "service", [("zeek.conn.ignore-service", "conn", "cases")]),
     ("zeek", ",".join(ZEEK), "", [(f"zeek.{log}", log, "cases") for log in ZEEK]),
-    ("live", ",".join(LIVE), "service", [
-        ("live.conn.ignore-service" if log == "conn" else f"live.{log}", log, "rows") for log in LIVE
-    ]),
+    ("live", ",".join(LIVE), "", [(f"live.{log}", log, "rows") for log in LIVE]),
+]
+# One run of the other checker: its name for the kind, further arguments, and the checks: (name, group or none for all).
+SURICATA = [
+    ("parse", [], [("suricata.parse", None)]),
+    ("eve", ["--without-rules"], [("suricata.eve.without-rules", None)]),
+    ("alerts", [], [("suricata.alerts.main", "main"), ("suricata.alerts.http-evader", "http-evader")]),
 ]
 # Seconds for one run of the checker; it gives each replay a minute itself.
 RUN_SECONDS_MAX = 900
@@ -63,20 +69,16 @@ def read_floors(path):
         if name in floors or not 0 <= minimum <= 100:
             fail(f"{path}:{number}: {name} stands twice, or its floor is not from 0 to 100")
         floors[name] = minimum
-    wanted = {check[0] for run in RUNS for check in run[3]}
+    wanted = {check[0] for run in RUNS for check in run[3]} | {check[0] for run in SURICATA for check in run[2]}
     if wanted != set(floors):
         fail(f"{path}: the floors do not match the checks: {', '.join(sorted(wanted ^ set(floors)))}")
     return floors
 
 
-def run_checker(weir, suite, cases, logs, ignore):
-    """-> the checker's verdicts and the command that gave them"""
+def run_checker(command):
+    """-> the verdicts of a checker's command"""
     with tempfile.TemporaryDirectory(prefix="weir-ci-") as folder:
         verdicts = os.path.join(folder, "verdicts.json")
-        command = [sys.executable, os.path.join(suite, "zeek_check.py"), "--weir", weir,
-                   "--cases", os.path.join(suite, cases), "--only", logs]
-        if ignore:
-            command += ["--ignore", ignore]
         try:
             done = subprocess.run(command + ["--json", verdicts], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   text=True, errors="replace", timeout=RUN_SECONDS_MAX, check=False)
@@ -86,7 +88,18 @@ def run_checker(weir, suite, cases, logs, ignore):
             last = (done.stdout.strip().splitlines() or ["no output"])[-1]
             fail(f"exit {done.returncode}: {' '.join(command)}: {last}")
         with open(verdicts, encoding="utf8") as file:
-            return json.load(file), command
+            return json.load(file)
+
+
+def zeek_command(weir, suite, cases, logs, ignore):
+    command = [sys.executable, os.path.join(suite, "zeek_check.py"), "--weir", weir,
+               "--cases", os.path.join(suite, cases), "--only", logs]
+    return command + (["--ignore", ignore] if ignore else [])
+
+
+def suricata_command(weir, suite, kind, more):
+    return [sys.executable, os.path.join(suite, "suricata_check.py"), "--weir", weir,
+            "--cases", os.path.join(suite, "suricata"), "--only", kind, *more]
 
 
 def share(verdicts, log, counted):
@@ -133,8 +146,17 @@ def main():
     if not os.access(args.weir, os.X_OK):
         fail(f"{args.weir} cannot be run; build it first: swift build -c release --product weir")
     values, commands = {}, {}
+    weir = os.path.abspath(args.weir)
+    for kind, more, checks in SURICATA:
+        command = suricata_command(weir, suite, kind, more)
+        verdicts = run_checker(command)
+        for name, group in checks:
+            of_group = [verdict for verdict in verdicts if group in (None, verdict["group"])]
+            values[name] = 100 * sum(not verdict["lines"] for verdict in of_group) / len(of_group) if of_group else None
+            commands[name] = command
     for cases, logs, ignore, checks in RUNS:
-        verdicts, command = run_checker(os.path.abspath(args.weir), suite, cases, logs, ignore)
+        command = zeek_command(weir, suite, cases, logs, ignore)
+        verdicts = run_checker(command)
         for name, log, counted in checks:
             values[name] = share(verdicts, log, counted)
             commands[name] = command

@@ -119,7 +119,8 @@ def run(*command, **options):
 run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{out}/key.pem", "-out", f"{out}/cert.pem",
     "-subj", "/CN=transfer.test", "-days", "30", "-addext", "subjectAltName=DNS:transfer.test")
 tap = subprocess.Popen(
-    ["tcpdump", "-i", "lo", "--immediate-mode", "-B", "65536", "-U", "-s", "0", "-w", f"{out}/transfer.pcap"], stderr=subprocess.PIPE)
+    ["tcpdump", "-i", "lo", "--immediate-mode", "-B", "65536", "-U", "-s", "0", "-w", f"{out}/transfer.pcap"],
+    stderr=subprocess.PIPE)
 tap.stderr.readline()
 web = http.server.ThreadingHTTPServer(("127.0.0.1", 80), Web)
 serve(web.serve_forever)
@@ -157,7 +158,14 @@ with smtplib.SMTP("127.0.0.1", 25) as s:
 context = ssl.create_default_context(cafile=f"{out}/cert.pem")
 with socket.create_connection(("127.0.0.1", 443)) as s:
     context.wrap_socket(s, server_hostname="transfer.test").close()
-time.sleep(2)
+# On a busy machine the capture lags behind: it has all when three copies of each file are in it and it grows no more.
+least, last, deadline = 3 * sum(len(body) for body in files.values()), -1, time.time() + 30
+while time.time() < deadline:
+    time.sleep(1)
+    size = os.path.getsize(f"{out}/transfer.pcap")
+    if size >= least and size == last:
+        break
+    last = size
 tap.terminate()
 tap.wait()
 
