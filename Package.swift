@@ -20,6 +20,11 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 /// For the bare AES block of QUIC's header protection.
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func library(_ name: String, _ dependencies: [Target.Dependency], _ more: [SwiftSetting] = []) -> Target {
@@ -42,6 +47,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: [
         system("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
@@ -62,10 +70,21 @@ let package = Package(
         library("Logs", ["Records"]),
         library("Store", ["Records", "CLZ4", "CZlib", "CZstd", grdb, sqlite]),
         library("Query", ["Records", "Store", grdb, sqlite]),
+        library("JSON", []),
+        library("CloudAudit", ["Records", "JSON", "Store", "CZlib", crypto, grdb]),
+        library("Sigma", ["Records", "JSON", "Store", "Query", "CVectorscan", "CPCRE2", yams]),
+        library("Intel", ["Records", "JSON", "Store", "Query", "CZlib", grdb]),
+        library("Hunts", ["Records", "Store", "Query", yams]),
+        library("Ingest", ["Records", "JSON", "Store", "CZlib", grdb]),
+        library("Incidents", ["Records", "JSON", "Store", "Query", yams, grdb]),
+        library("Handoff", ["Records", "JSON", "Store", "Incidents", crypto, grdb, yams, httpClient] + nio),
         library("Sensor", ["Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", yams]),
         .executableTarget(
             name: "weir",
-            dependencies: ["Records", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", arguments],
+            dependencies: [
+                "Records", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor",
+                "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "store-benchmark", dependencies: ["Flows", "Protocols", "Records", "Sensor", "Store"],
@@ -84,6 +103,14 @@ let package = Package(
             "SensorTests",
             ["Sensor", "Capture", "Flows", "Wire", "Records", "Protocols", "Store", "Query", "Logs", "weir"]),
         tests("FuzzTests", ["Fuzzing"]),
+        tests("JSONTests", ["JSON"]),
+        tests("CloudAuditTests", ["CloudAudit", "Records", "JSON", "Store", "Query"]),
+        tests("SigmaTests", ["Sigma", "Records", "JSON", "Store", "Query"]),
+        tests("IntelTests", ["Intel", "Records", "JSON", "Store", "Query"]),
+        tests("HuntsTests", ["Hunts", "Records", "Store", "Query"]),
+        tests("IngestTests", ["Ingest", "Records", "JSON", "Store", "Query"]),
+        tests("IncidentsTests", ["Incidents", "Records", "JSON", "Store", "Query"]),
+        tests("HandoffTests", ["Handoff", "Incidents", "Records", "JSON", "Store", crypto] + nio),
         tests("TidyTests", []),
         .target(
             name: "Fuzzing",

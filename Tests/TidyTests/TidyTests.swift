@@ -56,7 +56,21 @@ private let allowedImports: [String: Set<String>] = [
         "Foundation",
         "FoundationEssentials", "Synchronization",
     ],
+    "JSON": ["Glibc"],
+    "CloudAudit": ["Records", "JSON", "Store", "CZlib", "Crypto", "GRDB", "Glibc", "Foundation"],
+    "Sigma": [
+        "Records", "JSON", "Store", "Query", "CVectorscan", "CPCRE2", "Yams", "Glibc", "Foundation", "Synchronization",
+    ],
+    "Intel": ["Records", "JSON", "Store", "Query", "CZlib", "GRDB", "Glibc", "Foundation", "Synchronization"],
+    "Hunts": ["Records", "Store", "Query", "Yams", "Glibc", "Foundation", "Synchronization"],
+    "Ingest": ["Records", "JSON", "Store", "CZlib", "GRDB", "Glibc", "Foundation"],
+    "Incidents": ["Records", "JSON", "Store", "Query", "Yams", "GRDB", "Glibc", "Foundation", "Synchronization"],
+    "Handoff": [
+        "Records", "JSON", "Store", "Incidents", "Crypto", "GRDB", "Yams", "AsyncHTTPClient", "NIOCore", "NIOPosix",
+        "NIOHTTP1", "NIOSSL", "Glibc", "Foundation", "Synchronization",
+    ],
     "weir": [
+        "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff",
         "Records", "Flows", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser",
         "Glibc",
         "Dispatch", "Foundation", "FoundationEssentials", "Synchronization",

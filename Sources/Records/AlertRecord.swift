@@ -2,11 +2,9 @@
 //
 // The alert table, and Zeek's signatures log: what raised its hand, as rows.
 //
-// Reads   nothing: the collector fills them.
+// Reads   nothing: who raises an alert fills them.
 // Writes  rows of `LogID.alert` and `LogID.signatures`.
-// Leaves  EVE's alert events (AlertDesk.swift).
-
-package import Records
+// Leaves  EVE's alert events (AlertDesk.swift of the sensor).
 
 /// One alert, or several of the same rule between the same hosts, folded. Everything that
 /// raises its hand writes this one schema.
@@ -15,7 +13,7 @@ package struct AlertRecord: LogRecord {
     package var uid: UID?
     package var id: ConnectionID?
     package var communityID = Text.absent
-    /// What raised its hand, and its rule's identity.
+    /// What raised its hand (`signature`, `hunt`, `sigma`, `indicator`, `sensor`), and its rule's identity.
     package var source: StaticString = "signature"
     package var ruleID = Text.absent
     package var title = Text.absent
@@ -27,6 +25,11 @@ package struct AlertRecord: LogRecord {
     package var severity: UInt64 = 3
     package var techniques: [Text] = []
     package var metadata: [Text] = []
+    /// Who and what the alert is about, beside the connection's hosts: `host:10.0.0.5`, `user:alice`,
+    /// `principal:arn:aws:iam::1:user/alice`, `domain:evil.example`, `file:SHA256`, `record:ID` of a cloud record.
+    package var entities: [Text] = []
+    /// What was found, as one JSON object: the row of a hunt, the fields that a Sigma rule matched.
+    package var evidence = Text.absent
     package var isFromOriginator = true
     package var application: StaticString?
     package var transaction: UInt64?
@@ -41,14 +44,14 @@ package struct AlertRecord: LogRecord {
     package init() {}
 
     package static let log = LogID.alert
-    package static let summary: StaticString = "What raised its hand: a signature that matched, with its evidence."
+    package static let summary: StaticString = "What raised its hand, a signature, a hunt, a Sigma rule or an indicator, with its evidence."
 
     package func write(to row: inout RowBatch) {
         row.connection(ts, uid, id)
         row.text(
             "community_id", communityID, in: text, "The flow's name in every tool: Community ID, version 1.",
             isKey: true)
-        row.enumeration("source", source, "What raised its hand: signature.")
+        row.enumeration("source", source, "What raised its hand: signature, hunt, sigma, indicator or sensor.")
         row.text("rule_id", ruleID, in: text, "Identity of the rule; of a signature gid:sid:rev.", isKey: true)
         row.text("title", title, in: text, "The rule's message.", isKey: true)
         row.count("severity", severity, "1 is the most urgent, 4 the least.")
@@ -68,11 +71,17 @@ package struct AlertRecord: LogRecord {
         row.time("first_ts", first, "Time of the first of them.")
         row.time("last_ts", last, "Time of the last of them.")
         row.textVector("metadata", metadata.isEmpty ? nil : metadata, in: text, "Metadata of the rule.")
+        row.textVector(
+            "entities", entities.isEmpty ? nil : entities, in: text,
+            "Who and what it is about beside the hosts, as kind:value: host, user, principal, domain, file, record.")
+        row.text("evidence", evidence, in: text, "What was found, as a JSON object.")
     }
 
     /// Blank again; keeps memory.
-    mutating func clear() {
+    package mutating func clear() {
         (communityID, ruleID, title, category, matched) = (.absent, .absent, .absent, .absent, .absent)
+        evidence = .absent
+        entities.removeAll(keepingCapacity: true)
         techniques.removeAll(keepingCapacity: true)
         metadata.removeAll(keepingCapacity: true)
         (buffer, offset, application, transaction) = (nil, nil, nil, nil)

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Cloud audit logs become records.
+
+package enum CloudAuditModule {}

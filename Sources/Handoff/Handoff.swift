@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Incidents reach other systems.
+
+package enum HandoffModule {}
