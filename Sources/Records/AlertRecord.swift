@@ -44,7 +44,8 @@ package struct AlertRecord: LogRecord {
     package init() {}
 
     package static let log = LogID.alert
-    package static let summary: StaticString = "What raised its hand, a signature, a hunt, a Sigma rule or an indicator, with its evidence."
+    package static let summary: StaticString =
+        "What raised its hand, a signature, a hunt, a Sigma rule or an indicator, with its evidence."
 
     package func write(to row: inout RowBatch) {
         row.connection(ts, uid, id)

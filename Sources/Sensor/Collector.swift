@@ -27,6 +27,7 @@ struct Collector: ~Copyable {
     private var weird = WeirdRecord()
     private static let weirdsByName: [[UInt8]: Weird] = Dictionary(
         uniqueKeysWithValues: Weird.allCases.map { (Array("\($0)".utf8), $0) })
+    private static let alertLog = Int(LogID.alert.rawValue)
     private(set) var rowCounts = [UInt64](repeating: 0, count: LogID.allCases.count)
     private(set) var weirdCounts: [Weird: UInt64] = [:]
 
@@ -65,6 +66,7 @@ struct Collector: ~Copyable {
         settleNotes()
         settleAlerts(&parts)
         desk.advance(to: time, order: order, into: &own)
+        if outputs.isObserved { outputs.show(time: time, order: order, alerts: &own.batches[Collector.alertLog]) }
         if logsTunnels { ledger.expire(at: time, order: order, into: &own) }
         for schema in Schemas.all { try pass(schema, &parts) }
         try outputs.advance(to: time)
@@ -111,6 +113,7 @@ struct Collector: ~Copyable {
     /// Everything is written; nothing follows.
     consuming func finish() throws -> Totals {
         desk.finish(into: &own)
+        if outputs.isObserved { outputs.showEnd(alerts: &own.batches[Collector.alertLog]) }
         var none: [WorkerOutput] = []
         try pass(Schemas.all[Int(LogID.alert.rawValue)], &none)
         try outputs.finish()
@@ -236,6 +239,8 @@ struct Collector: ~Copyable {
         guard !batch.isEmpty else { return }
         if schema.log == .tunnel, !logsTunnels { return }
         rowCounts[Int(schema.log.rawValue)] &+= UInt64(batch.count)
+        // The alerts that come of it follow: `alert` is passed after the logs of the traffic, at the latest in the end.
+        if outputs.isObserved { outputs.show(batch, alerts: &own.batches[Collector.alertLog]) }
         try outputs.append(batch, schema)
     }
 

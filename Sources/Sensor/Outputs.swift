@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where ordered rows go: log files, the store, both, or nowhere.
+// Where ordered rows go: log files, the store, both, or nowhere; and who looks on.
 
 package import Logs
-import Records
+package import Records
 package import Store
 
 /// The outputs of one run; used by the collector's thread alone.
@@ -13,12 +13,33 @@ package final class Outputs {
     private let isReplay: Bool
     private var last: Timestamp?
     private var isPaused = false
+    /// Each sees the rows before they are written.
+    private var observers: [any RowObserver]
 
     /// `isReplay` where the store has begun a source, which ends with the run.
-    package init(logs: LogWriter?, store: StoreWriter?, isReplay: Bool) {
+    package init(logs: LogWriter?, store: StoreWriter?, isReplay: Bool, observers: [any RowObserver] = []) {
         self.isReplay = isReplay
         self.logs = logs
         self.store = store
+        self.observers = observers
+    }
+
+    var isObserved: Bool { !observers.isEmpty }
+
+    /// Shows rows to those who look on; their alerts go into `alerts`.
+    func show(_ batch: borrowing RowBatch, alerts: inout RowBatch) {
+        guard batch.log != .alert, batch.log != .signatures, batch.log != .eve else { return }
+        for index in observers.indices { observers[index].observe(batch, alerts: &alerts) }
+    }
+
+    /// Tells those who look on what time it is.
+    func show(time: Timestamp, order: UInt64, alerts: inout RowBatch) {
+        for index in observers.indices { observers[index].advance(to: time, order: order, alerts: &alerts) }
+    }
+
+    /// Tells those who look on that nothing follows.
+    func showEnd(alerts: inout RowBatch) {
+        for index in observers.indices { observers[index].finish(alerts: &alerts) }
     }
 
     func append(_ batch: borrowing RowBatch, _ schema: LogSchema) throws {

@@ -80,7 +80,10 @@ struct LogLines {
     }
 
     func texts(_ column: String) -> [String] { rows.compactMap { $0[column] as? String } }
-    func numbers(_ column: String) -> [Double] { rows.compactMap { ($0[column] as? NSNumber)?.doubleValue } }
+    func numbers(_ column: String) -> [Double] { LogLines.numbers(rows, column) }
+    static func numbers(_ rows: [[String: Any]], _ column: String) -> [Double] {
+        rows.compactMap { ($0[column] as? NSNumber)?.doubleValue }
+    }
 }
 
 /// One replay inside this process.
