@@ -65,7 +65,7 @@ let package = Package(
         library("Flows", ["Wire", "Records"]),
         library("Files", ["Wire", "Records", "CZlib", "CBrotli", crypto]),
         library("Protocols", ["Wire", "Records", "Files", crypto, cryptoExtras]),
-        library("Signatures", ["Wire", "Records", "Files", "CVectorscan", "CPCRE2", crypto]),
+        library("Signatures", ["Wire", "Records", "Files", "JSON", "CVectorscan", "CPCRE2", crypto]),
         library("Capture", ["Wire", "CPcap", "CZlib"]),
         library("Logs", ["Records"]),
         library("Store", ["Records", "CLZ4", "CZlib", "CZstd", grdb, sqlite]),

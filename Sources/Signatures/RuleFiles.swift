@@ -4,8 +4,9 @@
 //
 // Reads   CSV, JSON and plain lists beside the rule file.
 // Writes  `Dataset`, `FileHashList`, `Reputation`.
-// Leaves  keywords (DatasetKeywords.swift), JSON itself (JSONReader.swift).
+// Leaves  keywords (DatasetKeywords.swift), JSON itself.
 
+import JSON
 import Records
 import Wire
 
@@ -54,15 +55,28 @@ struct DatasetReader {
         switch format {
         case .csv: try readLines(bytes, set, name)
         case .ndjson:
+            let document = JSONDocument()
             for (number, line) in bytes[...].split(separator: 0x0A).enumerated() where !line.trimmed.isEmpty {
-                try addObject(line, set, "\(name):\(number + 1)")
+                let place = "\(name):\(number + 1)"
+                do throws(JSONError) {
+                    try document.read(bytes, line.startIndex..<line.endIndex)
+                } catch {
+                    throw RuleError(.file, "\(place): \(error.sentence)", advice: "write one JSON object a line")
+                }
+                try addObject(document.root, set, place)
             }
         case .json:
-            var reader = JSONReader(bytes[...])
-            guard let elements = reader.elements(at: arrayKey) else {
-                throw RuleError(.file, "\(name) holds no JSON list", advice: "write [{…},{…}], or use format ndjson")
+            let advice = "write [{…},{…}], or use format ndjson"
+            let list: JSONValue?
+            do throws(JSONError) {
+                list = try JSONDocument(bytes).root.at(arrayKey)
+            } catch {
+                throw RuleError(.file, "\(name): \(error)", advice: advice)
             }
-            for (number, element) in elements.enumerated() {
+            guard let list, list.isArray else {
+                throw RuleError(.file, "\(name) holds no JSON list", advice: advice)
+            }
+            for (number, element) in list.elements.enumerated() {
                 try addObject(element, set, "\(name): element \(number + 1)")
             }
         }
@@ -101,15 +115,16 @@ struct DatasetReader {
     }
 
     /// An object of a JSON list, kept whole as the value's context.
-    private func addObject(_ text: RuleText, _ set: Dataset, _ place: String) throws(RuleError) {
-        var reader = JSONReader(text)
-        guard let found = reader.string(at: valueKey) else {
+    private func addObject(_ object: JSONValue, _ set: Dataset, _ place: String) throws(RuleError) {
+        guard let value = object.at(valueKey), value.kind == .string || value.kind == .number else {
             throw RuleError(.file, "\(place): no \(valueKey.joined(separator: ".")) in the object")
         }
-        guard let octets = type == .string ? found : value(of: found[...]) else {
+        var found: [UInt8] = []
+        value.appendText(to: &found)
+        guard let octets = type == .string ? found : self.value(of: found[...]) else {
             throw RuleError(.file, "\(place): \(found[...].quoted) is no value of this type", advice: advice)
         }
-        set.insert(octets.octets, context: Array(text.trimmed))
+        set.insert(octets.octets, context: Array(object.raw))
     }
 
     /// The octets that a buffer must hold: addresses as in the packet, IPv4 in its mapped form in sets of `ip`.

@@ -1,3 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Cloud audit logs become records.
 
 import Testing

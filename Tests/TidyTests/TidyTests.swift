@@ -40,7 +40,7 @@ private let allowedImports: [String: Set<String>] = [
     "Files": ["Wire", "Records", "CZlib", "CBrotli", "Crypto", "Glibc"],
     "Protocols": ["Wire", "Records", "Files", "Crypto", "CryptoExtras", "Synchronization", "Glibc"],
     "Signatures": [
-        "Wire", "Records", "Files", "CVectorscan", "CPCRE2", "Crypto", "Glibc", "Synchronization",
+        "Wire", "Records", "Files", "JSON", "CVectorscan", "CPCRE2", "Crypto", "Glibc", "Synchronization",
     ],
     "Capture": ["Wire", "CPcap", "CZlib", "Glibc", "Foundation", "Synchronization"],
     "Logs": ["Records", "Glibc", "Foundation"],
