@@ -62,7 +62,7 @@ final class Snapshot {
 
     func reader(_ segment: SegmentInfo) throws(StoreError) -> SegmentReader {
         if let known = readers[segment.id] { return known }
-        let reader = try SegmentReader(path: SegmentReader.place(segment.path))
+        let reader = try SegmentReader.open(segment.path)
         readers[segment.id] = reader
         return reader
     }

@@ -65,9 +65,11 @@ extension Catalogue {
     /// Puts one segment in the place of several, in one transaction. The old ones are dead: no question that
     /// begins after it sees them.
     ///
-    /// `inPlace` where the file is the input's own: then nothing is dead, the input is forgotten.
+    /// `inPlace` where the file is the input's own: then nothing is dead, the input is forgotten. Otherwise the file
+    /// goes to `hidden`.
     func replace(
-        _ inputs: [StoredSegment], with entry: CatalogueEntry, source: Int64?, level: Int, inPlace: Bool = false
+        _ inputs: [StoredSegment], with entry: CatalogueEntry, source: Int64?, level: Int, inPlace: Bool = false,
+        hiding hidden: String? = nil
     ) throws(StoreError) {
         let retire = inPlace ? "DELETE FROM segments" : "UPDATE segments SET state = 'dead'"
         try write { database in
@@ -79,6 +81,9 @@ extension Catalogue {
                 }
             }
             try Catalogue.insert(entry, source, level: level, database)
+            guard let hidden, let slash = hidden.lastIndex(of: "/") else { return }
+            try StoreFile.rename(entry.segment.temporaryPath, to: hidden)
+            try StoreFile.syncFolder(String(hidden[..<slash]))
         }
     }
 
@@ -106,6 +111,17 @@ extension Catalogue {
                 try database.execute(
                     sql: "UPDATE segments SET state = 'dead' WHERE id = ?", arguments: [segment.id])
             }
+        }
+    }
+
+    /// Enters segments that were found under their names; later ones are numbered from `nextNumber` on.
+    func adopt(_ entries: [CatalogueEntry], nextNumber: Int) throws(StoreError) {
+        try write { database in
+            let source = try Catalogue.source(
+                of: Arrivals(kind: .repair, identity: "repair", sensor: "repair"), database)
+            for entry in entries { try Catalogue.insert(entry, source, database) }
+            try database.execute(
+                sql: "UPDATE meta SET value = ? WHERE key = 'next_segment'", arguments: [nextNumber])
         }
     }
 }

@@ -25,8 +25,9 @@ final class Catalogue: Sendable {
     let path: String
     let queue: DatabaseQueue
 
-    /// Opens a catalogue; a writer makes it where there is none.
-    init(folder: String, isReadOnly: Bool) throws(StoreError) {
+    /// Opens a catalogue; a writer makes it where there is none. Seconds of `patience` are how long one writer waits
+    /// for another.
+    init(folder: String, isReadOnly: Bool, patience: Double = 5) throws(StoreError) {
         path = folder + "/" + Catalogue.fileName
         if isReadOnly && !StoreFile.exists(path) {
             throw StoreError(
@@ -35,7 +36,7 @@ final class Catalogue: Sendable {
         }
         var configuration = Configuration()
         configuration.readonly = isReadOnly
-        configuration.busyMode = .timeout(5)
+        configuration.busyMode = .timeout(patience)
         if !isReadOnly {
             configuration.journalMode = .wal
             configuration.prepareDatabase { try Catalogue.keepLog($0) }
@@ -80,8 +81,8 @@ final class Catalogue: Sendable {
             sql: """
                 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
                 INSERT OR IGNORE INTO meta VALUES ('version', \(version)), ('next_segment', 1);
-                -- What was read: a replay (state 'done') or an interface (state 'live', with the
-                -- packet time, in nanoseconds, up to which its rows are here).
+                -- What was read: a replay (state 'done'), an interface (state 'live', with the packet
+                -- time, in nanoseconds, up to which its rows are here), or another command ('append').
                 CREATE TABLE IF NOT EXISTS sources (
                     id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, sensor TEXT NOT NULL,
                     state TEXT NOT NULL, checkpoint INTEGER);
@@ -104,10 +105,6 @@ final class Catalogue: Sendable {
 
     // MARK: writing
 
-    func nextNumber() throws(StoreError) -> Int {
-        try read { try Int.fetchOne($0, sql: "SELECT value FROM meta WHERE key = 'next_segment'") ?? 1 }
-    }
-
     /// Every path that is visible.
     func livePaths() throws(StoreError) -> Set<String> {
         try read { try Set(String.fetchAll($0, sql: "SELECT path FROM segments WHERE state = 'live'")) }
@@ -120,39 +117,9 @@ final class Catalogue: Sendable {
         }
     }
 
-    /// Makes segments visible, all together. With `isReplay` those that the source had before go; their paths
-    /// are the answer.
-    func commit(
-        _ entries: [CatalogueEntry], source identity: String, sensor: String, isReplay: Bool, checkpoint: Int64?,
-        nextNumber: Int
-    ) throws(StoreError) -> [String] {
-        try write { database in
-            try database.execute(
-                sql: """
-                    INSERT INTO sources (identity, sensor, state, checkpoint) VALUES (?, ?, ?, ?)
-                    ON CONFLICT (identity) DO UPDATE SET checkpoint = excluded.checkpoint, state = excluded.state
-                    """, arguments: [identity, sensor, isReplay ? "done" : "live", checkpoint])
-            let source = try Int64.fetchOne(
-                database, sql: "SELECT id FROM sources WHERE identity = ?", arguments: [identity])
-            var gone: [String] = []
-            if isReplay {
-                gone = try String.fetchAll(
-                    database, sql: "SELECT path FROM segments WHERE source = ?", arguments: [source])
-                try database.execute(sql: "DELETE FROM segments WHERE source = ?", arguments: [source])
-            }
-            for entry in entries { try Catalogue.insert(entry, source, database) }
-            try database.execute(
-                sql: "UPDATE meta SET value = ? WHERE key = 'next_segment'", arguments: [nextNumber])
-            return gone
-        }
-    }
-
     static func insert(_ entry: CatalogueEntry, _ source: Int64?, level: Int = 0, _ database: Database) throws {
         let segment = entry.segment
-        var times: (min: Int64, max: Int64)?
-        for (column, bounds) in zip(segment.columns, segment.bounds) where column.name == "ts" {
-            if case .signed(let min, let max)? = bounds.values { times = (min, max) }
-        }
+        let times = segment.times
         try database.cachedStatement(
             sql: """
                 INSERT INTO segments (log, path, rows, bytes, min_ts, max_ts, source, state, fingerprint, level)
@@ -188,7 +155,7 @@ final class Catalogue: Sendable {
     }
 
     /// What SQLite's refusal means to an operator.
-    private static func error(_ error: any Error, _ path: String) -> StoreError {
+    static func error(_ error: any Error, _ path: String) -> StoreError {
         if let error = error as? StoreError { return error }
         guard let error = error as? DatabaseError else {
             return StoreError(.catalogue, "\(error)", path: path, advice: "see that the disk is in order")

@@ -5,11 +5,19 @@
 // Leaves  every file whose name is not that of a segment.
 
 internal import Foundation
+internal import GRDB
 
 enum Leftovers {
-    /// Removes segments of `folder` that are not in `known` (relative paths), finished or not.
-    static func remove(_ folder: String, keeping known: Set<String>) {
-        for path in segments(folder) where !known.contains(path) { StoreFile.remove(folder + "/" + path) }
+    /// Removes segments that the catalogue does not know, finished or not, and answers their paths, which are
+    /// relative. Nobody else makes segments visible meanwhile; what other processes have not finished stays.
+    static func remove(_ folder: String, _ catalogue: Catalogue) throws(StoreError) -> [String] {
+        OpenFolder.removeAbandoned(folder)
+        return try catalogue.write { database in
+            let known = try Set(String.fetchAll(database, sql: "SELECT path FROM segments"))
+            let gone = segments(folder).filter { !known.contains($0) && !known.contains(finalPath($0)) }
+            for path in gone { StoreFile.remove(folder + "/" + path) }
+            return gone
+        }
     }
 
     /// Every segment of a store's folder, finished or not; relative paths.

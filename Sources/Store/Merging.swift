@@ -6,7 +6,7 @@
 // Writes  one segment with their rows in the same order, and the catalogue.
 // Leaves  what is too old (`Retention`), the rows of the open flush (`StoreWriter`).
 //
-// A merged segment is written under a hidden name. One transaction makes it visible and its inputs dead; whoever asks
+// A merged segment gets a hidden name in its folder. One transaction makes it visible and its inputs dead; whoever asks
 // through the catalogue finds it under its hidden name from then on. Engines that read the folders still see the
 // inputs. `settle` then takes the inputs away and gives the segment its name: nobody ever counts a row twice.
 
@@ -53,9 +53,12 @@ final class Merger {
     /// still get rows; nil where no writer is at work. Stops early where `isWanted` says so.
     func merge(openHour: String?, isWanted: () -> Bool = { true }) throws(StoreError) -> Int {
         var count = 0
-        for group in groups(try catalogue.storedSegments(), openHour) {
+        let groups = groups(try catalogue.storedSegments(), openHour)
+        guard !groups.isEmpty else { return 0 }
+        let open = try OpenFolder(store: folder)
+        for group in groups {
             guard isWanted() else { break }
-            try merge(group)
+            try merge(group, open)
             count += group.inputs.count
         }
         return count
@@ -67,11 +70,15 @@ final class Merger {
         let dead = try catalogue.deadPaths()
         for path in dead { StoreFile.remove("\(folder)/\(path)") }
         for path in try catalogue.livePaths() {
-            let hidden = "\(folder)/\(hiddenPath(path))"
-            if StoreFile.exists(hidden) { try StoreFile.rename(hidden, to: "\(folder)/\(path)") }
+            if StoreFile.exists("\(folder)/\(hiddenPath(path))") { giveName(path, folder) }
         }
         if !dead.isEmpty { try StoreFile.syncAll(folder) }
         try catalogue.forgetDead(dead)
+    }
+
+    /// Gives a visible segment its name. Where that cannot be now, it is found under the hidden one until it can.
+    static func giveName(_ path: String, _ folder: String) {
+        try? StoreFile.rename("\(folder)/\(hiddenPath(path))", to: "\(folder)/\(path)")
     }
 
     /// Where a segment stands until it has its name.
@@ -130,21 +137,23 @@ final class Merger {
 
     // MARK: merging
 
-    private func merge(_ group: Group) throws(StoreError) {
+    private func merge(_ group: Group, _ open: OpenFolder) throws(StoreError) {
         guard let first = group.inputs.first, let last = group.inputs.last else { return }
         var readers: [SegmentReader] = []
-        for input in group.inputs { readers.append(try SegmentReader(input, in: folder)) }
+        for input in group.inputs { readers.append(try SegmentReader.open("\(folder)/\(input.path)")) }
         let path = Merger.path(first.path, last.path)
         let schema = StoredSchema(log: first.log, columns: readers[0].columns, fingerprint: first.fingerprint)
         let writer = try SegmentWriter(
-            path: "\(folder)/\(Merger.hiddenPath(path))", schema: schema, sensor: settings.sensorName,
-            version: settings.version, replacing: true)
+            path: "\(open.path)/\(first.log).tmp", schema: schema,
+            sensor: readers[0].properties["weir.sensor"] ?? settings.sensorName, version: settings.version)
         do {
             try copy(readers, to: writer)
             let segment = try writer.finish()
             try StoreFile.syncAll(folder)
             let entry = CatalogueEntry(segment: segment, path: path)
-            try catalogue.replace(group.inputs, with: entry, source: first.source, level: group.level)
+            try catalogue.replace(
+                group.inputs, with: entry, source: first.source, level: group.level,
+                hiding: "\(folder)/\(Merger.hiddenPath(path))")
         } catch {
             writer.discard()
             throw error
@@ -201,13 +210,18 @@ final class Merger {
 }
 
 extension SegmentReader {
-    /// Opens a segment of the catalogue, under its hidden name where it does not have its own yet.
-    convenience init(_ segment: StoredSegment, in folder: String) throws(StoreError) {
-        try self.init(path: SegmentReader.place("\(folder)/\(segment.path)"))
+    /// Opens a visible segment by the name that the catalogue has for it. Throws `.unreadable` or `.damagedSegment`.
+    package static func open(_ path: String) throws(StoreError) -> SegmentReader {
+        let place = place(path)
+        do { return try SegmentReader(path: place) } catch {
+            // It may have got its name just now.
+            guard place != path, !StoreFile.exists(place) else { throw error }
+            return try SegmentReader(path: path)
+        }
     }
 
     /// Where a segment's file stands now.
-    package static func place(_ path: String) -> String {
+    static func place(_ path: String) -> String {
         guard !StoreFile.exists(path) else { return path }
         let hidden = Merger.hiddenPath(path)
         return StoreFile.exists(hidden) ? hidden : path

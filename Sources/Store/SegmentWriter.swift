@@ -18,6 +18,14 @@ struct FinishedSegment {
     /// In the order of the columns.
     var bounds: [ColumnBounds]
     var fingerprint: String
+
+    /// Smallest and greatest `ts` in microseconds; nil where no row has one.
+    var times: (min: Int64, max: Int64)? {
+        for (column, bounds) in zip(columns, bounds) where column.name == "ts" {
+            if case .signed(let min, let max)? = bounds.values { return (min, max) }
+        }
+        return nil
+    }
 }
 
 /// The columns of a log as the store names them, and what tells two versions of it apart.

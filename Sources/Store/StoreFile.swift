@@ -76,6 +76,11 @@ final class StoreLock: Sendable {
 }
 
 enum StoreFile {
+    /// A folder's path without the slash at its end.
+    static func plain(_ folder: String) -> String {
+        folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+    }
+
     /// Makes a folder and those above it.
     static func makeFolder(_ path: String) throws(StoreError) {
         // Safe: the path is copied for the call.
@@ -117,6 +122,15 @@ enum StoreFile {
         guard unsafe statvfs(folder, &status) == 0 else { return nil }
         let (count, isTooMuch) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
         return isTooMuch ? .max : Int(clamping: count)
+    }
+
+    /// Waits until the names in a folder are on the disk.
+    static func syncFolder(_ folder: String) throws(StoreError) {
+        // Safe: the path is copied for the call.
+        let number = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard number >= 0 else { throw error("cannot be opened", folder) }
+        defer { _ = close(number) }
+        guard fsync(number) == 0 else { throw error("cannot be synced", folder) }
     }
 
     /// Waits until everything written to the file system that holds `folder` is on the disk.

@@ -37,7 +37,7 @@ package final class StoreReader: Sendable {
 
     /// Throws `.missing`, `.newer`, `.unreadable`, `.catalogue`.
     package static func open(_ folder: String) throws(StoreError) -> StoreReader {
-        let folder = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+        let folder = StoreFile.plain(folder)
         return StoreReader(folder: folder, catalogue: try Catalogue(folder: folder, isReadOnly: true))
     }
 
@@ -110,13 +110,6 @@ package final class StoreReader: Sendable {
     /// What SQLite's own check of the catalogue finds; nothing where it is whole.
     func integrity() throws(StoreError) -> [String] {
         try catalogue.read { try String.fetchAll($0, sql: "PRAGMA integrity_check(20)") }.filter { $0 != "ok" }
-    }
-
-    /// Segments in the folder that are not in `known`; hidden ones count as what they are going to be.
-    func unknownSegments(_ known: Set<String>) -> [String] {
-        Leftovers.segments(folder).map { "\(folder)/\($0)" }.filter { path in
-            !known.contains(path) && !known.contains(Leftovers.finalPath(path))
-        }
     }
 
     private func info(_ row: Row) -> SegmentInfo {

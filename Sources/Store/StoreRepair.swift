@@ -33,7 +33,7 @@ package enum StoreRepair {
     package static func run(
         _ folder: String, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) throws(StoreError) -> RepairReport {
-        let folder = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+        let folder = StoreFile.plain(folder)
         guard StoreFile.isFolder(folder) else {
             throw StoreError(
                 .missing, "there is no store here", path: folder, advice: "give the folder that --store named")
@@ -41,7 +41,13 @@ package enum StoreRepair {
         let lock = try StoreLock(path: folder + "/.lock")
         defer { withExtendedLifetime(lock) {} }
         var report = RepairReport()
+        let isInUse = OpenFolder.removeAbandoned(folder)
         if !isReadable(folder) {
+            guard !isInUse else {
+                throw StoreError(
+                    .locked, "another command adds rows to this store", path: folder,
+                    advice: "wait for its end, then mend")
+            }
             try setCatalogueAside(folder)
             report.hasNewCatalogue = true
         }
@@ -96,10 +102,7 @@ package enum StoreRepair {
         var gone: [StoredSegment] = []
         for fault in checked.faults {
             switch fault.kind {
-            case .catalogue: break
-            case .unknown:
-                StoreFile.remove(fault.path)
-                report.removed.append(fault.path)
+            case .catalogue, .unknown: break
             case .missing, .damaged:
                 guard let segment = segments[fault.path] else { continue }
                 gone.append(segment)
@@ -114,6 +117,7 @@ package enum StoreRepair {
         try catalogue.retire(gone)
         for segment in gone { try setAside(folder, segment.path) }
         try catalogue.forgetDead(gone.map(\.path))
+        report.removed += try Leftovers.remove(folder, catalogue)
     }
 
     private static func setAside(_ folder: String, _ path: String) throws(StoreError) {
@@ -133,12 +137,13 @@ package enum StoreRepair {
         let paths = Leftovers.segments(folder).sorted()
         var entries: [CatalogueEntry] = []
         var number = 1
-        for (index, path) in paths.enumerated() {
+        for (index, found) in paths.enumerated() {
             defer { progress?(index + 1, paths.count) }
-            if Leftovers.finalPath(path) != path {
-                // A segment without its name was never visible, or was merged out of others that are still there.
-                StoreFile.remove("\(folder)/\(path)")
-                report.removed.append(path)
+            let path = Leftovers.finalPath(found)
+            if path != found, !isWhole(found, as: path, folder) {
+                // It was not finished, or was merged out of others that are still there.
+                StoreFile.remove("\(folder)/\(found)")
+                report.removed.append(found)
                 continue
             }
             if let last = path.dropLast(".parquet".count).split(separator: "-").last.flatMap({ Int($0) }) {
@@ -152,8 +157,19 @@ package enum StoreRepair {
                 try setAside(folder, path)
             }
         }
-        _ = try catalogue.commit(
-            entries, source: "repair", sensor: "repair", isReplay: false, checkpoint: nil, nextNumber: number)
+        try catalogue.adopt(entries, nextNumber: number)
+        for entry in entries where entry.segment.temporaryPath != "\(folder)/\(entry.path)" {
+            Merger.giveName(entry.path, folder)
+        }
+    }
+
+    /// Whether a hidden segment may be one that was visible and had no name yet: it is as it was flushed, in its
+    /// folder, and whole.
+    private static func isWhole(_ found: String, as path: String, _ folder: String) -> Bool {
+        guard !StoreFile.exists("\(folder)/\(path)"), path.split(separator: "/").count == 4,
+            Merger.path(path, path).split(separator: "-").count == path.split(separator: "-").count + 1
+        else { return false }
+        return entry(folder, path) != nil
     }
 
     /// What the catalogue says of a segment that stands under its name; nil where the segment is damaged.

@@ -103,31 +103,37 @@ extension StoreReader {
             report.faults.append(StoreFault(kind: .catalogue, path: Catalogue.fileName, reason: line))
         }
         let segments = try visibleSegments()
-        // Dead segments stand there until the writer takes them away.
-        var known = Set(try catalogue.deadPaths().map { "\(folder)/\($0)" })
         for (index, segment) in segments.enumerated() {
-            known.insert(segment.path)
             check(segment, &report)
             progress?(index + 1, segments.count)
         }
-        for path in unknownSegments(known) {
+        let unknown = Leftovers.segments(folder)
+        // A sensor that writes meanwhile merges segments away and adds others: what is said of them is over. Dead ones
+        // stand there until the writer takes them away.
+        let live = try catalogue.livePaths()
+        report.faults.removeAll { fault in fault.kind != .catalogue && !live.contains(relative(fault.path)) }
+        let known = live.union(try catalogue.deadPaths())
+        // What has a hidden name is not finished, and no engine reads it: the next writer removes it.
+        for path in unknown where Leftovers.finalPath(path) == path && !known.contains(path) {
+            guard StoreFile.exists("\(folder)/\(path)") else { continue }
             let reason = "the catalogue does not know this segment; an interrupted writer left it"
-            report.faults.append(StoreFault(kind: .unknown, path: path, reason: reason))
+            report.faults.append(StoreFault(kind: .unknown, path: "\(folder)/\(path)", reason: reason))
         }
         return report
     }
+
+    private func relative(_ path: String) -> String { String(path.dropFirst(folder.count + 1)) }
 
     private func check(_ segment: SegmentInfo, _ report: inout StoreReport) {
         report.segmentCount += 1
         report.rowCount += segment.rowCount
         report.byteCount += segment.byteCount
-        let path = SegmentReader.place(segment.path)
-        guard StoreFile.exists(path) else {
+        guard StoreFile.exists(SegmentReader.place(segment.path)) else {
             report.faults.append(StoreFault(kind: .missing, path: segment.path, reason: "the file is not there"))
             return
         }
         do {
-            let reader = try SegmentReader(path: path)
+            let reader = try SegmentReader.open(segment.path)
             report.checksumCount += try reader.verify()
             let found = (reader.rowCount, reader.byteCount, reader.properties["weir.fingerprint"] ?? "")
             guard found == (segment.rowCount, segment.byteCount, segment.fingerprint) else {

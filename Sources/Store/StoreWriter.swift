@@ -6,8 +6,7 @@
 // Writes  segments and their catalogue entries.
 // Leaves  merging, retention, the packet ring.
 //
-// A row group is closed by the number and size of a log's own rows, a flush by packet time: the
-// same rows give the same octets, and nothing here reads a clock.
+// A flush comes by packet time: the same rows give the same octets, and nothing here reads a clock.
 
 package import Records
 
@@ -42,15 +41,13 @@ package final class StoreWriter {
 
     private let folder: String
     private let settings: Settings
-    private let sensor: String
     private let lock: StoreLock
     private let catalogue: Catalogue
-    /// By the number of the log.
-    private var logs: [OpenLog?] = []
-    private var encoder: ChunkEncoder
-    private var number: Int
-    /// Finished segments that wait for the end of their source.
-    private var pending: [CatalogueEntry] = []
+    private let open: OpenFolder
+    private var segments: OpenSegments
+    /// Finished segments that wait for the end of their source, and how many flushes they are of.
+    private var pending: [Arrivals.Item] = []
+    private var pendingFlushCount = 0
     /// The replay that is being read, if it is one.
     private var source: String?
     /// Why writing ended; nothing is written after an error.
@@ -64,16 +61,15 @@ package final class StoreWriter {
     /// Opens a store, makes it where there is none, and removes what an interrupted writer left.
     /// Throws `.locked`, `.newer`, `.full`, `.unreadable`, `.unwritable`, `.catalogue`.
     package init(folder: String, settings: Settings = Settings()) throws(StoreError) {
-        self.folder = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+        self.folder = StoreFile.plain(folder)
         self.settings = settings
-        sensor = StoreWriter.fileName(settings.sensorName)
-        encoder = ChunkEncoder(pageRows: max(settings.pageRows, 1))
         try StoreFile.makeFolder(self.folder)
         lock = try StoreLock(path: self.folder + "/.lock")
         catalogue = try Catalogue(folder: self.folder, isReadOnly: false)
-        number = try catalogue.nextNumber()
         try Merger.settle(self.folder, catalogue)
-        Leftovers.remove(self.folder, keeping: try catalogue.livePaths())
+        _ = try Leftovers.remove(self.folder, catalogue)
+        open = try OpenFolder(store: self.folder)
+        segments = OpenSegments(folder: open.path, settings: settings)
     }
 
     deinit {
@@ -131,7 +127,7 @@ package final class StoreWriter {
             failure = error
             throw error
         }
-        lostRowCount += logs.reduce(0) { $0 + UInt64($1?.rowCount ?? 0) + UInt64($1?.writer?.rowCount ?? 0) }
+        lostRowCount += UInt64(segments.rowCount)
         lostRowCount += pending.reduce(0) { $0 + UInt64($1.segment.rowCount) }
         discard()
         pause = error
@@ -158,60 +154,11 @@ package final class StoreWriter {
             lostRowCount += UInt64(batch.count)
             return
         }
-        do { try add(batch, schema) } catch { try take(error) }
+        do { try segments.append(batch, schema) } catch { try take(error) }
     }
-
-    private func add(_ batch: borrowing RowBatch, _ schema: LogSchema) throws(StoreError) {
-        let log = Int(batch.log.rawValue)
-        while logs.count <= log { logs.append(nil) }
-        if logs[log] == nil { logs[log] = OpenLog(schema) }
-        var row = 0
-        while row < batch.count {
-            // Blocks of rows whose words stay in the cache while column after column walks them.
-            let stored = logs[log]!.rowCount
-            let room = min(settings.rowGroupRows - stored, StoreWriter.blockRows - stored % StoreWriter.blockRows)
-            let end = min(row + room, batch.count)
-            logs[log]!.append(batch, rows: row..<end)
-            row = end
-            let isFull = logs[log]!.rowCount >= settings.rowGroupRows
-            let isBlock = logs[log]!.rowCount % StoreWriter.blockRows == 0
-            if isFull || isBlock && logs[log]!.byteCount >= settings.rowGroupBytesMax { try closeRowGroup(log) }
-        }
-        try shed()
-    }
-
-    private static let blockRows = 256
 
     /// Octets of rows that wait in memory.
-    package var byteCount: Int { logs.reduce(0) { $0 + ($1?.byteCount ?? 0) } }
-
-    /// Keeps all logs together below their bound.
-    private func shed() throws(StoreError) {
-        while byteCount > settings.bytesMax {
-            guard let largest = logs.indices.max(by: { logs[$0]?.byteCount ?? 0 < logs[$1]?.byteCount ?? 0 }),
-                logs[largest]?.rowCount ?? 0 > 0
-            else { return }
-            try closeRowGroup(largest)
-        }
-    }
-
-    private func closeRowGroup(_ log: Int) throws(StoreError) {
-        guard logs[log]?.rowCount ?? 0 > 0 else { return }
-        if logs[log]!.writer == nil {
-            let schema = logs[log]!.schema
-            try StoreFile.makeFolder("\(folder)/\(schema.log)")
-            logs[log]!.writer = try SegmentWriter(
-                path: "\(folder)/\(schema.log)/.\(fileName).tmp", schema: schema, sensor: settings.sensorName,
-                version: settings.version)
-        }
-        try logs[log]!.close(&encoder)
-    }
-
-    /// The name of the segments of the next flush.
-    private var fileName: String {
-        let digits = "\(number)"
-        return "\(sensor)-\(String(repeating: "0", count: max(0, 6 - digits.count)))\(digits).parquet"
-    }
+    package var byteCount: Int { segments.byteCount }
 
     // MARK: flushing
 
@@ -225,16 +172,9 @@ package final class StoreWriter {
 
     private func endSegments(_ time: Timestamp) throws(StoreError) {
         let hour = StoreWriter.folderName(time)
-        var hasRows = false
-        for log in logs.indices {
-            try closeRowGroup(log)
-            guard let writer = logs[log]?.writer else { continue }
-            let segment = try writer.finish()
-            logs[log]!.writer = nil
-            pending.append(CatalogueEntry(segment: segment, path: "\(segment.log)/\(hour)/\(fileName)"))
-            hasRows = true
-        }
-        if hasRows { number += 1 }
+        let finished = try segments.finish()
+        pending += finished.map { Arrivals.Item(segment: $0, folder: hour, flush: pendingFlushCount) }
+        if !finished.isEmpty { pendingFlushCount += 1 }
         if source == nil { try commit(checkpoint: time) }
     }
 
@@ -250,34 +190,21 @@ package final class StoreWriter {
 
     /// Forgets everything that is not visible yet.
     package func discard() {
-        for log in logs.indices {
-            logs[log]?.writer?.discard()
-            logs[log] = nil
-        }
-        for entry in pending { StoreFile.remove(entry.segment.temporaryPath) }
+        segments.discard()
+        for item in pending { StoreFile.remove(item.segment.temporaryPath) }
         pending.removeAll()
+        pendingFlushCount = 0
         source = nil
     }
 
-    /// Names, then one sync for all, then the catalogue: in this order a crash leaves files that nobody knows
-    /// of and never a row without its file.
     private func commit(checkpoint: Timestamp?) throws(StoreError) {
-        do {
-            for entry in pending {
-                let path = "\(folder)/\(entry.path)"
-                if let slash = path.lastIndex(of: "/") { try StoreFile.makeFolder(String(path[..<slash])) }
-                try StoreFile.rename(entry.segment.temporaryPath, to: path)
-            }
-            if !pending.isEmpty { try StoreFile.syncAll(folder) }
-            let gone = try catalogue.commit(
-                pending, source: source ?? "live:\(settings.sensorName)", sensor: settings.sensorName,
-                isReplay: source != nil, checkpoint: checkpoint?.nanoseconds, nextNumber: number)
-            pending.removeAll()
-            for path in gone { StoreFile.remove("\(folder)/\(path)") }
-        } catch {
-            for entry in pending { StoreFile.remove("\(folder)/\(entry.path)") }
-            throw error
-        }
+        var arrivals = Arrivals(
+            kind: source == nil ? .live : .replay, identity: source ?? "live:\(settings.sensorName)",
+            sensor: settings.sensorName, checkpoint: checkpoint)
+        arrivals.items = pending
+        try catalogue.commit(arrivals, in: folder)
+        pending.removeAll()
+        pendingFlushCount = 0
     }
 
     // MARK: names
@@ -302,7 +229,7 @@ package final class StoreWriter {
             + "/hour=\(digits(rest, 2))"
     }
 
-    private static func digits(_ value: Int64, _ count: Int) -> String {
+    static func digits(_ value: Int64, _ count: Int) -> String {
         let text = "\(value)"
         return String(repeating: "0", count: max(0, count - text.count)) + text
     }
@@ -317,31 +244,5 @@ package final class StoreWriter {
                 }
             }.prefix(64))
         return name.isEmpty ? "weir" : name
-    }
-}
-
-/// A log with rows that are not in a finished segment.
-struct OpenLog {
-    let schema: StoredSchema
-    private var columns: [ColumnBuilder]
-    private(set) var rowCount = 0
-    var writer: SegmentWriter?
-
-    init(_ schema: LogSchema) {
-        self.schema = StoredSchema(schema)
-        columns = schema.columns.enumerated().map { ColumnBuilder($1, index: $0) }
-    }
-
-    var byteCount: Int { columns.reduce(0) { $0 + $1.byteCount } }
-
-    mutating func append(_ batch: borrowing RowBatch, rows: Range<Int>) {
-        for index in columns.indices { columns[index].append(batch, rows: rows) }
-        rowCount += rows.count
-    }
-
-    /// Writes the open rows as a row group.
-    mutating func close(_ encoder: inout ChunkEncoder) throws(StoreError) {
-        rowCount = 0
-        try writer?.append(&columns, encoder: &encoder)
     }
 }

@@ -53,7 +53,7 @@ private func files(_ folder: String) -> [String] {
             try append(writer, 20)
             try writer.flush(time: noon)
             #expect(try rowCounts(folder) == [])
-            #expect(files(folder.path).allSatisfy { $0.contains("/.") })
+            #expect(files(folder.path).allSatisfy { $0.hasPrefix(".open/") })
             try writer.commitSource()
         }
         #expect(try rowCounts(folder) == [10, 20])

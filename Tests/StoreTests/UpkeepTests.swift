@@ -27,7 +27,7 @@ private let noon = Timestamp(seconds: 1_795_348_800)
     private func cells(_ folder: TemporaryFolder) throws -> [[String]] {
         var rows: [[String]] = []
         for segment in try StoreReader.open(folder.path).segments(log: "stats").sorted(by: { $0.id < $1.id }) {
-            let reader = try SegmentReader(path: SegmentReader.place(segment.path))
+            let reader = try SegmentReader.open(segment.path)
             for group in 0..<reader.rowGroupCount {
                 let vectors = try reader.columns.indices.map { try reader.read(column: $0, rowGroup: group) }
                 for row in 0..<reader.rowCount(rowGroup: group) {
