@@ -101,7 +101,7 @@ let package = Package(
         tests("QueryTests", ["Query", "Store", "Records"]),
         tests(
             "SensorTests",
-            ["Sensor", "Capture", "Flows", "Wire", "Records", "Protocols", "Store", "Query", "Logs", "weir"]),
+            ["Sensor", "Capture", "Flows", "Wire", "Records", "Protocols", "Signatures", "Store", "Query", "Logs", "weir"]),
         tests("FuzzTests", ["Fuzzing"]),
         tests("JSONTests", ["JSON"]),
         tests("CloudAuditTests", ["CloudAudit", "Records", "JSON", "Store", "Query"]),

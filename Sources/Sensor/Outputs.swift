@@ -11,6 +11,8 @@ package final class Outputs {
     private let logs: LogWriter?
     private let store: StoreWriter?
     private let isReplay: Bool
+    /// Hears of all rows beside the outputs, in their order.
+    var witness: ((borrowing RowBatch, LogSchema) -> Void)?
     private var last: Timestamp?
     private var isPaused = false
     /// Each sees the rows before they are written.
@@ -43,6 +45,7 @@ package final class Outputs {
     }
 
     func append(_ batch: borrowing RowBatch, _ schema: LogSchema) throws {
+        witness?(batch, schema)
         try logs?.append(batch: batch, schema: schema)
         // Both say again what the store has in `alert` and the protocols' tables.
         if schema.log != .eve, schema.log != .signatures { try store?.append(batch, schema: schema) }

@@ -20,6 +20,8 @@ package struct Replay {
     /// Called after each block, at most some times a second matters to the caller: octets
     /// consumed, octets in all where known, packets.
     package var progress: (@Sendable (_ consumed: Int, _ total: Int?, _ packets: UInt64) -> Void)?
+    /// Counts what each rule costs; with one worker only.
+    var profile: RuleProfile?
 
     package init(settings: Settings, workerCount: Int, rules: RuleIndex? = nil) {
         self.settings = settings
@@ -46,6 +48,7 @@ package struct Replay {
         var collector = collector
         var ingress = Ingress(settings: settings, workers: 1)
         var worker = Worker(number: 0, settings: settings, selection: selection, rules: rules)
+        worker.engine?.profile = profile
         let block = WorkBlock()
         var parts = [WorkerOutput()]
         while try source.nextBlock(into: block.packets) {

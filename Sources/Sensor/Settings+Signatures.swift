@@ -64,6 +64,25 @@ extension Settings {
     /// are refused and of what else there is to say.
     package func loadRules(_ tell: (String) -> Void) throws(SettingsError) -> RuleIndex? {
         guard !rulePaths.isEmpty else { return nil }
+        let loaded = try load(rulePaths, with: []).loaded
+        for note in loaded.rejected { tell(note.text) }
+        if loaded.inert > 0 { tell("\(loaded.inert) rules name a frame, which is not evaluated: they never fire") }
+        return RuleIndex(loaded.set)
+    }
+
+    /// The rules that the settings name, and more rules as text. Which of these did not load is told by number;
+    /// throws where the last does not: it is the one that the others lead to.
+    func loadRules(with more: [String]) throws(SettingsError) -> (rules: RuleIndex, refused: Set<Int>) {
+        let (loaded, refused) = try load(rulePaths, with: more)
+        if let last = more.indices.last, let reason = refused[last] {
+            throw SettingsError("the rule does not load: \(reason)")
+        }
+        return (RuleIndex(loaded.set), Set(refused.keys))
+    }
+
+    private func load(
+        _ paths: [String], with more: [String]
+    ) throws(SettingsError) -> (loaded: LoadedRules, refused: [Int: String]) {
         var options = RuleLoaderOptions()
         options.variables = variables
         options.classificationPath = classificationFile
@@ -71,13 +90,19 @@ extension Settings {
         options.thresholdPath = thresholdFile
         do {
             var loader = try RuleLoader(options)
-            for path in rulePaths {
+            for path in paths {
                 for file in try Settings.ruleFiles(path) { try loader.load(file: file) }
             }
+            // Each as a file of its own, so that its number is its place.
+            for (number, rule) in more.enumerated() {
+                loader.load(Array(rule.utf8), name: "\u{0}\(number)", folder: "")
+            }
             let loaded = loader.finished()
-            for note in loaded.rejected { tell(note.text) }
-            if loaded.inert > 0 { tell("\(loaded.inert) rules name a frame, which is not evaluated: they never fire") }
-            return RuleIndex(loaded.set)
+            var refused: [Int: String] = [:]
+            for note in loaded.rejected where note.file.hasPrefix("\u{0}") {
+                if let number = Int(note.file.dropFirst()) { refused[number] = note.sentence }
+            }
+            return (loaded, refused)
         } catch let error as SettingsError {
             throw error
         } catch {

@@ -92,11 +92,13 @@ extension SignatureEngine {
             let number = candidates[place]
             let rule = set.rules[Int(number)]
             counters.evaluations &+= 1
+            profile?.begin(number)
             guard admits(rule, facts, flow, kind), holds(rule, bytes, facts, flow) else { continue }
             var evidence = Evidence()
             guard matches(rule, bytes, payload, facts, kind, streamOffset: 0, &evidence) else { continue }
             fire(number, facts, flow, slot, nil, isStream: false, evidence)
         }
+        profile?.stop()
     }
 
     /// Header, direction, state and protocol.
@@ -280,6 +282,7 @@ extension SignatureEngine {
             let number = candidates[place]
             let rule = set.rules[Int(number)]
             counters.evaluations &+= 1
+            profile?.begin(number)
             guard admits(rule, facts, flow, .stream), !isQueued(number),
                 holds(rule, nothing.octets, facts, flow)
             else { continue }
@@ -293,6 +296,7 @@ extension SignatureEngine {
             }
             fire(number, facts, flow, slot, nil, isStream: true, evidence)
         }
+        profile?.stop()
         let kept = min(stream.window.count, SignatureEngine.overlapBytes)
         stream.offset &+= UInt64(stream.window.count &- kept)
         stream.window.removeFirst(stream.window.count &- kept)
@@ -313,6 +317,7 @@ extension SignatureEngine {
     ) {
         let rule = set.rules[Int(number)]
         counters.matches &+= 1
+        profile?.match(number)
         for place in rule.effects.indices { apply(set.effects[place], facts, flow, transaction) }
         let isSilent = rule.flags.contains(.isSilent)
         guard !isSilent || rule.needsHosts(set) || rule.action == .pass else { return }

@@ -266,6 +266,7 @@ extension SignatureEngine {
             var candidate = transaction.candidates[place]
             var side = facts
             if candidate.isToServer != facts.isToServer { side.turn() }
+            profile?.begin(candidate.rule)
             let outcome = evaluate(&candidate, transaction, bytes, side, flow)
             switch outcome {
             case .matches:
@@ -279,6 +280,7 @@ extension SignatureEngine {
             case .fails: break
             }
         }
+        profile?.stop()
         transaction.candidates.removeSubrange(kept...)
     }
 

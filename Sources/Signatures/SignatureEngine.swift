@@ -76,6 +76,8 @@ package final class SignatureEngine {
     /// The payload of the packet at work was looked at, for rules of a transaction that look there too.
     package var alerts: [SignatureAlert] = []
     package var counters = SignatureCounters()
+    /// What each rule costs, where that is asked for.
+    package var profile: RuleProfile?
 
     package init(_ index: RuleIndex, settings: SignatureSettings) {
         self.index = index

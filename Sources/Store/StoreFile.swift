@@ -66,6 +66,16 @@ final class StoreLock: Sendable {
 
     deinit { _ = close(number) }
 
+    /// The process that writes to a store; nil where none does.
+    static func holder(path: String) -> Int32? {
+        // Safe: the path is copied for the call.
+        let number = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard number >= 0 else { return nil }
+        defer { _ = close(number) }
+        guard flock(number, LOCK_SH | LOCK_NB) != 0 else { return nil }
+        return Int32(owner(number).filter(\.isNumber))
+    }
+
     private static func owner(_ number: Int32) -> String {
         var bytes = [UInt8](repeating: 0, count: 16)
         // Safe: the call is told the buffer's size.

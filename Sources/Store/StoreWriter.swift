@@ -72,6 +72,9 @@ package final class StoreWriter {
         segments = OpenSegments(folder: open.path, settings: settings)
     }
 
+    /// The process that writes to a store at the moment; nil where none does.
+    package static func process(writingTo folder: String) -> Int32? { StoreLock.holder(path: folder + "/.lock") }
+
     deinit {
         upkeep?.stop()
         discard()

@@ -69,18 +69,31 @@ struct CaptureCommand: ParsableCommand {
     private func reloader(_ settings: Settings, _ rules: RuleShelf?) -> any DispatchSourceSignal {
         signal(SIGHUP, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
+        let folder = options.storeFolder
         source.setEventHandler {
-            guard let rules else { return Console.warn("SIGHUP: no rules are loaded, so there are none to read anew") }
-            do {
-                guard let loaded = try settings.loadRules({ Console.warn($0) }) else { return }
-                rules.replace(with: loaded)
-                Console.say("rules read anew: \(loaded.set.rules.count)")
-            } catch {
-                Console.warn("\(error); the rules stay as they were")
-            }
+            let result = CaptureCommand.reload(settings, rules)
+            result.error.map { Console.warn($0) } ?? Console.say("rules read anew: \(result.loaded)")
+            if let folder { result.write(to: folder) }
         }
         source.resume()
         return source
+    }
+
+    /// Reads the rules anew; where that fails they stay as they were.
+    private static func reload(_ settings: Settings, _ rules: RuleShelf?) -> RuleReload {
+        guard let rules else { return RuleReload(error: "no rules are loaded, so there are none to read anew") }
+        do {
+            var refused = 0
+            let loaded = try settings.loadRules { line in
+                refused += 1
+                Console.warn(line)
+            }
+            guard let loaded else { return RuleReload(error: "the settings name no rules any more") }
+            rules.replace(with: loaded)
+            return RuleReload(loaded: loaded.set.rules.count, refused: refused)
+        } catch {
+            return RuleReload(error: "\(error); the rules stay as they were")
+        }
     }
 
     private func capture() throws {

@@ -11,8 +11,18 @@ import Signatures
 struct RulesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rules",
-        abstract: "Check and explain signature rules (Suricata's rule language).",
-        subcommands: [RulesCheckCommand.self, RulesExplainCommand.self])
+        abstract: "Check, explain, try and time signature rules (Suricata's rule language).",
+        discussion: """
+            Examples:
+              weir rules check local.rules
+              weir rules test 2019284 --rules local.rules -r day.pcap
+              weir rules profile --rules local.rules -r day.pcap
+              weir rules reload --store /var/lib/weir
+            """,
+        subcommands: [
+            RulesCheckCommand.self, RulesExplainCommand.self, RulesTestCommand.self, RulesProfileCommand.self,
+            RulesReloadCommand.self,
+        ])
 }
 
 /// Where rules come from and what their variables are; `check` and its siblings share it.
@@ -23,17 +33,23 @@ struct RuleOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Read settings, variables among them, from this YAML file.", valueName: "file"))
     var config: String?
 
+    /// The settings of the configuration, with the variables of the options.
+    func settings() throws(SettingsError) -> Settings {
+        var settings = Settings()
+        if let config {
+            guard let data = FileManager.default.contents(atPath: config) else {
+                throw SettingsError("\(config): the file cannot be read; check the path and its permissions")
+            }
+            try settings.read(yaml: String(decoding: data, as: UTF8.self), path: config)
+        }
+        for variable in variables { try settings.setVariable(variable) }
+        return settings
+    }
+
     /// A loader with the variables of the configuration and of the options.
     func loader() throws -> RuleLoader {
         do {
-            var settings = Settings()
-            if let config {
-                guard let data = FileManager.default.contents(atPath: config) else {
-                    throw SettingsError("\(config): the file cannot be read; check the path and its permissions")
-                }
-                try settings.read(yaml: String(decoding: data, as: UTF8.self), path: config)
-            }
-            for variable in variables { try settings.setVariable(variable) }
+            let settings = try settings()
             var options = RuleLoaderOptions()
             options.variables = settings.variables
             return try RuleLoader(options)

@@ -43,7 +43,7 @@ struct StoreChoice: ParsableArguments {
 }
 
 /// Prints a value as JSON.
-private func printJSON(_ value: some Encodable) throws {
+func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
     print(String(decoding: try encoder.encode(value), as: UTF8.self))
@@ -55,7 +55,8 @@ private func segmentProgress() -> ((Int, Int) -> Void)? {
     return { done, total in Console.write("\r\(done) of \(total) segments" + (done == total ? "\r\u{1B}[K" : "")) }
 }
 
-private func timeText(_ time: Timestamp) -> String {
+/// A time for people, UTC.
+func timeText(_ time: Timestamp) -> String {
     let seconds = Double(time.nanoseconds) / 1e9
     let style = Date.ISO8601FormatStyle().dateTimeSeparator(.space)
     return Date(timeIntervalSince1970: seconds).formatted(style)

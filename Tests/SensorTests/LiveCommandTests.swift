@@ -256,6 +256,34 @@ struct LiveCommandTests {
         #expect(try scene.stored("dns") == 20)
     }
 
+    @Test func `rules are read anew while it runs, and a bad file changes nothing`() throws {
+        let scene = try Scene()
+        func rule(_ page: Int) -> [UInt8] {
+            Array("alert http any any -> any any (msg:\"p\"; http.uri; content:\"/page\(page)\"; sid:\(page);)\n".utf8)
+        }
+        let rules = try scene.folder.write("local.rules", rule(1))
+        let weir = try scene.watch(["--store", "store", "--logs", "logs", "--rules", rules, "--set", "alerts.fold=0s"])
+        let store = scene.folder.path + "/store"
+        try scene.talk()
+        // The ring hands packets over in blocks: those of the first talk are to meet the first rules.
+        Thread.sleep(forTimeInterval: 1)
+        _ = try scene.folder.write("local.rules", rule(1) + rule(2))
+        let two = try WeirCommand.run(["rules", "reload", "--store", store])
+        #expect(two.status == 0 && two.output == "2 rules in use\n", "\(two)")
+        try scene.talk()
+        Thread.sleep(forTimeInterval: 1)
+        try FileManager.default.removeItem(atPath: rules)
+        let none = try WeirCommand.run(["rules", "reload", "--store", store])
+        #expect(none.status == 2 && none.errors.contains("the rules stay as they were"), "\(none)")
+        try scene.talk()
+        Thread.sleep(forTimeInterval: 1)
+        #expect(scene.end(weir, with: SIGINT) == 0, "\(scene.text("weir"))")
+        let alerts = try LogLines(scene.folder.path + "/logs/alert.log").numbers("signature_id")
+        #expect(alerts.filter { $0 == 1 }.count == 3 && alerts.filter { $0 == 2 }.count == 2, "\(alerts)")
+        let stats = try LogLines(scene.folder.path + "/logs/stats.log")
+        #expect(stats.numbers("pkts_dropped").last == 0)
+    }
+
     @Test func `an interface that goes away ends the run with one line, and rows are kept`() throws {
         let scene = try Scene()
         let weir = try scene.watch(["--logs", "logs"])

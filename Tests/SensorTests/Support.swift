@@ -10,6 +10,7 @@ import Foundation
 import Logs
 import Records
 import Sensor
+import Signatures
 import Store
 import Testing
 
@@ -95,7 +96,9 @@ struct TestRun {
 
     /// Replays into `folder/logs`, and into `folder/store` where `stores` says so. Nil where the store had it.
     @discardableResult
-    func replay(_ paths: [String], into folder: String, stores: Bool = false) throws -> Summary? {
+    func replay(
+        _ paths: [String], into folder: String, stores: Bool = false, rules: RuleIndex? = nil
+    ) throws -> Summary? {
         var source = try CaptureSource(
             paths: paths, options: CaptureOptions(isLenient: isLenient, filter: settings.filter))
         var store: StoreWriter?
@@ -106,7 +109,7 @@ struct TestRun {
             store = writer
         }
         let logs = try LogWriter(directory: folder + "/logs", format: .zeekJSON, schemas: Schemas.all)
-        return try Replay(settings: settings, workerCount: workers)
+        return try Replay(settings: settings, workerCount: workers, rules: rules)
             .run(&source, into: Outputs(logs: logs, store: store, isReplay: stores))
     }
 }
