@@ -63,12 +63,13 @@ package final class Analysis {
         fileCount = 0
     }
 
-    /// The protocol that was confirmed last.
-    package var lastService: AnalyzerKind? { state.services.last }
-
     /// Writes what a transaction's event says of it into an alert.
-    package func writeEVE(_ kind: AnalyzerKind, tx: UInt64, to event: inout EVEBuilder) {
-        for analyzer in state.analyzers where analyzer.kind == kind { analyzer.writeEVE(tx: tx, to: &event) }
+    package func writeEVE(
+        _ application: AppProtocol, _ id: ConnectionID, tx: UInt64, to event: inout EVEBuilder
+    ) {
+        for analyzer in state.analyzers where analyzer.kind.application(id) == application {
+            analyzer.writeEVE(tx: tx, to: &event)
+        }
     }
 
     /// Begins with one analyzer that is known to be the right one: no port and no probe adds another.

@@ -44,6 +44,10 @@ extension AnalyzerKind {
         case .ike: .ike
         case .bittorrentDHT: .bittorrentDHT
         case .telnet: .telnet
+        case .quic: .quic
+        case .enip: .enip
+        case .http2: .http2
+        case .websocket: .websocket
         default: .failed
         }
     }
@@ -51,7 +55,7 @@ extension AnalyzerKind {
 
 extension Analysis {
     /// The application protocol as EVE has it, and the one before where another took over the stream
-    /// (STARTTLS, CONNECT). `unknown` where none was found.
+    /// (STARTTLS, CONNECT, an upgrade). `unknown` where none was found.
     package func applications(_ id: ConnectionID) -> (now: AppProtocol, before: AppProtocol) {
         var now = AppProtocol.unknown
         var before = AppProtocol.unknown
@@ -60,9 +64,9 @@ extension Analysis {
             guard application != .failed else { continue }
             if now == .unknown {
                 now = application
-            } else if application == .tls {
+            } else if [.tls, .http2, .websocket].contains(application) {
                 before = now
-                now = .tls
+                now = application
             }
         }
         return (now, before)

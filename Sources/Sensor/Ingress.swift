@@ -31,6 +31,7 @@ struct Ingress: ~Copyable {
     init(settings: borrowing Settings, workers: Int, firstTunnel: UInt32 = 1) {
         var decoder = Decoder()
         decoder.ignoringChecksums = settings.ignoringChecksums
+        decoder.ignoringHeaderChecksums = !settings.rulePaths.isEmpty || settings.protocols.wantsEvents
         self.decoder = decoder
         self.workers = UInt64(workers)
         defragmenter = Defragmenter()

@@ -21,8 +21,10 @@ extension Worker {
         var facts = PacketFacts(datagram.layer, bytes, now: now, number: packet)
         let slot = flows.current
         if let slot { engine.arrive(slot, flows.view(slot).id, &facts, isDamaged: flows.currentIsDamaged) }
-        handleEvents(bytes, datagram, block)
+        // Over TCP the rules see what was acknowledged: not what the packet itself carries.
+        if !facts.isTCP { handleEvents(bytes, datagram, block) }
         engine.inspect(slot, bytes, facts)
+        if facts.isTCP { handleEvents(bytes, datagram, block) }
         if !engine.alerts.isEmpty { takeAlerts(engine) }
     }
 
@@ -53,9 +55,8 @@ extension Worker {
 
     /// Takes what an analyzer has shown, and the protocol that it has confirmed.
     mutating func takeShown(_ engine: SignatureEngine, _ slot: UInt32, _ analysis: Analysis) {
-        if let kind = analysis.lastService, let application = kind.application(context.id) {
-            engine.confirm(slot, application)
-        }
+        let application = analysis.applications(context.id).now
+        if application != .unknown { engine.confirm(slot, application) }
         if !context.transactions.isEmpty { engine.absorb(slot, context.transactions) }
     }
 
@@ -87,8 +88,7 @@ extension Worker {
     private func members(_ alert: SignatureAlert, _ view: borrowing FlowView) -> [UInt8] {
         var event = EVEBuilder()
         if let transaction = alert.transaction, view.analysis > AnalysisPool.nobody {
-            let analysis = analyses[view.analysis]
-            if let kind = analysis.lastService { analysis.writeEVE(kind, tx: transaction, to: &event) }
+            analyses[view.analysis].writeEVE(alert.application, view.id, tx: transaction, to: &event)
         }
         return event.buffer.bytes
     }
@@ -101,41 +101,5 @@ extension PacketFacts {
             originator: source, responder: target, originatorPort: sourcePort, responderPort: targetPort,
             transport: Transport(rawValue: protocolNumber == 58 ? 1 : protocolNumber) ?? .unknown,
             protocolNumber: protocolNumber)
-    }
-}
-
-extension AnalyzerKind {
-    /// The protocol as rules name it; nil for those that they do not know.
-    func application(_ id: ConnectionID) -> AppProtocol? {
-        switch self {
-        case .dns:
-            switch id.responderPort {
-            case 5353: .mdns
-            case 5355: .llmnr
-            case 137: nil
-            default: .dns
-            }
-        case .http: .http
-        case .postgresql: .pgsql
-        case .ssh: .ssh
-        case .ftp: .ftp
-        case .ntp: .ntp
-        case .dhcp: .dhcp
-        case .smtp: .smtp
-        case .snmp: .snmp
-        case .rfb: .rfb
-        case .sip: .sip
-        case .pop3: .pop3
-        case .imap: .imap
-        case .tftp: .tftp
-        case .modbus: .modbus
-        case .dnp3, .dnp3UDP: .dnp3
-        case .mqtt: .mqtt
-        case .ldapTCP, .ldapUDP: .ldap
-        case .ssl: .tls
-        case .rdp: .rdp
-        case .quic: .quic
-        default: nil
-        }
     }
 }

@@ -10,10 +10,13 @@ package import Records
 
 /// Patterns and the rules that each makes candidates.
 struct PatternGroup: Sendable {
-    let database: PatternDatabase
+    /// Nil where no pattern can be looked for by it.
+    let database: PatternDatabase?
     /// `starts[n] ..< starts[n + 1]` of `rules` are those of pattern `n`.
     let starts: [UInt32]
     let rules: [UInt32]
+    /// Rules whose pattern cannot be looked for: candidates wherever there are octets.
+    let always: [UInt32]
 }
 
 /// A buffer with one chain of transforms, and the rules that look at it first.
@@ -151,9 +154,8 @@ package final class RuleIndex: Sendable {
 
     /// Every database, for the scratch of a worker.
     var databases: [PatternDatabase] {
-        var all = packetPatterns.compactMap { $0?.database } + buffers.compactMap { $0.patterns?.database }
-        for group in [unstreamedPatterns, streamPatterns] { if let group { all.append(group.database) } }
-        return all
+        let groups = packetPatterns + buffers.map(\.patterns) + [unstreamedPatterns, streamPatterns]
+        return groups.compactMap { $0?.database }
     }
 }
 
@@ -173,15 +175,27 @@ struct PatternCollector {
         rules.append([rule])
     }
 
+    /// Vectorscan takes a literal whose first octet is 0 for an empty one: it looks for what stands behind the
+    /// zeros, and rules of nothing but zeros are candidates always.
     func build(_ set: RuleSet) -> PatternGroup? {
-        guard let database = PatternDatabase(patterns) else { return nil }
+        guard !patterns.isEmpty else { return nil }
+        var sought: [Pattern] = []
         var starts: [UInt32] = [0]
         var all: [UInt32] = []
-        for list in rules {
+        var always: [UInt32] = []
+        for (place, list) in rules.enumerated() {
+            let octets = Array(patterns[place].octets.drop { $0 == 0 })
+            guard !octets.isEmpty else {
+                always.append(contentsOf: list)
+                continue
+            }
+            sought.append(Pattern(octets: octets, isCaseless: patterns[place].isCaseless))
             all.append(contentsOf: list)
             starts.append(UInt32(all.count))
         }
-        return PatternGroup(database: database, starts: starts, rules: all)
+        let database = PatternDatabase(sought)
+        if database == nil { always.append(contentsOf: all) }
+        return PatternGroup(database: database, starts: starts, rules: all, always: always)
     }
 }
 

@@ -76,7 +76,9 @@ extension SignatureEngine {
         guard flow.application != .unknown else { return }
         for rule in index.application { addCandidate(rule) }
         let mark: SignatureFlow.Flags = facts.isToServer ? .protocolToServer : .protocolToClient
-        guard !index.protocolOnly.isEmpty, !flow.flags.contains(mark) else { return }
+        guard !index.protocolOnly.isEmpty, !flow.flags.contains(mark),
+            flow.decided.contains(FlowSides(toServer: facts.isToServer))
+        else { return }
         flow.flags.insert(mark)
         for rule in index.protocolOnly { addCandidate(rule) }
     }
@@ -221,6 +223,7 @@ extension SignatureEngine {
         let position = stream.offset &+ UInt64(stream.window.count)
         let room = settings.streamDepth == 0 ? .max : settings.streamDepth &- min(settings.streamDepth, position)
         let count = Int(min(UInt64(bytes.byteCount), room))
+        wait(flow, FlowSides(toServer: isToServer))
         bytes.extracting(0..<count).append(to: &stream.window)
         if UInt64(count) == room {
             stream.isOver = true
@@ -251,16 +254,10 @@ extension SignatureEngine {
 
     private func inspectStreams(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
         guard flow.isTCP, index.hasStreams else { return }
-        for isToServer in [facts.isToServer, !facts.isToServer] {
-            let stream = flow.stream(toServer: isToServer)
-            guard stream.isDue, stream.newCount > 0 else {
-                stream.isDue = false
-                continue
-            }
-            var side = facts
-            if isToServer != facts.isToServer { side.turn() }
-            inspect(stream, side, flow, slot)
-        }
+        let stream = flow.stream(toServer: facts.isToServer)
+        guard stream.isDue, stream.newCount > 0 else { return stream.isDue = false }
+        guard facts.isPseudo || !flow.unacknowledged.contains(FlowSides(toServer: facts.isToServer)) else { return }
+        inspect(stream, facts, flow, slot)
     }
 
     private func inspect(_ stream: SignatureStream, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
@@ -269,7 +266,7 @@ extension SignatureEngine {
         let window = stream.window
         if let patterns = index.streamPatterns {
             // A pattern may begin in what was inspected, if it ends in what was not.
-            let start = max(0, stream.inspectedCount &- patterns.database.lengthMax &+ 1)
+            let start = max(0, stream.inspectedCount &- (patterns.database?.lengthMax ?? 1) &+ 1)
             let part = window.octets.extracting(start..<window.count)
             scan(part, patterns, endingBehind: stream.inspectedCount &- start)
         }
@@ -339,11 +336,14 @@ extension SignatureEngine {
             let alert = queue[place]
             let rule = set.rules[Int(alert.rule)]
             if rule.action == .pass {
-                // What a flow-wide rule passes, it passes for good.
-                if rule.kind != .packet, let flow { flow.flags.insert(.isPassed) }
+                if rule.isOfFlow(isStream: alert.isStream) { flow?.flags.insert(.isPassed) }
                 return
             }
+            // It configures, and says nothing.
+            if rule.action == .config { continue }
             if let flow, !admitsByFlow(alert, rule, flow) { continue }
+            // The packets behind one that is to be dropped would not come.
+            if rule.action == .drop, rule.isOfFlow(isStream: alert.isStream) { flow?.flags.insert(.isPassed) }
             guard count < settings.alertsMax else {
                 counters.alertsDropped &+= 1
                 continue
@@ -381,6 +381,15 @@ extension PacketFacts {
 }
 
 extension Rule {
+    /// Whether what the rule does is done to the whole flow, not to the packet at hand.
+    func isOfFlow(isStream: Bool) -> Bool {
+        switch kind {
+        case .packet, .decoderEvent: false
+        case .packetAndStream, .stream: isStream
+        case .addressOnly, .likeAddressOnly, .protocolOnly, .application, .transaction: true
+        }
+    }
+
     /// Something of it spans connections, and is decided by the collector.
     func needsHosts(_ set: RuleSet) -> Bool {
         for place in stateTests.indices {

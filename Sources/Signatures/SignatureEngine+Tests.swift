@@ -90,6 +90,7 @@ extension SignatureEngine {
         _ protocols: AppProtocols, isNegated: Bool, _ mode: ProtocolMode, _ facts: PacketFacts, _ flow: SignatureFlow?
     ) -> Bool {
         guard let flow else { return false }
+        if mode == .direction, !flow.decided.contains(FlowSides(toServer: facts.isToServer)) { return false }
         let found = mode == .original ? flow.original : flow.application
         // Nothing can be said before the protocol is decided.
         if found == .unknown { return false }

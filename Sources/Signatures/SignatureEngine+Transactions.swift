@@ -22,15 +22,18 @@ extension SignatureEngine {
 
     /// Takes what analyzers have shown of a flow.
     package func absorb(_ slot: UInt32, _ output: borrowing TransactionOutput) {
-        guard let flow = flow(slot), !flow.flags.contains(.isPassed) else { return }
+        guard let flow = flow(slot), flow.isFollowed, !flow.flags.contains(.isPassed) else { return }
+        let sent = FlowSides(toServer: arrival.isToServer)
+        if flow.isTCP { wait(flow, sent) }
         for exposure in output.exposures {
             guard let transaction = transaction(exposure, flow) else { continue }
-            transaction.isChanged = true
+            if exposure.kind != .begin { transaction.changed.insert(FlowSides(exposure.direction)) }
+            if flow.isTCP { transaction.unacknowledged.insert(sent) }
             switch exposure.kind {
             case .begin:
                 let found = AppProtocol(rawValue: UInt8(truncatingIfNeeded: exposure.number)) ?? .unknown
                 transaction.application = found
-                setApplication(found, flow)
+                tell(found, flow)
             case .octets: add(exposure, output, transaction)
             case .part, .lastPart: addPart(exposure, output, transaction)
             case .number:
@@ -51,11 +54,28 @@ extension SignatureEngine {
 
     /// The flow's protocol, as an analyzer has confirmed it.
     package func confirm(_ slot: UInt32, _ application: AppProtocol) {
-        guard let flow = flow(slot) else { return }
-        setApplication(application, flow)
+        guard let flow = flow(slot), flow.isFollowed, application != flow.application else { return }
+        if flow.isTCP { wait(flow, FlowSides(toServer: arrival.isToServer)) }
+        tell(application, flow)
     }
 
-    private func setApplication(_ application: AppProtocol, _ flow: SignatureFlow) {
+    /// Data of a direction was read that its receiver has not acknowledged.
+    func wait(_ flow: SignatureFlow, _ side: FlowSides) {
+        guard flow.unacknowledged.insert(side).inserted else { return }
+        if side == .toServer { flow.firstEnds.toServer = arrival.end } else { flow.firstEnds.toClient = arrival.end }
+    }
+
+    /// An analyzer names the protocol: over TCP the rules hear of it with the acknowledgement.
+    private func tell(_ application: AppProtocol, _ flow: SignatureFlow) {
+        guard flow.isTCP else {
+            setApplication(application, flow)
+            flow.decided = .both
+            return
+        }
+        if application != .unknown, application != flow.application { flow.coming = application }
+    }
+
+    func setApplication(_ application: AppProtocol, _ flow: SignatureFlow) {
         guard flow.application != application, application != .unknown else { return }
         if flow.original == .unknown { flow.original = application }
         flow.application = application
@@ -147,26 +167,36 @@ extension SignatureEngine {
     // MARK: inspection
 
     func inspectTransactions(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
+        let side = FlowSides(toServer: facts.isToServer)
+        // A direction's rules run with its own packets; where too much waits, and over datagrams, at once.
+        let isCrowded = flow.transactions.count > SignatureEngine.transactionsMax / 2
+        let sides = flow.isTCP && !isCrowded ? side : .both
         var hasEnded = false
         for place in flow.transactions.indices {
             let transaction = flow.transactions[place]
-            guard transaction.isChanged else { continue }
-            transaction.isChanged = false
-            findCandidates(transaction, facts, flow)
-            evaluate(transaction, bytes, facts, flow, slot)
-            for body in transaction.bodies where body.isDue { slide(body) }
-            if transaction.isDoneToServer, transaction.isDoneToClient { hasEnded = true }
+            guard !transaction.changed.isDisjoint(with: sides),
+                facts.isPseudo || isCrowded || transaction.unacknowledged.isDisjoint(with: sides)
+            else { continue }
+            transaction.changed.subtract(sides)
+            findCandidates(transaction, sides, facts, flow)
+            evaluate(transaction, sides, bytes, facts, flow, slot)
+            for body in transaction.bodies where body.isDue && sides.contains(FlowSides(body.direction)) {
+                slide(body)
+            }
+            if transaction.isOver { hasEnded = true }
         }
         guard hasEnded else { return }
         flow.transactions.removeAll { transaction in
-            guard transaction.isDoneToServer, transaction.isDoneToClient else { return false }
+            guard transaction.isOver else { return false }
             giveBack(transaction)
             return true
         }
     }
 
     /// Looks for the patterns of what is new.
-    private func findCandidates(_ transaction: SignatureTransaction, _ facts: PacketFacts, _ flow: SignatureFlow) {
+    private func findCandidates(
+        _ transaction: SignatureTransaction, _ sides: FlowSides, _ facts: PacketFacts, _ flow: SignatureFlow
+    ) {
         let text = transaction.text
         var place = transaction.scannedEntries
         let count = transaction.entries.count
@@ -186,7 +216,7 @@ extension SignatureEngine {
             takeCandidates(entry.direction, transaction, facts, flow)
         }
         transaction.scannedEntries = transaction.entries.count
-        for body in transaction.bodies where body.isDue {
+        for body in transaction.bodies where body.isDue && sides.contains(FlowSides(body.direction)) {
             beginRound()
             let window = body.window
             for group in index.groupsOfBuffer[Int(body.buffer.rawValue)] {
@@ -254,8 +284,8 @@ extension SignatureEngine {
     }
 
     private func evaluate(
-        _ transaction: SignatureTransaction, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow,
-        _ slot: UInt32
+        _ transaction: SignatureTransaction, _ sides: FlowSides, _ bytes: RawSpan, _ facts: PacketFacts,
+        _ flow: SignatureFlow, _ slot: UInt32
     ) {
         guard !transaction.candidates.isEmpty else { return }
         if transaction.candidates.count > 1 {
@@ -264,6 +294,13 @@ extension SignatureEngine {
         var kept = 0
         for place in transaction.candidates.indices {
             var candidate = transaction.candidates[place]
+            guard sides.contains(FlowSides(toServer: candidate.isToServer))
+                || set.rules[Int(candidate.rule)].flags.contains(.isTransactional)
+            else {
+                transaction.candidates[kept] = candidate
+                kept &+= 1
+                continue
+            }
             var side = facts
             if candidate.isToServer != facts.isToServer { side.turn() }
             profile?.begin(candidate.rule)

@@ -67,6 +67,8 @@ package final class SignatureEngine {
     private var round: UInt32 = 0
     /// Octets of a transform at work.
     var transformed: [UInt8] = []
+    /// The packet at work: its direction, and where its octets end in the sequence space of TCP.
+    var arrival: (isToServer: Bool, end: UInt32) = (true, 0)
     /// What fired on the packet at work, before the order is made.
     var queue: [SignatureAlert] = []
     /// Events of decoding, where a rule asks for them.
@@ -150,7 +152,9 @@ package final class SignatureEngine {
 
     /// Adds the rules whose pattern stands in `bytes` and ends behind `start`.
     func scan(_ bytes: RawSpan, _ group: PatternGroup, endingBehind start: Int = 0) {
-        scratch.scan(bytes, group.database)
+        for rule in group.always { addCandidate(rule) }
+        guard let database = group.database else { return }
+        scratch.scan(bytes, database)
         counters.scannedOctets &+= UInt64(bytes.byteCount)
         for hit in scratch.hits where Int(hit.end) > start {
             let pattern = Int(hit.pattern)
@@ -177,11 +181,37 @@ package final class SignatureEngine {
             flow.packets.toClient &+= 1
             flow.octets.toClient &+= UInt64(facts.layer.totalLength)
         }
-        if flow.isTCP, !isDamaged { track(flow, facts) }
+        // What the packet itself makes of the state, the next one sees.
         facts.isEstablished = flow.isEstablished
+        if flow.isTCP, !isDamaged {
+            acknowledge(flow, facts)
+            track(flow, facts)
+        } else if !flow.isTCP {
+            facts.isEstablished = flow.isEstablished
+        }
+        arrival = (facts.isToServer, facts.sequence &+ UInt32(truncatingIfNeeded: facts.payloadCount))
         facts.isInStream =
             flow.isTCP && !isDamaged && flow.isFollowed && facts.payloadCount > 0
             && !flow.stream(toServer: facts.isToServer).isOver
+    }
+
+    /// Data of the other direction is acknowledged: rules see what it has told.
+    private func acknowledge(_ flow: SignatureFlow, _ facts: PacketFacts) {
+        let other = FlowSides(toServer: !facts.isToServer)
+        guard facts.flags & 0x10 != 0, flow.unacknowledged.contains(other) else { return }
+        let end = facts.isToServer ? flow.firstEnds.toClient : flow.firstEnds.toServer
+        guard Int32(bitPattern: facts.acknowledgement &- end) >= 0 else { return }
+        acknowledge(flow, other)
+    }
+
+    private func acknowledge(_ flow: SignatureFlow, _ side: FlowSides) {
+        flow.unacknowledged.subtract(side)
+        for transaction in flow.transactions { transaction.unacknowledged.subtract(side) }
+        if flow.coming != .unknown {
+            setApplication(flow.coming, flow)
+            flow.coming = .unknown
+        }
+        if flow.application != .unknown { flow.decided.formUnion(side) }
     }
 
     private func begin(_ slot: UInt32, _ facts: PacketFacts) -> SignatureFlow {
@@ -240,11 +270,12 @@ package final class SignatureEngine {
 
     private func flush(_ flow: SignatureFlow, _ slot: UInt32, _ id: ConnectionID, _ now: Timestamp) {
         let waits = flow.toServer.newCount > 0 || flow.toClient.newCount > 0 || !flow.transactions.isEmpty
-        guard waits else { return }
+        guard waits || flow.coming != .unknown else { return }
+        acknowledge(flow, .both)
         for transaction in flow.transactions {
             transaction.isDoneToServer = true
             transaction.isDoneToClient = true
-            transaction.isChanged = true
+            transaction.changed = .both
             for body in transaction.bodies { body.isComplete = true }
         }
         flow.toServer.isDue = true

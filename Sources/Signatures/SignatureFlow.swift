@@ -40,6 +40,18 @@ enum HandshakeState: UInt8 {
     case unknown
 }
 
+/// Directions of a flow, a bit each.
+struct FlowSides: OptionSet, BitwiseCopyable {
+    let rawValue: UInt8
+    static let toServer = FlowSides(rawValue: 1)
+    static let toClient = FlowSides(rawValue: 2)
+    static let both: FlowSides = [.toServer, .toClient]
+
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+    init(toServer isToServer: Bool) { self = isToServer ? .toServer : .toClient }
+    init(_ direction: Direction) { self.init(toServer: direction == .originator) }
+}
+
 /// One connection. Reused for another after `reset`.
 final class SignatureFlow {
     struct Flags: OptionSet {
@@ -50,7 +62,7 @@ final class SignatureFlow {
         static let addressesToClient = Flags(rawValue: 8)
         static let protocolToServer = Flags(rawValue: 16)
         static let protocolToClient = Flags(rawValue: 32)
-        /// A `pass` rule has taken the whole flow out.
+        /// A `pass` or `drop` rule has taken the whole flow out.
         static let isPassed = Flags(rawValue: 64)
         static let isClosed = Flags(rawValue: 128)
         static let hasAlert = Flags(rawValue: 256)
@@ -67,6 +79,14 @@ final class SignatureFlow {
     /// The protocol as the rules know it, and what it was before an upgrade.
     var application = AppProtocol.unknown
     var original = AppProtocol.unknown
+    /// TCP: what analyzers said of data that its receiver has not acknowledged yet.
+    var coming = AppProtocol.unknown
+    /// Directions whose data has told the protocol.
+    var decided: FlowSides = []
+    /// TCP: directions with data that analyzers have read and its receiver has not acknowledged, and where
+    /// the first such data of each ends. Rules see of a transaction what has been acknowledged.
+    var unacknowledged: FlowSides = []
+    var firstEnds: (toServer: UInt32, toClient: UInt32) = (0, 0)
     /// Names that are set; few, so they are looked through.
     var bits: [UInt16] = []
     var integers: [(name: UInt16, value: UInt32)] = []
@@ -100,7 +120,8 @@ final class SignatureFlow {
         flags = []
         handshake = .none
         (packets, octets) = ((0, 0), (0, 0))
-        (application, original) = (.unknown, .unknown)
+        (application, original, coming) = (.unknown, .unknown, .unknown)
+        (decided, unacknowledged) = ([], [])
         bits.removeAll(keepingCapacity: true)
         integers.removeAll(keepingCapacity: true)
         toServer.reset()
@@ -182,8 +203,10 @@ final class SignatureTransaction {
     var isDoneToClient = false
     /// Entries whose patterns were looked for.
     var scannedEntries = 0
-    /// Something arrived since the last inspection.
-    var isChanged = false
+    /// Directions of which something arrived since their last inspection, and those of which something
+    /// was not acknowledged yet.
+    var changed: FlowSides = []
+    var unacknowledged: FlowSides = []
     var ranAtEnd = false
     /// `xbits` of the scope of a transaction.
     var bits: [UInt16] = []
@@ -192,6 +215,9 @@ final class SignatureTransaction {
     static let textBytesMax = 1 << 20
     static let entriesMax = 4096
     static let candidatesMax = 4096
+
+    /// Both sides are complete, and have been inspected.
+    var isOver: Bool { isDoneToServer && isDoneToClient && changed.isEmpty }
 
     func isDone(_ direction: Direction) -> Bool { direction == .originator ? isDoneToServer : isDoneToClient }
 
@@ -202,7 +228,8 @@ final class SignatureTransaction {
         bodies.removeAll(keepingCapacity: true)
         candidates.removeAll(keepingCapacity: true)
         fired.removeAll(keepingCapacity: true)
-        (isDoneToServer, isDoneToClient, isChanged, ranAtEnd) = (false, false, false, false)
+        (isDoneToServer, isDoneToClient, ranAtEnd) = (false, false, false)
+        (changed, unacknowledged) = ([], [])
         scannedEntries = 0
         bits.removeAll(keepingCapacity: true)
     }

@@ -57,6 +57,8 @@ struct Walk {
 public struct Decoder: Sendable {
     /// Checksums are not verified, and a zero total length (segmentation offload) is believed.
     public var ignoringChecksums = false
+    /// The checksum of an IPv4 header is noted where it is wrong, and believed.
+    public var ignoringHeaderChecksums = false
     public var ports = TunnelPorts()
 
     /// Tunnels inside one another that are followed (Zeek's `Tunnel::max_depth`).

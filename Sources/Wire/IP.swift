@@ -85,8 +85,10 @@ extension Decoder {
         layer.protocolNumber = bytes.octet(start &+ 9)
         if !ignoringChecksums, !isHeaderGood(bytes, start, headerLength) {
             layers.note(Finding(.bad_IP_checksum, in: layer))
-            layers.stop = .dropped
-            return
+            guard ignoringHeaderChecksums else {
+                layers.stop = .dropped
+                return
+            }
         }
         setPayload(&layer, walk, from: start &+ headerLength, end: start &+ total)
         let fragment = bytes.load16(start &+ 6)
