@@ -69,7 +69,7 @@ let package = Package(
         library("Capture", ["Wire", "CPcap", "CZlib"]),
         library("Logs", ["Records"]),
         library("Store", ["Records", "CLZ4", "CZlib", "CZstd", grdb, sqlite]),
-        library("Query", ["Records", "Store", grdb, sqlite]),
+        library("Query", ["Wire", "Records", "Signatures", "Store", grdb, sqlite]),
         library("JSON", []),
         library("CloudAudit", ["Records", "JSON", "Store", "CZlib", crypto, grdb]),
         library("Sigma", ["Records", "JSON", "Store", "Query", "CVectorscan", "CPCRE2", yams]),

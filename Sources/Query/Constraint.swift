@@ -9,15 +9,6 @@
 import Records
 import Store
 
-/// A value out of SQL.
-enum SQLValue: Sendable, Equatable {
-    case null
-    case integer(Int64)
-    case real(Double)
-    case text([UInt8])
-    case blob([UInt8])
-}
-
 /// The operators that are used for pruning.
 enum ConstraintOperator: Sendable {
     case equal

@@ -9,9 +9,7 @@ import Records
 import Store
 
 /// The finished groups of a statement.
-final class GroupRows {
-    static let tableName = "weir_groups"
-
+final class GroupRows: ComputedRows {
     let plan: AggregationPlan
     private let groups: GroupTable
     private let columns: [AggregateColumn]

@@ -25,17 +25,21 @@ package struct QueryError: Error, Equatable, CustomStringConvertible {
         case output
         /// The statement needs more than its limits allow, or SQLite failed.
         case failed
+        /// It would read more than `--limit-bytes` allows.
+        case tooMuch
+        /// Nobody wants the answer any more.
+        case cancelled
     }
 
     package var code: Code
     /// What is wrong.
     package var reason: String
-    /// Character of the statement, from 1, and the text that stands there; nil where it is about no place.
-    package var place: (character: Int, near: String)?
+    /// Where in the statement; nil where it is about no place.
+    package var place: StatementPlace?
     /// What the operator can do next.
     package var advice: String
 
-    package init(_ code: Code, _ reason: String, place: (character: Int, near: String)? = nil, advice: String) {
+    package init(_ code: Code, _ reason: String, place: StatementPlace? = nil, advice: String) {
         self.code = code
         self.reason = reason
         self.place = place
@@ -46,9 +50,14 @@ package struct QueryError: Error, Equatable, CustomStringConvertible {
         self.init(.store, "\(error.path): \(error.reason)", advice: error.advice)
     }
 
+    static let cancelled = QueryError(.cancelled, "cancelled", advice: "ask again for the whole answer")
+
     package var description: String {
         guard let place else { return "\(reason); \(advice)" }
-        return "\(reason), at character \(place.character) of the statement near \"\(place.near)\"; \(advice)"
+        let position =
+            place.hasLines
+            ? "at line \(place.line), character \(place.column)" : "at character \(place.character)"
+        return "\(reason), \(position) of the statement near \"\(place.near)\"; \(advice)"
     }
 
     package static func == (left: QueryError, right: QueryError) -> Bool { left.code == right.code }

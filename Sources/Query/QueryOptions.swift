@@ -28,6 +28,8 @@ package struct QueryOptions: Sendable {
     package var store: String
     /// One SQL statement.
     package var statement: String
+    /// Values of its parameters `:name`.
+    package var values: [String: SQLValue] = [:]
     package var format = QueryFormat.table
     /// Where the answer goes; nil is standard output.
     package var outputPath: String?
@@ -56,34 +58,35 @@ package struct QueryOutcome: Sendable {
     package var counters = QueryCounters()
 }
 
-/// Answers a question.
+/// Answers a question: opens the store, asks, writes the answer.
 ///
 /// Throws `QueryError`: its description is one line for the operator.
-package func runQuery(_ options: QueryOptions) throws(QueryError) -> QueryOutcome {
-    let snapshot: Snapshot
-    do {
-        snapshot = try Snapshot(store: StoreReader.open(options.store), schemas: options.schemas)
-    } catch {
-        throw QueryError(error)
+package func runQuery(
+    _ options: QueryOptions, control: QueryControl = QueryControl()
+) throws(QueryError) -> QueryOutcome {
+    let store = try StoreQuery(store: options.store, schemas: options.schemas, control: control)
+    store.isVectorised = options.isVectorised
+    return try store.run(options)
+}
+
+extension StoreQuery {
+    /// Answers a question of an open store; `options.store` does not matter.
+    package func run(_ options: QueryOptions) throws(QueryError) -> QueryOutcome {
+        let text = try bindParameters(options.statement, options.values)
+        let before = snapshot.counters
+        var outcome = QueryOutcome()
+        let question = try prepare(text)
+        outcome.wasVectorised = question.wasVectorised
+        if options.format == .parquet {
+            outcome.rowCount = try ParquetAnswer(question.columns).write(question.statement, options)
+        } else {
+            let sink = try AnswerSink(options)
+            outcome.rowCount = try writeRows(question.statement, question.columns, options, to: sink)
+            try sink.finish()
+        }
+        outcome.counters = snapshot.counters.since(before)
+        return outcome
     }
-    let connection = try SQLiteConnection(snapshot)
-    var outcome = QueryOutcome()
-    // SQLite has the word on what is a statement, and on the names and types of its columns.
-    var statement = try connection.prepare(options.statement)
-    let columns = AnswerColumn.columns(statement)
-    if options.isVectorised, let better = try VectorAnswer.prepare(options.statement, connection) {
-        statement = better
-        outcome.wasVectorised = true
-    }
-    if options.format == .parquet {
-        outcome.rowCount = try ParquetAnswer(columns).write(statement, options)
-    } else {
-        let sink = try AnswerSink(options)
-        outcome.rowCount = try writeRows(statement, columns, options, to: sink)
-        try sink.finish()
-    }
-    outcome.counters = snapshot.counters
-    return outcome
 }
 
 private func writeRows(

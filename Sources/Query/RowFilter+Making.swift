@@ -15,9 +15,9 @@ struct ColumnNames {
     /// Names by which the statement may call the table.
     let aliases: Set<String>
 
-    init(_ table: QueryTable, _ named: SQLTable) {
+    init(_ table: QueryTable, _ named: SQLTable?) {
         self.table = table
-        aliases = Set([named.alias ?? named.name].map { $0.lowercased() })
+        aliases = [(named?.alias ?? named?.name ?? table.name).lowercased()]
     }
 
     /// The column that an expression is; nil where it is none, or none that the vectors have.

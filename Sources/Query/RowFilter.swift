@@ -125,6 +125,7 @@ enum VectorFailure: Error {
     /// Something that only SQLite answers as SQLite does, such as a sum beyond 64 bits.
     case notOurs
     case store(StoreError)
+    case cancelled
 }
 
 /// An exact test of one cell. Unset cells pass `isNull` alone.

@@ -3,89 +3,8 @@
 // One SELECT over one or two tables, as far as the vectorised path may take it.
 //
 // Reads   tokens.
-// Writes  the parts of the statement, each with its place in the text.
+// Writes  the parts of the statement (SQLSelect).
 // Leaves  everything else to SQLite: nil is “not ours”, never an error.
-
-/// An expression. `range` is its place in the statement.
-struct SQLExpression: Equatable {
-    indirect enum Kind: Equatable {
-        case column(table: String?, name: String)
-        case integer(Int64)
-        case real(Double)
-        case text(String)
-        case null
-        /// `-`, `+`, `NOT`.
-        case unary(String, SQLExpression)
-        /// Comparisons, `AND`, `OR`, arithmetic, `||`, `LIKE`, `GLOB`, `IS`, and their opposites with `NOT ` in front.
-        case binary(String, SQLExpression, SQLExpression)
-        case isNull(SQLExpression, Bool)
-        case among(SQLExpression, [SQLExpression], Bool)
-        case between(SQLExpression, SQLExpression, SQLExpression, Bool)
-        case call(String, [SQLExpression], isDistinct: Bool, isStar: Bool)
-        /// Something of which only the parts are looked at, such as CASE and CAST.
-        case other([SQLExpression])
-    }
-    let kind: Kind
-    let range: Range<Int>
-
-    /// The same question, wherever it stands.
-    static func == (left: SQLExpression, right: SQLExpression) -> Bool {
-        switch (left.kind, right.kind) {
-        case (.column(let leftTable, let leftName), .column(let rightTable, let rightName)):
-            // A column with its table's name in front may be the one without.
-            return leftName.lowercased() == rightName.lowercased()
-                && (leftTable == nil || rightTable == nil || leftTable?.lowercased() == rightTable?.lowercased())
-        case (.other, _), (_, .other): return false
-        default: return left.kind == right.kind
-        }
-    }
-
-    /// The parts of which it is made.
-    var parts: [SQLExpression] {
-        switch kind {
-        case .column, .integer, .real, .text, .null: []
-        case .unary(_, let part), .isNull(let part, _): [part]
-        case .binary(_, let left, let right): [left, right]
-        case .among(let part, let list, _): [part] + list
-        case .between(let part, let low, let high, _): [part, low, high]
-        case .call(_, let parts, _, _), .other(let parts): parts
-        }
-    }
-}
-
-/// A table and the name by which the statement calls it.
-struct SQLTable: Equatable {
-    let name: String
-    let alias: String?
-}
-
-/// A SELECT without subqueries.
-struct SQLSelect {
-    struct Item {
-        let expression: SQLExpression
-        let alias: String?
-    }
-    struct Order {
-        let expression: SQLExpression
-        /// What stands behind the expression: ASC, DESC, NULLS FIRST.
-        let isDescending: Bool
-        let isPlain: Bool
-    }
-
-    var isDistinct = false
-    /// `SELECT *`: then there are no items.
-    var isStar = false
-    var items: [Item] = []
-    var table = SQLTable(name: "", alias: nil)
-    /// `JOIN table ON …`.
-    var joined: (table: SQLTable, on: SQLExpression)?
-    var filter: SQLExpression?
-    var groups: [SQLExpression] = []
-    var having: SQLExpression?
-    var order: [Order] = []
-    var limit: SQLExpression?
-    var offset: SQLExpression?
-}
 
 /// Recursive descent with SQLite's precedence of operators.
 struct SQLParser {
@@ -95,13 +14,17 @@ struct SQLParser {
     /// Expressions inside each other; deeper ones are SQLite's.
     private static let depthMax = 60
 
-    /// The statement's parts; nil where it is more than one SELECT over at most two tables.
-    static func parse(_ statement: String) -> SQLSelect? {
-        guard let tokens = SQLTokens.read(statement) else { return nil }
+    /// The SELECT that begins at a token, and the token behind it.
+    ///
+    /// - Parameter stopped: where it was no longer understood: a token's number.
+    static func parse(_ tokens: [SQLToken], at start: Int, stopped: inout Int) -> (select: SQLSelect, end: Int)? {
         var parser = SQLParser(tokens: tokens)
-        guard let select = parser.select() else { return nil }
-        while parser.take(";") {}
-        return parser.peek == .end ? select : nil
+        parser.position = start
+        guard let select = parser.select() else {
+            stopped = parser.position
+            return nil
+        }
+        return (select, parser.position)
     }
 
     private init(tokens: [SQLToken]) { self.tokens = tokens }
@@ -181,17 +104,28 @@ struct SQLParser {
     }
 
     private mutating func table() -> SQLTable? {
+        let range = tokens[position].range
         guard let name = name(), peek != .mark("(") else { return nil }
-        if take(word: "AS") { return self.name().map { SQLTable(name: name, alias: $0) } }
-        return SQLTable(name: name, alias: self.name())
+        if take(word: "AS") { return self.name().map { SQLTable(name: name, alias: $0, range: range) } }
+        return SQLTable(name: name, alias: self.name(), range: range)
     }
 
     private mutating func join(_ select: inout SQLSelect) -> Bool {
+        if take(",") {
+            guard let table = table() else { return false }
+            select.joined = (table, nil)
+            return peek != .mark(",")
+        }
         let isInner = take(word: "INNER")
         guard take(word: "JOIN") else { return !isInner }
-        guard let table = table(), take(word: "ON"), let on = expression() else { return false }
+        guard let table = table() else { return false }
+        guard take(word: "ON") else {
+            select.joined = (table, nil)
+            return !isWord("USING")
+        }
+        guard let on = expression() else { return false }
         select.joined = (table, on)
-        return true
+        return !["JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL"].contains { isWord($0) }
     }
 
     private mutating func clauses(_ select: inout SQLSelect) -> Bool {
@@ -406,15 +340,21 @@ struct SQLParser {
             guard let list = list() else { return nil }
             parts = list
         }
-        guard take(")"), !isWord("FILTER"), !isWord("OVER") else { return nil }
+        guard take(")") else { return nil }
         let kind = SQLExpression.Kind.call(name.lowercased(), parts, isDistinct: isDistinct, isStar: isStar)
-        return SQLExpression(kind: kind, range: first..<end)
+        let call = SQLExpression(kind: kind, range: first..<end)
+        guard take(word: "FILTER") else { return isWord("OVER") ? nil : call }
+        guard take("("), take(word: "WHERE"), let condition = expression(), take(")"), !isWord("OVER") else {
+            return nil
+        }
+        return SQLExpression(kind: .filtered(call, condition), range: first..<end)
     }
 
     private mutating func caseExpression(_ first: Int) -> SQLExpression? {
         position += 1
         var parts: [SQLExpression] = []
-        if !isWord("WHEN") {
+        let hasBase = !isWord("WHEN")
+        if hasBase {
             guard let base = expression() else { return nil }
             parts.append(base)
         }
@@ -422,19 +362,21 @@ struct SQLParser {
             guard let test = expression(), take(word: "THEN"), let value = expression() else { return nil }
             parts += [test, value]
         }
-        if take(word: "ELSE") {
+        let hasElse = take(word: "ELSE")
+        if hasElse {
             guard let value = expression() else { return nil }
             parts.append(value)
         }
         guard take(word: "END") else { return nil }
-        return SQLExpression(kind: .other(parts), range: first..<end)
+        return SQLExpression(kind: .cases(parts, hasBase: hasBase, hasElse: hasElse), range: first..<end)
     }
 
     private mutating func castExpression(_ first: Int) -> SQLExpression? {
         position += 1
         guard take("("), let part = expression(), take(word: "AS") else { return nil }
-        while name() != nil {}
+        var type: [String] = []
+        while let word = name() { type.append(word.uppercased()) }
         guard take(")") else { return nil }
-        return SQLExpression(kind: .other([part]), range: first..<end)
+        return SQLExpression(kind: .cast(part, type.joined(separator: " ")), range: first..<end)
     }
 }

@@ -18,6 +18,10 @@ struct SQLToken: Equatable {
         case real(Double)
         /// An operator or a mark, such as `<=` or `(`.
         case mark(String)
+        /// The name behind `:`, `@` or `$`, the number behind `?`, or nothing.
+        case parameter(String)
+        /// A blob or a hexadecimal number: SQLite's.
+        case other
         case end
     }
     let kind: Kind
@@ -73,6 +77,7 @@ struct SQLTokens {
         case 0x5B: kind = quoted(by: 0x5D).map { .quoted($0) }
         case 0x30...0x39: kind = number()
         case 0x2E where octet(1).map { 0x30...0x39 ~= $0 } ?? false: kind = number()
+        case 0x3F, 0x3A, 0x40, 0x24: kind = parameter()
         case _ where SQLTokens.isWord(first): kind = word()
         default: kind = mark()
         }
@@ -86,8 +91,9 @@ struct SQLTokens {
     private mutating func word() -> SQLToken.Kind? {
         let start = position
         while let next = octet(), SQLTokens.isWord(next) || 0x30...0x39 ~= next || next == 0x24 { position += 1 }
-        // A blob, x'…', is left to SQLite.
-        if position - start == 1, octets[start] | 0x20 == 0x78, octet() == 0x27 { return nil }
+        if position - start == 1, octets[start] | 0x20 == 0x78, octet() == 0x27 {
+            return quoted(by: 0x27).map { _ in .other }
+        }
         return .word(String(decoding: octets[start..<position], as: UTF8.self))
     }
 
@@ -122,11 +128,20 @@ struct SQLTokens {
                 break
             }
         }
-        // Hexadecimal numbers, and words that begin with a digit, are left to SQLite.
-        if let next = octet(), SQLTokens.isWord(next) { return nil }
+        if let next = octet(), SQLTokens.isWord(next) {
+            while let next = octet(), SQLTokens.isWord(next) || 0x30...0x39 ~= next { position += 1 }
+            return .other
+        }
         let text = String(decoding: octets[start..<position], as: UTF8.self)
         if !isReal, let value = Int64(text) { return .integer(value) }
         return Double(text.hasPrefix(".") ? "0" + text : text).map { .real($0) }
+    }
+
+    private mutating func parameter() -> SQLToken.Kind? {
+        position += 1
+        let start = position
+        while let next = octet(), SQLTokens.isWord(next) || 0x30...0x39 ~= next { position += 1 }
+        return .parameter(String(decoding: octets[start..<position], as: UTF8.self))
     }
 
     private mutating func mark() -> SQLToken.Kind? {

@@ -3,23 +3,26 @@
 // A connection of SQLite's to nothing but the store's tables, and statements on it.
 //
 // Reads   SQL.
-// Writes  values; errors with the place in the statement.
-// Leaves  the tables' contents (VirtualTable). Nothing can be changed here: the database is in memory and
-//         empty, and only questions are let through.
+// Writes  values; errors with the place in the statement (StatementErrors).
+// Leaves  the tables' contents (VirtualTable), the functions (SQLFunctions+SQLite). Nothing can be changed here: the
+//         database is in memory and empty, and only questions are let through.
 
 import GRDBSQLite
 import Store
 
 /// SQLite with the tables of a snapshot. Used by one thread.
 @safe final class SQLiteConnection {
-    private let database: OpaquePointer
-    private var served: [ServedTable]
+    let database: OpaquePointer
+    private var served: [String: ServedTable] = [:]
+    private var madeCount = 0
     private let failures = FailureBox()
     let snapshot: Snapshot
 
     /// Longest text or blob of any value.
     private static let valueBytesMax: Int32 = 64 << 20
     private static let statementBytesMax: Int32 = 1 << 20
+    /// Steps of SQLite's between two looks at whether the question is still wanted: some tenths of a millisecond.
+    private static let stepsBetweenLooks: Int32 = 20_000
 
     init(_ snapshot: Snapshot) throws(QueryError) {
         self.snapshot = snapshot
@@ -31,23 +34,19 @@ import Store
             throw QueryError(.failed, "SQLite cannot be opened (\(status))", advice: "free some memory")
         }
         unsafe self.database = database
-        let failures = failures
-        served = snapshot.tables.map { ServedTable($0, snapshot, failures) }
         // Safe: the connection is open; the tables outlive it, since `self` keeps both.
         unsafe sqlite3_limit(database, SQLITE_LIMIT_LENGTH, SQLiteConnection.valueBytesMax)
         unsafe sqlite3_limit(database, SQLITE_LIMIT_SQL_LENGTH, SQLiteConnection.statementBytesMax)
         unsafe sqlite3_limit(database, SQLITE_LIMIT_ATTACHED, 0)
         // A misspelt "column" is an error and not a text.
         unsafe _disableDoubleQuotedStringLiterals(database)
+        // Safe: the comparison gets two texts with their lengths, and no context.
         unsafe sqlite3_create_collation_v2(
             database, QueryTable.timeCollation, SQLITE_UTF8, nil, { _, leftCount, left, rightCount, right in
                 unsafe compareTimes(leftCount, left, rightCount, right)
             }, nil)
-        for table in served {
-            // Safe: `served` keeps the table as long as the connection.
-            let context = unsafe Unmanaged.passUnretained(table).toOpaque()
-            unsafe sqlite3_create_module_v2(database, table.table.name, TableModule.module, context, nil)
-        }
+        for table in snapshot.tables { register(ServedTable(table, snapshot, failures)) }
+        registerFunctions()
         // Safe: `failures` lives as long as the connection.
         unsafe sqlite3_set_authorizer(
             database,
@@ -57,25 +56,58 @@ import Store
                 let failures = unsafe Unmanaged<FailureBox>.fromOpaque(context).takeUnretainedValue()
                 return unsafe failures.isDeclaring ? SQLITE_OK : authorize(action, name)
             }, Unmanaged.passUnretained(failures).toOpaque())
+        watch(snapshot.control)
     }
 
-    /// Serves the groups of a statement as one more table.
-    func serve(_ groups: GroupRows) {
-        let table = ServedTable(groups, snapshot, failures)
-        served.append(table)
-        // Safe: `served` keeps the table as long as the connection.
+    /// Has SQLite stop when the question is no longer wanted.
+    private func watch(_ control: QueryControl) {
+        // Safe: the snapshot keeps the control, and the connection the snapshot.
+        let context = unsafe Unmanaged.passUnretained(control).toOpaque()
+        unsafe sqlite3_progress_handler(
+            database, SQLiteConnection.stepsBetweenLooks,
+            { context in
+                guard let context = unsafe context else { return 0 }
+                // Safe: the context is the control given below.
+                return unsafe Unmanaged<QueryControl>.fromOpaque(context).takeUnretainedValue().isCancelled ? 1 : 0
+            }, context)
+    }
+
+    // MARK: tables
+
+    private func register(_ table: ServedTable) {
+        served[table.table.name] = table
+        // Safe: `served` keeps the table until it is dropped.
         let context = unsafe Unmanaged.passUnretained(table).toOpaque()
         unsafe sqlite3_create_module_v2(database, table.table.name, TableModule.module, context, nil)
     }
 
-    /// Has the next questions of a log see these rows alone.
-    func restrict(_ table: QueryTable, to found: [FoundPage]?) {
-        for served in served where served.table.name == table.name { served.found = found }
+    /// Whether a table has this name.
+    func hasTable(_ name: String) -> Bool { served.keys.contains { $0.lowercased() == name.lowercased() } }
+
+    /// Serves computed rows as one more table, under a name of its own or the one given.
+    func serve(_ rows: any ComputedRows, as name: String? = nil) -> String {
+        madeCount += 1
+        let name = name ?? "weir_rows_\(madeCount)"
+        register(ServedTable(rows, name: name, snapshot, failures))
+        return name
     }
 
-    /// Has every log be seen whole again.
-    func restrictNothing() {
-        for served in served { served.found = nil }
+    /// Serves some rows of a table as one more table.
+    func serve(_ found: [FoundPage], of table: QueryTable) -> String {
+        madeCount += 1
+        let name = "weir_rows_\(madeCount)"
+        let copy = QueryTable(name: name, log: table.log, columns: table.columns, list: table.list)
+        register(ServedTable(copy, snapshot, failures, found: found))
+        return name
+    }
+
+    /// Forgets tables that were served; no statement may use them any more.
+    func drop(_ names: [String]) {
+        for name in names {
+            // Safe: SQLite disconnects the table before the call returns; only then may it go.
+            unsafe sqlite3_create_module_v2(database, name, nil, nil, nil)
+            served[name] = nil
+        }
     }
 
     deinit {
@@ -83,8 +115,8 @@ import Store
         unsafe sqlite3_close_v2(database)
     }
 
-    /// Compiles the one statement of `sql`.
-    func prepare(_ sql: String) throws(QueryError) -> SQLiteStatement {
+    /// Compiles the one statement of `sql`. The tables named in `holding` were served for it and go with it.
+    func prepare(_ sql: String, holding: [String] = []) throws(QueryError) -> SQLiteStatement {
         guard !sql.utf8.contains(0) else {
             throw QueryError(.syntax, "the statement has a NUL character", advice: "leave it out")
         }
@@ -103,11 +135,11 @@ import Store
             throw QueryError(
                 .syntax, "the statement is empty", advice: "ask something, such as \"SELECT * FROM conn LIMIT 10\"")
         }
-        let prepared = unsafe SQLiteStatement(statement, sql: sql, connection: self)
+        let prepared = unsafe SQLiteStatement(statement, sql: sql, connection: self, holding: holding)
         guard SQLiteConnection.isBlank(rest) else {
             throw QueryError(
                 .notAllowed, "there is more than one statement",
-                place: SQLiteConnection.place(sql, sql.utf8.count - rest.utf8.count), advice: "ask one at a time")
+                place: statementPlace(sql, sql.utf8.count - rest.utf8.count), advice: "ask one at a time")
         }
         return prepared
     }
@@ -138,79 +170,15 @@ import Store
             failures.error = nil
             return own
         }
+        if snapshot.control.isCancelled { return .cancelled }
         // Safe: the text lives until the next call on the connection and is copied here.
         let message = unsafe String(cString: sqlite3_errmsg(database))
         let offset = unsafe Int(sqlite3_error_offset(database))
-        if let name = SQLiteConnection.suffix(message, behind: "no such table: ") {
-            return unknownTable(name, sql)
-        }
-        if let name = SQLiteConnection.suffix(message, behind: "no such column: ") {
-            return unknownColumn(name, sql, offset)
-        }
-        let place = offset >= 0 ? SQLiteConnection.place(sql, offset) : nil
-        if status & 0xFF == SQLITE_AUTH || message.hasPrefix("not authorized") {
-            return QueryError(
-                .notAllowed, "only questions are allowed here", place: place,
-                advice: "begin with SELECT, WITH or VALUES; the store is written by replay and capture alone")
-        }
-        if let name = SQLiteConnection.suffix(message, behind: "no such function: ") {
-            return QueryError(
-                .syntax, message, place: SQLiteConnection.place(sql, of: name),
-                advice: "use SQLite's functions (sqlite.org/lang_corefunc.html)")
-        }
-        switch status & 0xFF {
-        case SQLITE_NOMEM, SQLITE_TOOBIG, SQLITE_FULL:
-            return QueryError(
-                .failed, message, place: place, advice: "ask for less at a time: fewer columns, rows or days")
-        case SQLITE_ERROR:
-            return QueryError(
-                .syntax, message, place: place, advice: "see sqlite.org/lang_select.html for what is allowed")
-        default:
-            return QueryError(
-                .failed, message, place: place, advice: "ask again; if it stays so, the store may be damaged")
-        }
+        return StatementErrors(sql: sql, tables: snapshot.tables).error(status, message, offset)
     }
 
-    private func unknownTable(_ name: String, _ sql: String) -> QueryError {
-        let names = snapshot.tables.map(\.name)
-        let near = similarNames(to: name, among: names)
-        let logs = snapshot.tables.filter { $0.list == nil }.map(\.name)
-        let advice =
-            near.isEmpty
-            ? "the tables are \(logs.joined(separator: ", "))"
-            : "did you mean \(near.joined(separator: ", "))? The tables are \(logs.joined(separator: ", "))"
-        return QueryError(
-            .unknownTable, "no such table: \(name)", place: SQLiteConnection.place(sql, of: name), advice: advice)
-    }
-
-    private func unknownColumn(_ name: String, _ sql: String, _ offset: Int) -> QueryError {
-        let words = Set(sql.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
-        let tables = snapshot.tables.filter { words.contains($0.name.lowercased()) }
-        let last = name.split(separator: ".").last.map(String.init) ?? name
-        let near = similarNames(to: last, among: tables.flatMap { $0.columns.map(\.name) })
-        let place = offset >= 0 ? SQLiteConnection.place(sql, offset) : SQLiteConnection.place(sql, of: name)
-        var advice = near.isEmpty ? "" : "did you mean \(near.joined(separator: ", "))? "
-        let log = tables.first.map { " " + $0.log } ?? ""
-        advice += "`weir schema\(log)` lists the columns; texts stand in 'single quotes'"
-        return QueryError(.unknownColumn, "no such column: \(name)", place: place, advice: advice)
-    }
-
-    private static func suffix(_ message: String, behind prefix: String) -> String? {
-        message.hasPrefix(prefix) ? String(message.dropFirst(prefix.count)) : nil
-    }
-
-    private static func place(_ sql: String, _ offset: Int) -> (character: Int, near: String)? {
-        let utf8 = sql.utf8
-        guard 0...utf8.count ~= offset else { return nil }
-        let index = utf8.index(utf8.startIndex, offsetBy: offset)
-        let near = sql[index...].prefix(24).map { $0.isNewline ? " " : String($0) }.joined()
-        return (sql[..<index].count + 1, near.isEmpty ? "the end" : near)
-    }
-
-    private static func place(_ sql: String, of name: String) -> (character: Int, near: String)? {
-        guard let range = sql.firstRange(of: name) else { return nil }
-        return place(sql, sql.utf8.distance(from: sql.startIndex, to: range.lowerBound))
-    }
+    /// Leaves an error for the call that SQLite is in.
+    func fail(_ error: QueryError) { failures.error = error }
 }
 
 /// A compiled question. Holds its connection.
@@ -221,12 +189,14 @@ import Store
     private let statement: OpaquePointer
     private let sql: String
     private let connection: SQLiteConnection
+    private let holding: [String]
 
-    init(_ statement: OpaquePointer, sql: String, connection: SQLiteConnection) {
+    init(_ statement: OpaquePointer, sql: String, connection: SQLiteConnection, holding: [String]) {
         // Safe: compiled by `prepare` and finalized here alone, in `deinit`.
         unsafe self.statement = statement
         self.sql = sql
         self.connection = connection
+        self.holding = holding
         let count = unsafe sqlite3_column_count(statement)
         var names: [String] = []
         var types: [String?] = []
@@ -240,14 +210,18 @@ import Store
     }
 
     deinit {
-        // Safe: finalized once, before the connection goes.
+        // Safe: finalized once, before the connection goes, and before the tables that were made for it.
         unsafe sqlite3_finalize(statement)
+        connection.drop(holding)
     }
 
     /// Goes to the next row; false at the end.
     func step() throws(QueryError) -> Bool {
         // Safe: the statement is open until `deinit`.
-        switch unsafe sqlite3_step(statement) {
+        let status = unsafe sqlite3_step(statement)
+        // A scan that was cancelled ends early: what came of it is not the answer.
+        if connection.snapshot.control.isCancelled { throw .cancelled }
+        switch status {
         case SQLITE_ROW: return true
         case SQLITE_DONE: return false
         case let status: throw connection.error(sql, status)

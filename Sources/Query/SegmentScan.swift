@@ -90,6 +90,7 @@ struct SegmentScan {
         segments = constraints.contains { $0.test == .never } ? [] : try snapshot.segments(table.log)
         found = nil
         snapshot.counters.segments += segments.count
+        snapshot.control.want(rows: segments.reduce(0) { $0 + $1.rowCount })
         position = -1
         try advance()
     }
@@ -147,6 +148,8 @@ struct SegmentScan {
     private mutating func nextPage() throws(StoreError) -> Bool {
         if let found { return nextFoundPage(found) }
         while true {
+            // The statement's next step says that the answer is none.
+            if snapshot.control.isCancelled { return false }
             pageIndex += 1
             position = 0
             vectors = Array(repeating: nil, count: table.columns.count)
@@ -244,6 +247,9 @@ struct SegmentScan {
     /// Opens the next segment that may have a match.
     private mutating func nextSegment() throws(StoreError) -> Bool {
         while true {
+            if segments.indices.contains(segmentIndex) {
+                snapshot.control.finish(rows: segments[segmentIndex].rowCount)
+            }
             segmentIndex += 1
             rowGroup = -1
             rowBase = 0

@@ -21,11 +21,19 @@ package struct QueryCounters: Sendable, Equatable {
     package var pagesRead = 0
     /// Rows that passed the filters, as SQLite or the vectorised path got them.
     package var rows = 0
+
+    func since(_ before: QueryCounters) -> QueryCounters {
+        QueryCounters(
+            segments: segments - before.segments, segmentsRead: segmentsRead - before.segmentsRead,
+            rowGroups: rowGroups - before.rowGroups, rowGroupsRead: rowGroupsRead - before.rowGroupsRead,
+            pages: pages - before.pages, pagesRead: pagesRead - before.pagesRead, rows: rows - before.rows)
+    }
 }
 
 /// The segments behind a question. Used by one thread.
 final class Snapshot {
     let tables: [QueryTable]
+    let control: QueryControl
     var counters = QueryCounters()
 
     private let store: StoreReader
@@ -38,8 +46,9 @@ final class Snapshot {
     private static let vectorBytesMax = 192 << 20
 
     /// - Parameter schemas: logs that have tables even where the store has no segment of them.
-    init(store: StoreReader, schemas: [LogSchema]) throws(StoreError) {
+    init(store: StoreReader, schemas: [LogSchema], control: QueryControl) throws(StoreError) {
         self.store = store
+        self.control = control
         var columns: [String: [SegmentColumn]] = [:]
         for log in try store.logs() { columns[log] = try store.columns(log: log) }
         for schema in schemas {

@@ -61,26 +61,30 @@ struct JSONAnswer {
     }
 
     func write(_ statement: SQLiteStatement, to sink: AnswerSink) throws(QueryError) -> Int {
-        var line: [UInt8] = []
         var count = 0
         while !sink.isClosed, try statement.step() {
-            line.removeAll(keepingCapacity: true)
-            for (index, column) in columns.enumerated() {
-                line.append(contentsOf: keys[index])
-                switch statement.value(index) {
-                case .null: line.append(contentsOf: "null".utf8)
-                case .text(let octets) where column.form == .json: line.append(contentsOf: octets)
-                case .text(let octets): JSONAnswer.append(octets, to: &line)
-                case .blob(let octets): JSONAnswer.append(hexadecimal(octets), to: &line)
-                case .real(let number) where !number.isFinite: line.append(contentsOf: "null".utf8)
-                case let value: line.append(contentsOf: plainText(value, column))
-                }
-            }
-            line.append(contentsOf: "}\n".utf8)
-            try sink.write(line)
+            try sink.write(line(columns.indices.map { statement.value($0) }))
             count += 1
         }
         return count
+    }
+
+    /// A row with the end of its line.
+    func line(_ values: [SQLValue]) -> [UInt8] {
+        var line: [UInt8] = []
+        for (index, column) in columns.enumerated() {
+            line.append(contentsOf: keys[index])
+            switch values[index] {
+            case .null: line.append(contentsOf: "null".utf8)
+            case .text(let octets) where column.form == .json: line.append(contentsOf: octets)
+            case .text(let octets): JSONAnswer.append(octets, to: &line)
+            case .blob(let octets): JSONAnswer.append(hexadecimal(octets), to: &line)
+            case .real(let number) where !number.isFinite: line.append(contentsOf: "null".utf8)
+            case let value: line.append(contentsOf: plainText(value, column))
+            }
+        }
+        line.append(contentsOf: columns.isEmpty ? "{}\n".utf8 : "}\n".utf8)
+        return line
     }
 
     /// A quoted text. Texts that SQL made may be anything: what is not UTF-8 becomes U+FFFD.

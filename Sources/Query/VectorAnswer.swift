@@ -1,43 +1,165 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The vectorised path: the heavy part of a statement column by column, the rest by SQLite.
+// The vectorised path: the heavy parts of a statement column by column, the rest by SQLite.
+//
+// Each SELECT of the statement that the path understands, be it the whole, a common table expression or a subquery, is
+// worked out, and its groups are put in its place as a table. What is left is SQLite's.
 //
 // Reads   a statement that SQLite has accepted.
 // Writes  groups, or the places of rows, and the statement that asks them.
-// Leaves  statements that it does not understand, and those where it meets what only SQLite does as SQLite does.
+// Leaves  SELECTs that it does not understand, and those where it meets what only SQLite does as SQLite does.
 
 import Foundation
 import Records
 import Store
 import Synchronization
 
+/// Why a SELECT is not for the vectorised path: a sentence for EXPLAIN.
+struct VectorRefusal: Error {
+    let reason: String
+}
+
+/// A SELECT of a statement, and what the vectorised path would do with it.
+struct PlannedSelect {
+    /// Octets of the statement.
+    let range: Range<Int>
+    /// Whether it is the whole statement.
+    let isWhole: Bool
+    let plan: Result<VectorPlan, VectorRefusal>
+}
+
 enum VectorAnswer {
     /// The statement that answers `text`, with its work done; nil where SQLite is to do it all.
     static func prepare(_ text: String, _ connection: SQLiteConnection) throws(QueryError) -> SQLiteStatement? {
-        guard let plan = VectorPlan.make(text, connection.snapshot.tables) else { return nil }
-        do throws(VectorFailure) {
-            switch plan {
-            case .groups(let statement):
-                connection.serve(GroupRows(try aggregate(statement, connection.snapshot)))
-                return try? connection.prepare(statement.rest)
-            case .rows(let statement):
-                connection.restrict(statement.table, to: try find(statement, connection.snapshot))
-                return try? connection.prepare(text)
+        let octets = Array(text.utf8)
+        var holding: [String] = []
+        var rest: [UInt8] = []
+        var place = 0
+        for select in selects(of: text, connection.snapshot.tables) {
+            guard case .success(let plan) = select.plan else { continue }
+            do throws(VectorFailure) {
+                let (name, part) = try answer(plan, select, octets, connection)
+                holding.append(name)
+                rest += octets[place..<select.range.lowerBound]
+                rest += part
+                place = select.range.upperBound
+            } catch {
+                switch error {
+                case .store(let error):
+                    connection.drop(holding)
+                    throw QueryError(error)
+                case .cancelled:
+                    connection.drop(holding)
+                    throw .cancelled
+                case .notOurs: continue
+                }
             }
+        }
+        guard !holding.isEmpty else { return nil }
+        rest += octets[place...]
+        do {
+            return try connection.prepare(String(decoding: rest, as: UTF8.self), holding: holding)
         } catch {
-            connection.restrictNothing()
-            guard case .store(let error) = error else { return nil }
-            throw QueryError(error)
+            // SQLite accepted the statement as it was: then it is for SQLite.
+            connection.drop(holding)
+            return nil
+        }
+    }
+
+    /// The SELECTs of a statement, each with its plan; those inside one that is planned are not among them.
+    static func selects(of text: String, _ tables: [QueryTable]) -> [PlannedSelect] {
+        guard let tokens = SQLTokens.read(text) else { return [] }
+        var found: [PlannedSelect] = []
+        var index = 0
+        while index < tokens.count {
+            defer { index += 1 }
+            guard case .word(let word) = tokens[index].kind, word.uppercased() == "SELECT" else { continue }
+            var stopped = index
+            guard let (select, end) = SQLParser.parse(tokens, at: index, stopped: &stopped) else {
+                let near = text.utf8.dropFirst(tokens[stopped].range.lowerBound).prefix(24)
+                let reason = "it has what the vectorised path does not know near \"\(String(near) ?? "")\""
+                let range = tokens[index].range.lowerBound..<tokens[index].range.upperBound
+                found.append(
+                    PlannedSelect(range: range, isWhole: index == 0, plan: .failure(VectorRefusal(reason: reason))))
+                continue
+            }
+            let range = tokens[index].range.lowerBound..<tokens[end - 1].range.upperBound
+            let isWhole = index == 0 && tokens[end...].allSatisfy { $0.kind == .end || $0.kind == .mark(";") }
+            let plan: Result<VectorPlan, VectorRefusal>
+            do throws(VectorRefusal) {
+                try check(select, tokens, index, end)
+                plan = .success(try VectorPlan.make(select, text, tables, isWhole: isWhole))
+                index = end - 1
+            } catch {
+                plan = .failure(error)
+            }
+            found.append(PlannedSelect(range: range, isWhole: isWhole, plan: plan))
+        }
+        return found
+    }
+
+    /// Refuses a SELECT whose surroundings change what it means.
+    private static func check(
+        _ select: SQLSelect, _ tokens: [SQLToken], _ start: Int, _ end: Int
+    ) throws(VectorRefusal) {
+        func word(_ index: Int) -> String? {
+            guard tokens.indices.contains(index), case .word(let text) = tokens[index].kind else { return nil }
+            return text.uppercased()
+        }
+        let compound: Set<String> = ["UNION", "INTERSECT", "EXCEPT"]
+        switch tokens[end].kind {
+        case .end, .mark(";"), .mark(")"): break
+        default:
+            guard compound.contains(word(end) ?? "") else {
+                throw VectorRefusal(reason: "something stands behind it that the vectorised path does not know")
+            }
+        }
+        let before = start > 0 ? word(start - 1) ?? "" : ""
+        let isArm = compound.contains(before) || before == "ALL" && start > 1 && word(start - 2) == "UNION"
+        guard !isArm || select.order.isEmpty && select.limit == nil else {
+            throw VectorRefusal(reason: "its ORDER BY or LIMIT is that of the whole UNION")
+        }
+        // A common table expression of the table's name would be meant instead.
+        let names = [select.table.name.lowercased(), select.joined?.table.name.lowercased()]
+        for index in tokens.indices.dropLast() {
+            guard case .word(let text) = tokens[index].kind, names.contains(text.lowercased()) else { continue }
+            let isDefined =
+                tokens[index + 1].kind == .mark("(")
+                || word(index + 1) == "AS"
+                    && (tokens[index + 2].kind == .mark("(") || ["MATERIALIZED", "NOT"].contains(word(index + 2)))
+            if isDefined { throw VectorRefusal(reason: "\(text) is also a common table expression") }
+        }
+    }
+
+    // MARK: working it out
+
+    /// Does the work of a plan; answers the table that was made and what stands for the SELECT.
+    private static func answer(
+        _ plan: VectorPlan, _ select: PlannedSelect, _ octets: [UInt8], _ connection: SQLiteConnection
+    ) throws(VectorFailure) -> (table: String, text: [UInt8]) {
+        switch plan {
+        case .groups(let statement):
+            let name = connection.serve(GroupRows(try aggregate(statement, connection.snapshot)))
+            let text = statement.text(over: name)
+            // A limit keeps SQLite from asking the groups again for each row of what they are joined with.
+            return (name, Array((select.isWhole ? text : "SELECT * FROM (\(text)) LIMIT -1").utf8))
+        case .rows(let statement):
+            let name = connection.serve(try find(statement, connection.snapshot), of: statement.table)
+            let alias = statement.named.alias == nil ? " AS \"\(statement.named.name)\"" : ""
+            return (
+                name, octets[select.range.lowerBound..<statement.named.range.lowerBound] + Array((name + alias).utf8)
+                    + octets[statement.named.range.upperBound..<select.range.upperBound]
+            )
         }
     }
 
     private static func aggregate(
         _ statement: GroupStatement, _ snapshot: Snapshot
     ) throws(VectorFailure) -> Aggregation {
-        let scan = try makeScan(snapshot, statement.table, statement.filter)
+        let scan = try VectorScan(snapshot, statement.table, statement.filter)
         let count = scan.workerCount
         let shares = (0..<count).map { _ in GroupShare(statement.plan) }
-        snapshot.counters.rows += try scan.run(workers: count, isCancelled: { false }) {
+        snapshot.counters.rows += try scan.run(workers: count, snapshot.control) {
             (worker, _, page, rows) throws(VectorFailure) in
             try shares[worker].add(rows, page)
         }
@@ -46,19 +168,13 @@ enum VectorAnswer {
         return all
     }
 
-    private static func makeScan(
-        _ snapshot: Snapshot, _ table: QueryTable, _ filter: RowFilter
-    ) throws(VectorFailure) -> VectorScan {
-        do { return try VectorScan(snapshot, table, filter) } catch { throw .store(error) }
-    }
-
     private static func find(_ statement: RowStatement, _ snapshot: Snapshot) throws(VectorFailure) -> [FoundPage] {
-        let scan = try makeScan(snapshot, statement.table, statement.filter)
+        let scan = try VectorScan(snapshot, statement.table, statement.filter)
         let count = scan.workerCount
         let kind = statement.table.columns[statement.top?.column ?? 0].kind
         let shares = (0..<count).map { _ in FoundShare(statement.top, kind: kind) }
         // They are counted when SQLite asks for them.
-        _ = try scan.run(workers: count, isCancelled: { false }) { (worker, unit, page, rows) throws(VectorFailure) in
+        _ = try scan.run(workers: count, snapshot.control) { (worker, unit, page, rows) throws(VectorFailure) in
             try shares[worker].add(unit, page, rows)
         }
         return FoundShare.joined(shares, scan)
@@ -66,7 +182,7 @@ enum VectorAnswer {
 }
 
 /// One worker's groups. The worker is alone with them while the scan runs.
-private final class GroupShare: Sendable {
+final class GroupShare: Sendable {
     private let aggregation: Mutex<Aggregation>
 
     init(_ plan: AggregationPlan) { aggregation = Mutex(Aggregation(plan)) }

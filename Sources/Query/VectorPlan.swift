@@ -9,18 +9,22 @@
 import Records
 import Store
 
-/// A statement with aggregates, GROUP BY or DISTINCT.
+/// A SELECT with aggregates, GROUP BY or DISTINCT.
 struct GroupStatement {
     var table: QueryTable
     var filter: RowFilter
     var plan: AggregationPlan
-    /// The same question over `weir_groups`.
-    var rest: String
+    /// The same question over the groups, around the name of their table.
+    var rest: (head: String, tail: String)
+
+    func text(over table: String) -> String { rest.head + table + rest.tail }
 }
 
-/// A statement whose rows are found by the vectorised path; it is then asked as it stands.
+/// A SELECT whose rows are found by the vectorised path; it is then asked of these alone.
 struct RowStatement {
     var table: QueryTable
+    /// Where the statement names the table.
+    var named: SQLTable
     var filter: RowFilter
     /// The one column and the number of rows that matter; nil for all rows.
     var top: (column: Int, isDescending: Bool, count: Int)?
@@ -30,23 +34,47 @@ enum VectorPlan {
     case groups(GroupStatement)
     case rows(RowStatement)
 
-    static func make(_ statement: String, _ tables: [QueryTable]) -> VectorPlan? {
-        guard let select = SQLParser.parse(statement), select.joined == nil,
-            let table = tables.first(where: { $0.name.lowercased() == select.table.name.lowercased() }),
-            table.list == nil
-        else { return nil }
+    /// - Parameter isWhole: whether it is the whole statement; only then are rows found beforehand, since SQLite may
+    ///   know more of what is wanted of a part.
+    static func make(
+        _ select: SQLSelect, _ statement: String, _ tables: [QueryTable], isWhole: Bool
+    ) throws(VectorRefusal) -> VectorPlan {
+        guard select.joined == nil else { throw VectorRefusal(reason: "it has a join") }
+        guard let table = tables.first(where: { $0.name.lowercased() == select.table.name.lowercased() }) else {
+            throw VectorRefusal(reason: "\(select.table.name) is no log")
+        }
+        guard table.list == nil else { throw VectorRefusal(reason: "\(table.name) is the elements of a list") }
         let names = ColumnNames(table, select.table)
         var filter = RowFilter.all
         if let expression = select.filter {
-            guard !expression.hasAggregate, let made = RowFilter.make(expression, names) else { return nil }
-            filter = made
+            filter = try made(expression, names, statement)
         }
         let all = select.items.map(\.expression) + select.order.map(\.expression) + [select.having].compactMap { $0 }
         if select.isDistinct || !select.groups.isEmpty || all.contains(where: \.hasAggregate) {
             var maker = GroupStatementMaker(statement, select, names, filter)
-            return maker.make().map { .groups($0) }
+            guard let made = maker.make() else {
+                throw VectorRefusal(reason: "the vectorised path does not know \(maker.refused ?? "its groups")")
+            }
+            return .groups(made)
         }
-        return rows(select, names, filter)
+        guard isWhole, let rows = rows(select, names, filter) else {
+            throw VectorRefusal(reason: "rows are asked for as they come")
+        }
+        return rows
+    }
+
+    /// The filter of a condition.
+    private static func made(
+        _ expression: SQLExpression, _ names: ColumnNames, _ statement: String
+    ) throws(VectorRefusal) -> RowFilter {
+        if case .binary("AND", let left, let right) = expression.kind {
+            return .and([try made(left, names, statement), try made(right, names, statement)])
+        }
+        guard !expression.hasAggregate, let made = RowFilter.make(expression, names) else {
+            throw VectorRefusal(
+                reason: "the vectorised path does not know \(SQLExpression.text(expression, in: statement))")
+        }
+        return made
     }
 
     private static func rows(_ select: SQLSelect, _ names: ColumnNames, _ filter: RowFilter) -> VectorPlan? {
@@ -54,7 +82,7 @@ enum VectorPlan {
         guard case .integer(let limit)? = select.limit?.kind else {
             // All rows are wanted: what a filter leaves is found on all cores.
             if case .all = filter { return nil }
-            return select.limit == nil ? .rows(RowStatement(table: names.table, filter: filter, top: nil)) : nil
+            return select.limit == nil ? .rows(RowStatement(table: names.table, named: select.table, filter: filter, top: nil)) : nil
         }
         // The first rows that come are wanted: SQLite stops when it has them.
         guard let order = select.order.first else { return nil }
@@ -69,22 +97,20 @@ enum VectorPlan {
         }
         guard select.order.count == 1, order.isPlain, !isAlias, let column = names.column(order.expression),
             !names.kind(column).isPlainText, limit >= 0, offset >= 0, limit < 1 << 20, offset < 1 << 20
-        else { return .rows(RowStatement(table: names.table, filter: filter, top: nil)) }
+        else { return .rows(RowStatement(table: names.table, named: select.table, filter: filter, top: nil)) }
         let top = (column: column, isDescending: order.isDescending, count: Int(limit + offset))
-        return .rows(RowStatement(table: names.table, filter: filter, top: top))
+        return .rows(RowStatement(table: names.table, named: select.table, filter: filter, top: top))
     }
 }
 
 extension SQLExpression {
-    static let aggregateNames: Set<String> = [
-        "count", "sum", "total", "avg", "min", "max", "group_concat", "string_agg", "json_group_array",
-        "json_group_object", "median", "percentile", "percentile_cont", "percentile_disc", "quantile_cont",
-        "quantile_disc", "stddev_pop", "stddev_samp", "stddev", "var_pop", "var_samp", "mode", "approx_count_distinct",
-        "any_value", "first", "last", "arg_min", "arg_max", "max_by", "min_by",
-    ]
+    static let aggregateNames = Set(
+        ["count", "sum", "total", "avg", "min", "max", "group_concat", "string_agg", "json_group_array"]
+            + ["json_group_object"] + SQLAggregate.all.map(\.name))
 
     /// Whether it is one aggregate.
     var isAggregate: Bool {
+        if case .filtered(let inner, _) = kind { return inner.isAggregate }
         guard case .call(let name, let parts, _, _) = kind else { return false }
         // min and max of several values are functions of one row.
         if name == "min" || name == "max" { return parts.count == 1 }
@@ -92,6 +118,12 @@ extension SQLExpression {
     }
 
     var hasAggregate: Bool { isAggregate || parts.contains(where: \.hasAggregate) }
+
+    /// The text of an expression for people, cut where it is long.
+    static func text(_ expression: SQLExpression, in statement: String) -> String {
+        let text = String(decoding: Array(statement.utf8)[expression.range], as: UTF8.self)
+        return text.count <= 60 ? text : text.prefix(59) + "…"
+    }
 }
 
 /// Makes the parts of a `GroupStatement`, or finds that it is none.
@@ -103,6 +135,8 @@ struct GroupStatementMaker {
     private var keyExpressions: [SQLExpression] = []
     private var aggregateExpressions: [SQLExpression] = []
     private var plan = AggregationPlan(keys: [], aggregates: [])
+    /// What was not understood, for people.
+    private(set) var refused: String?
 
     init(_ statement: String, _ select: SQLSelect, _ names: ColumnNames, _ filter: RowFilter) {
         self.statement = Array(statement.utf8)
@@ -115,23 +149,29 @@ struct GroupStatementMaker {
         guard !select.isStar, findKeys() else { return nil }
         var items: [String] = []
         for item in select.items {
-            guard let text = rewritten(item.expression) else { return nil }
+            guard let text = rewritten(item.expression) else { return refuse(item.expression) }
             items.append("\(text) AS \(quoted(name(of: item)))")
         }
-        var rest = "SELECT \(select.isDistinct && !select.groups.isEmpty ? "DISTINCT " : "")"
-            + items.joined(separator: ", ") + " FROM \(GroupRows.tableName)"
+        let head = "SELECT \(select.isDistinct && !select.groups.isEmpty ? "DISTINCT " : "")"
+            + items.joined(separator: ", ") + " FROM "
+        var tail = ""
         if let having = select.having {
-            guard let text = rewritten(unaliased(having)) else { return nil }
-            rest += " WHERE \(text)"
+            guard let text = rewritten(unaliased(having)) else { return refuse(having) }
+            tail += " WHERE \(text)"
         }
         guard let order = order() else { return nil }
-        rest += order
+        tail += order
         for (word, part) in [("LIMIT", select.limit), ("OFFSET", select.offset)] {
             guard let part else { continue }
-            guard let text = rewritten(part) else { return nil }
-            rest += " \(word) \(text)"
+            guard let text = rewritten(part) else { return refuse(part) }
+            tail += " \(word) \(text)"
         }
-        return GroupStatement(table: names.table, filter: filter, plan: plan, rest: rest)
+        return GroupStatement(table: names.table, filter: filter, plan: plan, rest: (head, tail))
+    }
+
+    private mutating func refuse(_ expression: SQLExpression) -> GroupStatement? {
+        refused = SQLExpression.text(expression, in: String(decoding: statement, as: UTF8.self))
+        return nil
     }
 
     // MARK: keys
@@ -140,7 +180,10 @@ struct GroupStatementMaker {
         let given = select.groups.isEmpty && select.isDistinct ? select.items.map(\.expression) : select.groups
         if select.isDistinct, select.groups.isEmpty, given.contains(where: \.hasAggregate) { return false }
         for expression in given {
-            guard let meant = meant(expression), !meant.hasAggregate, let key = key(meant) else { return false }
+            guard let meant = meant(expression), !meant.hasAggregate, let key = key(meant) else {
+                _ = refuse(expression)
+                return false
+            }
             guard !keyExpressions.contains(meant) else { continue }
             keyExpressions.append(meant)
             plan.keys.append(key)
@@ -253,7 +296,10 @@ struct GroupStatementMaker {
         for term in select.order {
             guard term.isPlain, !hasTwoMeanings(term.expression), let meant = meant(term.expression),
                 let text = rewritten(meant)
-            else { return nil }
+            else {
+                _ = refuse(term.expression)
+                return nil
+            }
             // A bare number in ORDER BY would be a column of the answer.
             terms.append("(\(text))" + (term.isDescending ? " DESC" : ""))
         }

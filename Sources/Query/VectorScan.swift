@@ -30,7 +30,11 @@ struct VectorScan: Sendable {
     let units: [ScanUnit]
 
     /// Finds the row groups and pages that may match.
-    init(_ snapshot: Snapshot, _ table: QueryTable, _ filter: RowFilter) throws(StoreError) {
+    init(_ snapshot: Snapshot, _ table: QueryTable, _ filter: RowFilter) throws(VectorFailure) {
+        do { try self.init(finding: filter, of: table, snapshot) } catch { throw .store(error) }
+    }
+
+    private init(finding filter: RowFilter, of table: QueryTable, _ snapshot: Snapshot) throws(StoreError) {
         self.table = table
         self.filter = filter
         var units: [ScanUnit] = []
@@ -97,24 +101,27 @@ struct VectorScan: Sendable {
         return kept
     }
 
+    /// Rows that have to be looked at.
+    var rowCount: Int { units.reduce(0) { $0 + $1.pages.reduce(0) { $0 + $1.count } } }
+
     /// Threads that a scan of this size is worth.
     var workerCount: Int {
-        let rows = units.reduce(0) { $0 + $1.pages.reduce(0) { $0 + $1.count } }
-        return rows < 50_000 ? 1 : min(ProcessInfo.processInfo.activeProcessorCount, max(1, units.count))
+        rowCount < 50_000 ? 1 : min(ProcessInfo.processInfo.activeProcessorCount, max(1, units.count))
     }
 
     /// Has every unit worked on by one of `count` workers, and answers the number of true rows. `work` gets the
     /// worker's number, which is its alone, and page after page of a unit with the rows that are true.
     func run(
-        workers count: Int, isCancelled: @Sendable @escaping () -> Bool,
+        workers count: Int, _ control: QueryControl,
         _ work: @Sendable (_ worker: Int, _ unit: ScanUnit, _ page: PageColumns, _ rows: [UInt32]) throws(VectorFailure)
             -> Void
     ) throws(VectorFailure) -> Int {
         let next = Atomic(0)
         let rowCount = Atomic(0)
         let failure = Mutex<VectorFailure?>(nil)
+        control.want(rows: self.rowCount)
         DispatchQueue.concurrentPerform(iterations: count) { worker in
-            while failure.withLock({ $0 == nil }), !isCancelled() {
+            while failure.withLock({ $0 == nil }), !control.isCancelled {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard index < units.count else { return }
                 do throws(VectorFailure) {
@@ -127,12 +134,14 @@ struct VectorScan: Sendable {
                         rowCount.wrappingAdd(matching.count, ordering: .relaxed)
                         try work(worker, unit, page, matching)
                     }
+                    control.finish(rows: units[index].pages.reduce(0) { $0 + $1.count })
                 } catch {
                     failure.withLock { $0 = $0 ?? error }
                 }
             }
         }
         if let found = failure.withLock({ $0 }) { throw found }
+        if control.isCancelled { throw .cancelled }
         return rowCount.load(ordering: .relaxed)
     }
 }

@@ -14,7 +14,7 @@ import Store
 final class CursorState {
     let served: ServedTable
     var scan: SegmentScan?
-    /// The row of the groups, and the octets of their text cell that was asked for last.
+    /// The computed row, and the octets of its text cell that was asked for last.
     var row = 0
     var scratch: [UInt8] = []
 
@@ -26,20 +26,20 @@ final class CursorState {
     }
 
     var isAtEnd: Bool {
-        if let groups = served.groups { return row >= groups.count }
+        if let rows = served.computed { return row >= rows.count }
         return scan?.isAtEnd ?? true
     }
 
     func cell(_ column: Int) throws(StoreError) -> Cell {
         scratch.removeAll(keepingCapacity: true)
-        if let groups = served.groups { return groups.cell(row, column, &scratch) }
+        if let rows = served.computed { return rows.cell(row, column, &scratch) }
         return try scan?.cell(column) ?? .null
     }
 
     /// The octets of the text cell that was asked for last.
     func withText(_ body: (UnsafeRawBufferPointer) -> Void) {
         // Safe: the octets are read inside the closure only.
-        if served.groups != nil { return unsafe scratch.withUnsafeBytes { unsafe body($0) } }
+        if served.computed != nil { return unsafe scratch.withUnsafeBytes { unsafe body($0) } }
         unsafe scan?.scratch.withUnsafeBytes { unsafe body($0) }
     }
 }
@@ -93,7 +93,7 @@ enum TableCursor {
         guard let cursor = unsafe cursor else { return SQLITE_ERROR }
         let state = unsafe state(cursor)
         state.row = 0
-        guard state.served.groups == nil else { return SQLITE_OK }
+        guard state.served.computed == nil else { return SQLITE_OK }
         let steps = state.served.plans[Int(plan)]
         var constraints: [Constraint] = []
         do {
@@ -199,7 +199,10 @@ extension SQLValue {
             let text = unsafe sqlite3_value_text(value)
             let count = unsafe Int(sqlite3_value_bytes(value))
             self = unsafe .text(Array(UnsafeBufferPointer(start: text, count: text == nil ? 0 : count)))
-        case SQLITE_BLOB: self = .blob([])
+        case SQLITE_BLOB:
+            let start = unsafe sqlite3_value_blob(value)
+            let count = unsafe start == nil ? 0 : Int(sqlite3_value_bytes(value))
+            self = unsafe .blob(Array(UnsafeRawBufferPointer(start: start, count: count)))
         default: self = .null
         }
     }

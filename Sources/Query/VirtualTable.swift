@@ -17,35 +17,39 @@ final class ServedTable {
     /// The plans that `xBestIndex` made; `idxNum` is an index.
     var plans: [[PlanStep]] = []
     let failures: FailureBox
-    /// Groups of the statement, where the table is of these and not of a log.
-    let groups: GroupRows?
-    /// Rows that the statement's filter leaves, where they were found before it was asked.
-    var found: [FoundPage]?
+    /// The rows themselves, where they are not a log's.
+    let computed: (any ComputedRows)?
+    /// Rows that are known to be wanted, where they were found before the table was asked.
+    let found: [FoundPage]?
     /// By column: the texts that were asked for last, how often they changed, and the indices that came of it.
     private var lastTexts: [Int: [[UInt8]]] = [:]
     private var changes: [Int: Int] = [:]
     private var indices: [Int: EqualityIndex] = [:]
 
-    init(_ table: QueryTable, _ snapshot: Snapshot, _ failures: FailureBox) {
+    /// A log or the elements of its lists; all rows, or those in `found`.
+    init(_ table: QueryTable, _ snapshot: Snapshot, _ failures: FailureBox, found: [FoundPage]? = nil) {
         self.table = table
         self.snapshot = snapshot
         self.failures = failures
-        groups = nil
+        self.found = found
+        computed = nil
     }
 
-    /// The table of a statement's groups.
-    init(_ groups: GroupRows, _ snapshot: Snapshot, _ failures: FailureBox) {
-        table = QueryTable(name: GroupRows.tableName, log: "", columns: [], list: nil)
+    /// Rows that stand in memory.
+    init(_ rows: any ComputedRows, name: String, _ snapshot: Snapshot, _ failures: FailureBox) {
+        table = QueryTable(name: name, log: "", columns: [], list: nil)
         self.snapshot = snapshot
         self.failures = failures
-        self.groups = groups
+        computed = rows
+        found = nil
     }
 
-    var declaration: String { groups?.declaration ?? table.declaration }
+    var declaration: String { computed?.declaration ?? table.declaration }
 
     /// Rows of the table, for SQLite's choice between plans.
     var rowCount: Int {
-        if let groups { return groups.count }
+        if let computed { return computed.count }
+        if let found { return found.reduce(0) { $0 + $1.rows.count } }
         return (try? snapshot.segments(table.log).reduce(0) { $0 + $1.rowCount }) ?? 1000
     }
 
@@ -77,6 +81,15 @@ final class ServedTable {
         indices[column] = index
         return index
     }
+}
+
+/// Rows that stand in memory, as a table.
+protocol ComputedRows: AnyObject {
+    var count: Int { get }
+    /// What SQLite is told about the columns: `CREATE TABLE x(…)`.
+    var declaration: String { get }
+    /// The cell of a column; the octets of a text are appended to `scratch`.
+    func cell(_ row: Int, _ column: Int, _ scratch: inout [UInt8]) -> Cell
 }
 
 /// What callbacks leave for the connection.

@@ -8,10 +8,10 @@
 
 import Wire
 
-enum PublicSuffix {
+package enum PublicSuffix {
     private enum Rule { case suffix, wildcard, exception }
 
-    private static let path = "/usr/share/publicsuffix/public_suffix_list.dat"
+    package static let path = "/usr/share/publicsuffix/public_suffix_list.dat"
 
     /// Rules by name. Without the list every last label is a suffix.
     private static let rules: [[UInt8]: Rule] = {
@@ -30,11 +30,14 @@ enum PublicSuffix {
         return rules
     }()
 
+    /// Whether the list is there.
+    package static var isKnown: Bool { !rules.isEmpty }
+
     /// The suffix of a name: `co.uk` of `www.example.co.uk`.
     static func suffix(_ name: RawSpan) -> Range<Int> { start(name)..<name.byteCount }
 
     /// The label before the suffix and the suffix: `example.co.uk`; empty where the name is a suffix.
-    static func domain(_ name: RawSpan) -> Range<Int> {
+    package static func domain(_ name: RawSpan) -> Range<Int> {
         let start = start(name)
         guard start > 0 else { return 0..<0 }
         var label = start &- 1

@@ -122,13 +122,16 @@ package struct RegexError: Error, Equatable {
     /// Matches that ended at a limit.
     package private(set) var limitsReached: UInt64 = 0
 
-    package init() {
+    /// - Parameters: how much one match may cost, as PCRE2 counts it.
+    package init(
+        matchLimit: UInt32 = RegexScratch.matchLimit, recursionLimit: UInt32 = RegexScratch.recursionLimit
+    ) {
         // Safe: PCRE2's own allocations, freed in `deinit`; nil is an answer that it accepts.
         unsafe data = pcre2_match_data_create_8(RegexScratch.pairs, nil)
         unsafe context = pcre2_match_context_create_8(nil)
         unsafe stack = pcre2_jit_stack_create_8(32 << 10, 512 << 10, nil)
-        unsafe _ = pcre2_set_match_limit_8(context, RegexScratch.matchLimit)
-        unsafe _ = pcre2_set_depth_limit_8(context, RegexScratch.recursionLimit)
+        unsafe _ = pcre2_set_match_limit_8(context, matchLimit)
+        unsafe _ = pcre2_set_depth_limit_8(context, recursionLimit)
         // Safe: without a function the last argument is the stack, which outlives the context's use.
         unsafe pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(stack))
     }
