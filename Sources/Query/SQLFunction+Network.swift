@@ -9,7 +9,8 @@ import Wire
 extension SQLFunction {
     static let networkFunctions: [SQLFunction] = [
         SQLFunction(
-            name: "in_cidr", usage: "in_cidr(ip, '10.0.0.0/8')", arguments: 2...2, outcome: .integer, body: isInNetwork),
+            name: "in_cidr", usage: "in_cidr(ip, '10.0.0.0/8')", arguments: 2...2, outcome: .integer,
+            body: isInNetwork),
         SQLFunction(name: "is_private", usage: "is_private(ip)", arguments: 1...1, outcome: .integer, body: isPrivate),
         SQLFunction(
             name: "registered_domain", usage: "registered_domain(name)", arguments: 1...1, outcome: .text,

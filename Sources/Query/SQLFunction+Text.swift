@@ -12,8 +12,8 @@ extension SQLFunction {
             // Shannon's, in bits for each octet.
             values[0].octets.map { .real($0.isEmpty ? 0 : Walker.entropy($0.octets)) } ?? .null
         },
-        // Whether a pattern of PCRE2's is found anywhere in the text. DuckDB calls it regexp_matches, Spark regexp_like;
-        // `x REGEXP y` is SQLite's way to ask for regexp(y, x).
+        // Whether a pattern of PCRE2's is found anywhere in the text. DuckDB calls it regexp_matches, Spark
+        // regexp_like; `x REGEXP y` is SQLite's way to ask for regexp(y, x).
         SQLFunction(
             name: "regexp_like", usage: "regexp_like(text, pattern)", arguments: 2...2, outcome: .integer,
             body: regexpLike),
@@ -148,8 +148,8 @@ private enum RegularExpressions {
             }
             guard !isTooDear else {
                 throw FunctionFailure(
-                    reason: "regexp_like: '\(String(decoding: regex.pattern, as: UTF8.self))' needs too many steps on a "
-                        + "value; make the pattern simpler")
+                    reason: "regexp_like: '\(String(decoding: regex.pattern, as: UTF8.self))' needs too many steps on "
+                        + "a value; make the pattern simpler")
             }
             return isMatch
         }

@@ -62,6 +62,8 @@ private func arguments(_ count: Int32, _ values: UnsafeMutablePointer<OpaquePoin
     (0..<Int(count)).map { index in unsafe SQLValue(values?[index]) }
 }
 
+/// A function of one row.
+// Safe: SQLite passes `count` values and a context of its own, valid as long as the call.
 private func call(_ context: OpaquePointer?, _ count: Int32, _ values: UnsafeMutablePointer<OpaquePointer?>?) {
     // Safe: the user's data is the box that the function was registered with.
     guard let data = unsafe sqlite3_user_data(context) else { return unsafe sqlite3_result_null(context) }

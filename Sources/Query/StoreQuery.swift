@@ -44,7 +44,7 @@ package final class StoreQuery {
     /// The tables, in order of their names, each with its columns and their declared types.
     package var tables: [(name: String, columns: [(name: String, type: String)])] {
         snapshot.tables.map { table in
-            (table.name, table.columns.map { ($0.name, $0.declaredType.split(separator: " ").first.map(String.init) ?? "") })
+            (table.name, table.columns.map { ($0.name, String($0.declaredType.prefix { $0 != " " })) })
         }
     }
 

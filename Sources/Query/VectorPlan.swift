@@ -82,7 +82,8 @@ enum VectorPlan {
         guard case .integer(let limit)? = select.limit?.kind else {
             // All rows are wanted: what a filter leaves is found on all cores.
             if case .all = filter { return nil }
-            return select.limit == nil ? .rows(RowStatement(table: names.table, named: select.table, filter: filter, top: nil)) : nil
+            guard select.limit == nil else { return nil }
+            return .rows(RowStatement(table: names.table, named: select.table, filter: filter, top: nil))
         }
         // The first rows that come are wanted: SQLite stops when it has them.
         guard let order = select.order.first else { return nil }
