@@ -33,6 +33,8 @@ package final class Analysis {
     package var hasServices: Bool { !state.services.isEmpty }
     /// Names for `service`, in order of confirmation.
     package var services: [AnalyzerKind] { state.services }
+    /// The protocol that both ends agreed to leave for another one.
+    var left: AnalyzerKind? { state.left }
 
     package func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         state.stream(bytes, from: direction, &context)
@@ -117,6 +119,8 @@ struct AnalysisState {
     /// Analyzers that were let go, and still show datagrams to signatures.
     private var watching: [Analyzer] = []
     fileprivate var services: [AnalyzerKind] = []
+    /// The protocol that both ends agreed to leave.
+    fileprivate var left: AnalyzerKind?
     fileprivate var hasBegun = false
     /// What an announcement of the connection says.
     fileprivate var expected: (kind: AnalyzerKind, announcer: UID)?
@@ -218,6 +222,7 @@ struct AnalysisState {
         services.removeAll(keepingCapacity: true)
         hasBegun = false
         expected = nil
+        left = nil
         endProbing()
     }
 
@@ -369,6 +374,7 @@ struct AnalysisState {
             case .confirmed(let kind): if !services.contains(kind) { services.append(kind) }
             case .violated(let kind, let wasConfirmed):
                 if wasConfirmed { services.removeAll { $0 == kind } }
+            case .left(let kind): left = kind
             }
         }
         context.serviceChanges.removeAll(keepingCapacity: true)

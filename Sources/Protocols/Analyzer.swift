@@ -86,6 +86,8 @@ package class Analyzer {
 enum ServiceChange: Equatable {
     case confirmed(AnalyzerKind)
     case violated(AnalyzerKind, wasConfirmed: Bool)
+    /// What follows is another protocol, by agreement (CONNECT).
+    case left(AnalyzerKind)
 }
 
 /// What an analyzer sees of the world: the connection at work, the time, and the
@@ -147,6 +149,8 @@ package struct AnalyzerContext: ~Copyable {
     weak var describer: Analyzer?
     /// Events of TCP that wait for the packet which acknowledges what they tell of; the worker takes them.
     package var heldEvents: [EventRecord] = []
+    /// What the event written last says that its connection carries.
+    package var lastEventApplication: StaticString?
     /// Records of DNS that wait for a message.
     var idleTransactions: [DNSTransaction] = []
     /// Open transactions of DHCP, which span connections.

@@ -38,6 +38,7 @@ extension AnalyzerContext {
         eventRecord.packet = packet
         eventRecord.icmp = nil
         swap(&eventRecord.body, &event)
+        lastEventApplication = eventRecord.appProtocol
         if id.transport == .tcp, packet.number != 0 {
             heldEvents.append(eventRecord)
         } else {

@@ -69,6 +69,7 @@ extension Analysis {
                 now = application
             }
         }
+        if let left, case let application = left.application(id), now == application { (now, before) = (.failed, now) }
         return (now, before)
     }
 }

@@ -203,8 +203,10 @@ final class DCERPC: FramedAnalyzer {
         let start = DCERPC.requestHeadBytes &+ (kind == .request && header.hasObject ? 16 : 0)
         let count = max(0, header.length &- start &- trailer)
         let held = min(bytes.byteCount, start &+ count)
+        // On a connection of its own Suricata counts all behind the header, in a pipe the arguments alone.
+        let own = header.length &- (kind == .request ? DCERPC.requestHeadBytes : DCERPCHeader.byteCount)
         view.take(
-            header, kind, context: id, operation: operation, bodyBytes: count,
+            header, kind, context: id, operation: operation, bodyBytes: ownCalls == nil ? max(0, own) : count,
             stub: bytes.extracting(min(start, held)..<held), from: direction, &context)
     }
 

@@ -332,6 +332,9 @@ final class HTTP: Analyzer {
 
     override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { view?.writeEVE(tx: tx, to: &event) }
 
+    /// Whether the request of a transaction is a form of several parts.
+    func readsForm(_ transaction: UInt64) -> Bool { view?.readsForm(transaction) == true }
+
     override func reset() {
         super.reset()
         originator.reset()

@@ -195,6 +195,7 @@ extension HTTPView {
             return
         }
         if request?.isConnect == true, 200..<300 ~= status {
+            context.serviceChanges.append(.left(.http))
             endMessage(side, &context)
             (side.state, originator.state) = (.ignored, .ignored)
             return

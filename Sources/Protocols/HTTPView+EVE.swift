@@ -31,6 +31,8 @@ final class HTTPEvent {
     var isRequestOver = false
     var isResponseOver = false
     var isWritten = false
+    /// The request's body is a form of several parts, which are files of their own.
+    var isForm = false
     /// The bodies of request and response.
     var files = [2 of HTTPEventFile](repeating: HTTPEventFile())
 
@@ -39,7 +41,7 @@ final class HTTPEvent {
         (hostname, url, path, method, version) = (.absent, .absent, .absent, .absent, .absent)
         (userAgent, referer, contentType, redirect) = (.absent, .absent, .absent, .absent)
         (range, status, port) = (.absent, .absent, nil)
-        (length, isRequestOver, isResponseOver, isWritten) = (0, false, false, false)
+        (length, isRequestOver, isResponseOver, isWritten, isForm) = (0, false, false, false, false)
         files = [2 of HTTPEventFile](repeating: HTTPEventFile())
     }
 
@@ -191,6 +193,8 @@ extension HTTPView {
             event.userAgent = event.text.add(value)
         } else if name.isText("referer") {
             event.referer = event.text.add(value)
+        } else if name.isText("content-type") {
+            event.isForm = value.byteCount >= 19 && value.matches("multipart/form-data", at: 0, count: 19, anyCase: true)
         }
     }
 
@@ -216,6 +220,7 @@ extension HTTPView {
         guard context.wantsEvents, bytes.byteCount > 0 else { return }
         let event = openEvent(side.transaction, &context)
         let place = side.isRequest ? 0 : 1
+        guard !side.isRequest || !event.isForm else { return }
         if !event.files[place].isOpen {
             event.files[place].digests = FileDigests(context.settings.files.hashes.union(.md5))
         }
@@ -224,9 +229,14 @@ extension HTTPView {
         event.files[place].size &+= UInt64(bytes.byteCount)
     }
 
-    func noteGap(_ side: HTTPViewSide, _ context: inout AnalyzerContext) {
+    /// Octets of a body that were lost count as if they had come.
+    func noteGap(_ count: UInt64, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
         guard context.wantsEvents, let event = event(of: side.transaction) else { return }
-        event.files[side.isRequest ? 0 : 1].hasGap = true
+        let place = side.isRequest ? 0 : 1
+        event.files[place].hasGap = true
+        guard count > 0 else { return }
+        event.files[place].isOpen = true
+        event.files[place].size &+= count
     }
 
     /// A side is over; `isWhole` is false where its end was not seen.
@@ -245,6 +255,8 @@ extension HTTPView {
     }
 
     func writeEVE(tx: UInt64, to builder: inout EVEBuilder) { event(of: tx)?.write(to: &builder) }
+
+    func readsForm(_ transaction: UInt64) -> Bool { event(of: transaction)?.isForm == true }
 
     // MARK: events
 
@@ -283,7 +295,7 @@ extension HTTPView {
             context.event.text("filename", event.path, in: event.text)
         }
         context.event.boolean("gaps", file.hasGap)
-        context.event.text("state", isWhole ? "CLOSED" : "TRUNCATED")
+        context.event.text("state", isWhole && !file.hasGap ? "CLOSED" : "TRUNCATED")
         writeDigests(file, &context)
         context.event.boolean("stored", false)
         context.event.count("size", file.size)

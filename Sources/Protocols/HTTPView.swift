@@ -150,18 +150,20 @@ final class HTTPView {
     func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
         let side = direction == .originator ? originator : responder
         switch side.state {
-        case .body where side.left >= UInt64(count):
+        case .body:
+            // What the gap has beyond the body cannot be told from nothing: a message may begin behind it.
+            let lost = min(side.left, UInt64(count))
             endDecoding(side, &context)
-            noteGap(side, &context)
-            side.left &-= UInt64(count)
+            noteGap(lost, side, &context)
+            side.left &-= lost
             if side.left == 0 { endBody(side, &context) }
         case .bodyToEnd:
             endDecoding(side, &context)
-            noteGap(side, &context)
+            noteGap(UInt64(count), side, &context)
         case .ignored: break
         default:
             context.transactionEvent("http.invalid_gap", tx: side.transaction, from: direction)
-            noteGap(side, &context)
+            noteGap(0, side, &context)
             close(side, &context)
         }
     }
@@ -224,15 +226,33 @@ final class HTTPView {
             let count = Int(min(side.left, UInt64(bytes.byteCount)))
             side.left &-= UInt64(count)
             body(bytes.extracting(0..<count), side, &context)
-            if side.left == 0 {
-                if side.state == .chunk { side.state = .chunkEnd } else { endBody(side, &context) }
+            guard side.left == 0 else { return count }
+            guard side.state == .body else {
+                side.state = .chunkEnd
+                return count
             }
-            return count
+            let surplus = HTTPView.surplus(bytes.extracting(count..<bytes.byteCount), side)
+            if surplus > 0 { body(bytes.extracting(count ..< count &+ surplus), side, &context) }
+            endBody(side, &context)
+            return count &+ surplus
         case .bodyToEnd:
             body(bytes, side, &context)
             return bytes.byteCount
         case .ignored: return bytes.byteCount
         }
+    }
+
+    /// Lines behind a response's body, in the same delivery, that are no status line: they count as body.
+    private static func surplus(_ bytes: RawSpan, _ side: HTTPViewSide) -> Int {
+        guard !side.isRequest else { return 0 }
+        var at = 0
+        while at < bytes.byteCount {
+            var start = at
+            while start < bytes.byteCount, HTTPOctets.isSpace(bytes.octet(start)) { start &+= 1 }
+            if bytes.extracting(start..<bytes.byteCount).begins(with: "HTTP") { break }
+            at = bytes.firstIndex(of: 0x0A, from: at).map { $0 &+ 1 } ?? bytes.byteCount
+        }
+        return at
     }
 
     private func takeLine(

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Session Initiation Protocol (RFC 3261) over UDP.
+// Session Initiation Protocol (RFC 3261) over UDP and TCP.
 //
-// Reads   one request or response in each datagram, from either side.
+// Reads   one request or response in each datagram, from either side; in a stream one behind the other.
 // Writes  one `SIPRecord` per response, path "sip"; a request without one at the end.
-// Leaves  bodies, SIP over TCP.
+// Leaves  bodies.
 
 package import Records
 import Wire
@@ -115,6 +115,12 @@ enum SIPProbe {
         return .never
     }
 
+    /// A request at the head of a stream: its first line is there, and ends in the version.
+    static func request(_ bytes: RawSpan) -> ProbeVerdict {
+        guard let feed = bytes.firstIndex(of: 0x0A) else { return bytes.byteCount < 1024 ? .needsMore : .never }
+        return any(bytes.extracting(0 ... feed)) == .matches ? .matches : .never
+    }
+
     private static func isVersion(_ bytes: RawSpan, _ at: Int) -> Bool {
         bytes.begins(with: "SIP/", at: at) && bytes.byteCount >= at &+ 7 && isDigit(bytes.octet(at &+ 4))
             && bytes.octet(at &+ 5) == 0x2E && isDigit(bytes.octet(at &+ 6))
@@ -142,6 +148,19 @@ final class SIP: Analyzer {
     private var record = SIPRecord()
     /// A row waits for its response.
     private var hasRow = false
+    private var streams: [2 of Stream] = [Stream(), Stream()]
+
+    /// One direction of TCP: a message whose end is awaited, and what is still to come of a body.
+    private struct Stream {
+        var held: [UInt8] = []
+        var searched = 0
+        var bodyLeft = 0
+    }
+
+    /// Octets of one message's headers over TCP.
+    private static let headBytesMax = 65_536
+    /// Octets of a body that are awaited for those who look at it; longer ones are passed over.
+    private static let bodyBytesMax = 8192
 
     init() { super.init(kind: .sip) }
 
@@ -150,6 +169,13 @@ final class SIP: Analyzer {
     ) {
         // A keep-alive.
         if bytes.byteCount == 2, bytes.octet(0) == 0x0D { return }
+        message(bytes, isCut: false, from: direction, &context)
+    }
+
+    /// A message; of one that `isCut` only the headers are there.
+    private func message(
+        _ bytes: RawSpan, isCut: Bool, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
         SIPView.show(bytes, from: direction, &context)
         if record.text.bytes.count > SIP.textBytesMax / 2 { record.compact() }
         let isResponse = bytes.byteCount > 6 && bytes.begins(with: "SIP/")
@@ -157,9 +183,89 @@ final class SIP: Analyzer {
         guard let first = SIP.line(bytes, &at) ?? SIP.noLine(bytes, isResponse),
             isResponse
                 ? statusLine(bytes.extracting(first), &context) : requestLine(bytes.extracting(first), &context),
-            let length = headers(bytes, &at, isResponse, &context), length <= bytes.byteCount &- at
+            let length = headers(bytes, &at, isResponse, &context), isCut || length <= bytes.byteCount &- at
         else { return violation(&context) }
         if isResponse { responded(&context) }
+    }
+
+    // MARK: streams
+
+    /// Messages one behind the other, each with its length (RFC 3261 section 18.3).
+    override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        let side = Int(direction.rawValue)
+        var at = 0
+        while at < bytes.byteCount, !isDetached {
+            let passed = min(streams[side].bodyLeft, bytes.byteCount &- at)
+            streams[side].bodyLeft &-= passed
+            at &+= passed
+            // Empty lines between messages keep the connection alive (RFC 5626 section 3.5.1).
+            while streams[side].held.isEmpty, at < bytes.byteCount, HTTPOctets.isSpace(bytes.octet(at)) { at &+= 1 }
+            guard at < bytes.byteCount else { return }
+            at &+= take(bytes.extracting(at..<bytes.byteCount), side, from: direction, &context)
+        }
+    }
+
+    /// Adds octets to the message at hand, and reads it when it is there; returns how many it took.
+    private func take(
+        _ bytes: RawSpan, _ side: Int, from direction: Direction, _ context: inout AnalyzerContext
+    ) -> Int {
+        let before = streams[side].held.count
+        bytes.append(to: &streams[side].held)
+        var whole: [UInt8] = []
+        swap(&whole, &streams[side].held)
+        guard let head = SIP.headEnd(whole.octets, from: max(0, streams[side].searched &- 3)) else {
+            streams[side].searched = whole.count
+            guard whole.count <= SIP.headBytesMax else {
+                violation(&context)
+                return bytes.byteCount
+            }
+            swap(&whole, &streams[side].held)
+            return bytes.byteCount
+        }
+        let length = SIP.contentLength(whole.octets.extracting(0..<head))
+        let isCut = length > SIP.bodyBytesMax
+        let end = isCut ? head : head &+ length
+        guard end <= whole.count else {
+            streams[side].searched = max(0, head &- 4)
+            swap(&whole, &streams[side].held)
+            return bytes.byteCount
+        }
+        message(whole.octets.extracting(0..<end), isCut: isCut, from: direction, &context)
+        streams[side].bodyLeft = isCut ? length : 0
+        streams[side].searched = 0
+        whole.removeAll(keepingCapacity: true)
+        swap(&whole, &streams[side].held)
+        return max(0, end &- before)
+    }
+
+    /// What is lost is a message or more, and nobody says where the next begins.
+    override func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
+        violation(&context)
+    }
+
+    /// Where the headers end, behind the empty line.
+    private static func headEnd(_ bytes: RawSpan, from start: Int) -> Int? {
+        var at = start
+        while let feed = bytes.firstIndex(of: 0x0A, from: at) {
+            if bytes.begins(with: "\r\n", at: feed &+ 1) { return feed &+ 3 }
+            if feed &+ 1 < bytes.byteCount, bytes.octet(feed &+ 1) == 0x0A { return feed &+ 2 }
+            at = feed &+ 1
+        }
+        return nil
+    }
+
+    /// The Content-Length of headers, `l` for short; 0 where they have none.
+    private static func contentLength(_ head: RawSpan) -> Int {
+        var at = 0
+        while let range = line(head, &at) {
+            let line = head.extracting(range)
+            guard let colon = line.firstIndex(of: 0x3A) else { continue }
+            let name = line.extracting(HTTPView.trimmed(line, 0..<colon))
+            guard name.isText("content-length") || name.isText("l") else { continue }
+            let value = line.extracting(HTTPView.trimmed(line, colon &+ 1 ..< line.byteCount))
+            return HTTPView.number(value, radix: 10).flatMap { Int(exactly: min($0, 1 << 30)) } ?? 0
+        }
+        return 0
     }
 
     override var showsAfterViolation: Bool { true }
@@ -178,6 +284,10 @@ final class SIP: Analyzer {
         super.reset()
         record.clear()
         hasRow = false
+        for side in 0..<2 {
+            streams[side].held.removeAll(keepingCapacity: streams[side].held.capacity <= SIP.bodyBytesMax)
+            (streams[side].searched, streams[side].bodyLeft) = (0, 0)
+        }
     }
 
     // MARK: lines

@@ -4,7 +4,7 @@
 //
 // Reads   files that are over.
 // Writes  one event for each, with the object of the transaction that carried it.
-// Leaves  bodies of HTTP (HTTPView+EVE.swift), but for the parts of a form and ranges that were joined.
+// Leaves  bodies of HTTP/1 (HTTPView+EVE.swift), but for the parts of a form and ranges that were joined.
 
 import Files
 import Records
@@ -14,7 +14,7 @@ extension AnalyzerContext {
     /// Writes a file's event, on the connection at work. `isCut` where its end was not seen.
     mutating func writeFileInfo(_ file: SeenFile, isCut: Bool) {
         guard file.hasEvent, file.describer?.takesFile(file, isCut: isCut) != true else { return }
-        beginEvent("fileinfo", from: file.direction, application: file.source.application)
+        beginEvent("fileinfo", from: file.direction, application: file.application)
         file.describer?.writeEVE(tx: file.transaction, to: &event)
         event.open("fileinfo")
         event.text("filename", file.name[...])
@@ -44,11 +44,20 @@ extension SeenFile {
     /// Suricata knows parts of mails and forms by their names only.
     var hasEvent: Bool {
         switch source {
-        case .http: key != nil && isWhole || depth > 0 && direction == .originator && hasName
+        case .http: isOfHTTP2 || key != nil && isWhole || direction == .originator && hasName && isOfForm
         case .smtp, .pop3, .imap: hasName
         default: true
         }
     }
+
+    /// A part of a request's form; only asked for events.
+    private var isOfForm: Bool { depth > 0 || (describer as? HTTP)?.readsForm(transaction) == true }
+
+    /// The body of a stream of HTTP/2; only asked for events.
+    private var isOfHTTP2: Bool { describer is HTTP2 }
+
+    /// The application protocol that the file's event names.
+    var application: StaticString { source == .http && isOfHTTP2 ? "http2" : source.application }
 }
 
 extension FileSource {

@@ -84,7 +84,7 @@ struct EVEFlows: ~Copyable {
     }
 
     /// What events tell of is the flow's protocol, where nothing else names it.
-    private mutating func note(_ application: StaticString?, of slot: UInt32) {
+    mutating func note(_ application: StaticString?, of slot: UInt32) {
         guard let application, application.utf8CodeUnitCount > 0, Int(slot) < heads.count, heads[Int(slot)] != 0
         else { return }
         pool[Int(heads[Int(slot)]) &- 1].appOfEvents = application

@@ -385,8 +385,10 @@ struct Worker: ~Copyable {
             context.transactions.resume(at: analysis.transactionCount)
             context.fileOrdinal = analysis.fileCount
             if let engine { showTo(engine, slot) }
+            context.lastEventApplication = nil
             analysis.finish(&context)
             leave(slot, analysis)
+            if context.wantsEvents { eve.note(context.lastEventApplication, of: slot) }
             if analysis.isExpected {
                 expected.forget(view.id)
                 shared?.forget(view.id)

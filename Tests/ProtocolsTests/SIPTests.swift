@@ -57,6 +57,38 @@ import Wire
         #expect(Self.bench([wire(Self.invite), wire(Self.answer("200 OK"))]).analyzer.isConfirmed)
     }
 
+    @Test func `over TCP messages stand one behind the other, cut anywhere`() {
+        let requests = wire("\n\n" + Self.invite + Self.invite.replacing("7@a", with: "8@a"))
+        let answer = wire(Self.answer("200 OK"))
+        let whole = Self.rows([Self.invite, Self.invite.replacing("7@a", with: "8@a"), Self.answer("200 OK")])
+        for cut in 0...requests.count {
+            let bench = DatagramBench(SIP(), port: 5060, logs: [SIPRecord.makeSchema()])
+            for part in [requests[..<cut], requests[cut...]] {
+                bench.analyzer.stream(Array(part).octets, from: .originator, &bench.context)
+            }
+            bench.analyzer.stream(answer.octets, from: .responder, &bench.context)
+            bench.analyzer.finish(&bench.context)
+            #expect(bench.texts(.sip) == whole, "cut at \(cut)")
+        }
+    }
+
+    @Test func `over TCP a long body is passed over, a gap ends it, and headers without end are refused`() {
+        let long = Self.invite.replacing("Content-Length: 4\n\nbody", with: "Content-Length: 70000\n\n")
+        let bench = DatagramBench(SIP(), port: 5060, logs: [SIPRecord.makeSchema()])
+        bench.analyzer.stream(wire(long).octets, from: .originator, &bench.context)
+        bench.analyzer.stream([UInt8](repeating: 0x41, count: 70_000).octets, from: .originator, &bench.context)
+        bench.analyzer.stream(wire(Self.invite.replacing("7@a", with: "9@a")).octets, from: .originator, &bench.context)
+        bench.analyzer.gap(10, from: .originator, &bench.context)
+        bench.analyzer.finish(&bench.context)
+        #expect(bench.analyzer.isDetached)
+        #expect(bench.texts(.sip).count == 2 && bench.texts(.sip)[1].contains("call_id=9@a"))
+        let endless = DatagramBench(SIP(), port: 5060, logs: [SIPRecord.makeSchema()])
+        for _ in 0..<70 where !endless.analyzer.isDetached {
+            endless.analyzer.stream([UInt8](repeating: 0x41, count: 1000).octets, from: .originator, &endless.context)
+        }
+        #expect(endless.analyzer.isDetached)
+    }
+
     @Test func `a request without a response is written at the end`() {
         #expect(Self.rows([Self.invite]).count == 1)
         // The next request has the row that the acknowledgement has opened.
