@@ -194,7 +194,8 @@ extension HTTPView {
         } else if name.isText("referer") {
             event.referer = event.text.add(value)
         } else if name.isText("content-type") {
-            event.isForm = value.byteCount >= 19 && value.matches("multipart/form-data", at: 0, count: 19, anyCase: true)
+            event.isForm =
+                value.byteCount >= 19 && value.matches("multipart/form-data", at: 0, count: 19, anyCase: true)
         }
     }
 

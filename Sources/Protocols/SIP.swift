@@ -117,6 +117,8 @@ enum SIPProbe {
 
     /// A request at the head of a stream: its first line is there, and ends in the version.
     static func request(_ bytes: RawSpan) -> ProbeVerdict {
+        guard bytes.byteCount > 0 else { return .needsMore }
+        guard (0x41...0x5A).contains(bytes.octet(0)) else { return .never }
         guard let feed = bytes.firstIndex(of: 0x0A) else { return bytes.byteCount < 1024 ? .needsMore : .never }
         return any(bytes.extracting(0 ... feed)) == .matches ? .matches : .never
     }

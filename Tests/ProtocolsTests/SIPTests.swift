@@ -81,7 +81,8 @@ import Wire
         bench.analyzer.gap(10, from: .originator, &bench.context)
         bench.analyzer.finish(&bench.context)
         #expect(bench.analyzer.isDetached)
-        #expect(bench.texts(.sip).count == 2 && bench.texts(.sip)[1].contains("call_id=9@a"))
+        // Requests without a response share a row.
+        #expect(bench.texts(.sip).count == 1 && bench.texts(.sip).allSatisfy { $0.contains("call_id=9@a") })
         let endless = DatagramBench(SIP(), port: 5060, logs: [SIPRecord.makeSchema()])
         for _ in 0..<70 where !endless.analyzer.isDetached {
             endless.analyzer.stream([UInt8](repeating: 0x41, count: 1000).octets, from: .originator, &endless.context)
