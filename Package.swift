@@ -7,6 +7,8 @@ let isFuzzing = Context.environment["WEIR_FUZZ"] != nil
 
 /// One list for every target: strict, and unsafe code is an error unless it is marked.
 let settings: [SwiftSetting] = (isFuzzing ? [.unsafeFlags(["-O", "-sanitize=fuzzer", "-parse-as-library"])] : []) + [
+    // Checks of exclusive access cost a seventh of the sensor's time. Debug builds, and so the tests, have them.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),

@@ -98,7 +98,8 @@ final class DataConnection: Analyzer {
     /// The first octets say what is transferred, long before a file's type is decided.
     private func identify(_ context: inout AnalyzerContext) {
         isIdentified = true
-        let type = MIMEType.detect(head.octets)
+        let octets = head
+        let type = MIMEType.detect(octets.octets)
         announcer(context)?.transferIdentified(type, &context)
     }
 

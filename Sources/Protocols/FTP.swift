@@ -482,21 +482,22 @@ final class FTP: Analyzer {
         record.ts = current.ts
         record.command = record.text.add(current.name, of: commandText)
         let name = Array(record.text[record.command])
-        let isGuest = FTPReplies.isGuest(user.octets)
+        let sent = user
+        let isGuest = FTPReplies.isGuest(sent.octets)
         argument(of: current, name.octets, isGuest: isGuest, &context)
         if hasPassword, !isGuest, !isPasswordHidden {
             isPasswordHidden = true
             password.removeAll(keepingCapacity: true)
         }
         record.password =
-            !hasPassword ? .absent : isPasswordHidden ? record.text.add("<hidden>") : record.text.add(password.octets)
-        record.user = hasUser ? record.text.add(user.octets) : record.text.add("<unknown>")
+            !hasPassword ? .absent : isPasswordHidden ? record.text.add("<hidden>") : record.text.add(password)
+        record.user = hasUser ? record.text.add(user) : record.text.add("<unknown>")
         switch transfer {
         case .none: record.mimeType = .absent
         case .unknown: record.mimeType = record.text.add("<unknown>")
         case .known(let type): record.mimeType = type.write(to: &record.text)
         }
-        record.replyMessage = record.replyCode == nil ? .absent : record.text.add(replyMessage.octets)
+        record.replyMessage = record.replyCode == nil ? .absent : record.text.add(replyMessage)
         if FTPReplies.isLogged(name.octets) { emit(&context) }
         // These belong to one command only.
         transfer = .none

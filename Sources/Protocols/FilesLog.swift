@@ -135,7 +135,7 @@ package struct FilesRecord: LogRecord {
         source = file.source
         depth = UInt64(file.depth)
         mimeType = file.type.map { $0.write(to: &text) } ?? .absent
-        name = file.hasName ? text.add(file.name.octets) : .absent
+        name = file.hasName ? text.add(file.name) : .absent
         duration = file.last.since(file.started)
         isFromOriginator = file.direction == .originator
         isFromLocal = settings.isLocal(isFromOriginator ? connection.id.originator : connection.id.responder)

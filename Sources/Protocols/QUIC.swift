@@ -194,7 +194,7 @@ final class QUIC: Analyzer {
     func writeRow(_ context: inout AnalyzerContext) {
         guard hasRow else { return }
         hasRow = false
-        record.history = record.text.add(history.octets)
+        record.history = record.text.add(history)
         context.output.emit(record)
         record.clear()
         history.removeAll(keepingCapacity: true)

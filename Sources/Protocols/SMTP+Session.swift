@@ -210,7 +210,7 @@ extension SMTP {
         record.uid = context.uid
         record.id = context.id
         record.depth = mailCount &+ 1
-        if hasHelo { record.helo = record.text.add(helo.octets) }
+        if hasHelo { record.helo = record.text.add(helo) }
         record.path.append(context.id.responder)
         record.path.append(context.id.originator)
         hasActivity = false

@@ -26,9 +26,10 @@ extension TLS {
 
     /// The server has chosen: are the secrets of this session known?
     func unlock(serverRandom: RawSpan, suite: UInt16, _ context: inout AnalyzerContext) {
+        let clientRandom = inside.clientRandom
         guard let log = context.settings.keyLog, let suite = TLSSuite(UInt32(suite)),
             suite.isTLS13 == isTLS13, suite.isTLS13 || version == 0x0303, context.nesting < HTTP.nestingMax,
-            let session = KeyLogRandom(inside.clientRandom.octets), let secrets = log.find(session)
+            let session = KeyLogRandom(clientRandom.octets), let secrets = log.find(session)
         else { return }
         var server: [UInt8] = []
         serverRandom.append(to: &server)

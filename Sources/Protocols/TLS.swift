@@ -358,7 +358,7 @@ final class TLS: FramedAnalyzer {
         if let cipher { record.cipher = name(TLSTables.cipher(cipher), UInt64(cipher)) }
         if let curve { record.curve = name(TLSTables.curve(curve), UInt64(curve)) }
         if let alert { record.lastAlert = name(TLSTables.alert(alert), UInt64(alert)) }
-        record.history = record.text.add(history.octets)
+        record.history = record.text.add(history)
         if let certificate = serverCertificate, !record.serverName.isAbsent {
             record.matchesName = certificate.matches(record.text[record.serverName])
         }

@@ -26,6 +26,14 @@
         return Text(offset: UInt32(truncatingIfNeeded: start), count: UInt32(truncatingIfNeeded: count))
     }
 
+    /// The same of an array. A field of a class is given like this: a span of it may not outlive the look at it.
+    @inlinable package mutating func add(_ octets: [UInt8], limit: Int = textBytesMax) -> Text {
+        let start = bytes.count
+        let count = min(octets.count, limit)
+        bytes.append(contentsOf: octets[..<count])
+        return Text(offset: UInt32(truncatingIfNeeded: start), count: UInt32(truncatingIfNeeded: count))
+    }
+
     @inlinable package mutating func add(_ literal: StaticString) -> Text {
         let start = bytes.count
         // Safe: a literal's octets live as long as the program.

@@ -15,46 +15,65 @@ struct Pattern: Hashable {
     var isCaseless: Bool
 }
 
+/// Vectorscan would not take a set of patterns.
+struct PatternRefusal: Error {
+    /// The pattern that it would not take; nil where it names none.
+    var place: Int?
+}
+
 /// A compiled set of literals, in block mode. Immutable, so that workers share it.
 // Safe: Vectorscan only reads a database once it is compiled.
 @safe final class PatternDatabase: @unchecked Sendable {
     fileprivate let database: OpaquePointer
-    /// Octets of the longest pattern.
+    /// Octets of the longest pattern that is looked for.
     let lengthMax: Int
 
-    /// Compiles patterns; the number of each is its place. Nil where there are none, or where
-    /// Vectorscan refuses.
-    init?(_ patterns: [Pattern]) {
-        guard !patterns.isEmpty else { return nil }
-        lengthMax = patterns.map(\.octets.count).max() ?? 0
-        var octets: [UInt8] = []
-        for pattern in patterns { octets.append(contentsOf: pattern.octets) }
-        octets.append(0)
-        let lengths = patterns.map(\.octets.count)
+    /// Octets of a pattern that are looked for: the first of a longer one make its rule a candidate, no more is asked
+    /// for. Vectorscan takes expressions of 16,000 characters.
+    private static let bytesMax = 1024
+
+    /// Compiles patterns, at least one; the number of each is its place.
+    ///
+    /// Each is written as an expression of escapes (`\x00\x1f`), in which Vectorscan finds the literal: its interface
+    /// for literals takes one that begins with NUL for an empty one and refuses the whole set.
+    init(_ patterns: [Pattern]) throws(PatternRefusal) {
+        let lengths = patterns.map { min($0.octets.count, PatternDatabase.bytesMax) }
+        lengthMax = lengths.max() ?? 0
+        var text: [UInt8] = []
+        text.reserveCapacity(lengths.reduce(0, +) * 4 + patterns.count)
+        var offsets: [Int] = []
+        for (pattern, length) in zip(patterns, lengths) {
+            offsets.append(text.count)
+            for octet in pattern.octets[..<length] { PatternDatabase.append(octet, to: &text) }
+            text.append(0)
+        }
         let numbers = patterns.indices.map { UInt32($0) }
         let flags = patterns.map { UInt32($0.isCaseless ? HS_FLAG_CASELESS : 0) }
         var made: OpaquePointer?
         var problem: UnsafeMutablePointer<hs_compile_error_t>?
-        // Safe: the pointers lead into `octets`, which is alive during the call, at the sums of the lengths
-        // before each; Vectorscan copies what it needs.
-        let status = unsafe octets.withUnsafeBufferPointer { buffer in
+        // Safe: the pointers lead into `text`, which is alive during the call, each at an expression that ends with
+        // NUL; Vectorscan copies what it needs.
+        let status = unsafe text.withUnsafeBufferPointer { buffer in
             unsafe buffer.withMemoryRebound(to: CChar.self) { buffer in
-                var starts: [UnsafePointer<CChar>?] = unsafe []
                 guard let base = buffer.baseAddress else { return HS_INVALID }
-                var offset = 0
-                for length in lengths {
-                    unsafe starts.append(base + offset)
-                    offset &+= length
-                }
-                return unsafe hs_compile_lit_multi(
-                    starts, flags, numbers, lengths, UInt32(patterns.count), UInt32(HS_MODE_BLOCK), nil, &made,
-                    &problem)
+                let starts: [UnsafePointer<CChar>?] = unsafe offsets.map { unsafe base + $0 }
+                return unsafe hs_compile_multi(
+                    starts, flags, numbers, UInt32(patterns.count), UInt32(HS_MODE_BLOCK), nil, &made, &problem)
             }
         }
-        // Safe: Vectorscan made the message, or it is nil, which it accepts.
+        // Safe: Vectorscan made the message, or it is nil; it is read before it is given back.
+        let place = unsafe problem.map { unsafe Int($0.pointee.expression) }
         if unsafe problem != nil { unsafe _ = hs_free_compile_error(problem) }
-        guard status == HS_SUCCESS, let made = unsafe made else { return nil }
+        guard status == HS_SUCCESS, let made = unsafe made else {
+            throw PatternRefusal(place: place.flatMap { patterns.indices.contains($0) ? $0 : nil })
+        }
         unsafe database = made
+    }
+
+    private static func append(_ octet: UInt8, to text: inout [UInt8]) {
+        text.append(0x5C)
+        text.append(0x78)
+        for digit in [octet >> 4, octet & 15] { text.append(digit < 10 ? 0x30 + digit : 0x57 + digit) }
     }
 
     deinit {

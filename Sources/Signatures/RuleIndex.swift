@@ -10,13 +10,10 @@ package import Records
 
 /// Patterns and the rules that each makes candidates.
 struct PatternGroup: Sendable {
-    /// Nil where no pattern can be looked for by it.
-    let database: PatternDatabase?
+    let database: PatternDatabase
     /// `starts[n] ..< starts[n + 1]` of `rules` are those of pattern `n`.
     let starts: [UInt32]
     let rules: [UInt32]
-    /// Rules whose pattern cannot be looked for: candidates wherever there are octets.
-    let always: [UInt32]
 }
 
 /// A buffer with one chain of transforms, and the rules that look at it first.
@@ -125,9 +122,11 @@ package final class RuleIndex: Sendable {
         for number in set.rules.indices where !set.rules[number].flags.contains(.isInert) {
             builder.add(UInt32(number))
         }
-        packetPatterns = builder.packets.map { $0.build(set) }
-        unstreamedPatterns = builder.unstreamed.build(set)
-        streamPatterns = builder.streams.build(set)
+        packetPatterns = builder.packets.indices.map { place in
+            builder.packets[place].build { builder.packetLoose[place].add($0, set.rules[Int($0)], set) }
+        }
+        unstreamedPatterns = builder.unstreamed.build { builder.unstreamedLoose.add($0, set.rules[Int($0)], set) }
+        streamPatterns = builder.streams.build { builder.streamLoose.add($0, set.rules[Int($0)], set) }
         packetLoose = builder.packetLoose
         unstreamedLoose = builder.unstreamedLoose
         streamLoose = builder.streamLoose
@@ -136,7 +135,9 @@ package final class RuleIndex: Sendable {
         application = builder.application
         decoderEvents = builder.decoderEvents
         var groups = builder.groups
-        for place in groups.indices { groups[place].patterns = builder.groupPatterns[place].build(set) }
+        for place in groups.indices {
+            groups[place].patterns = builder.groupPatterns[place].build { groups[place].loose.append($0) }
+        }
         buffers = groups
         var ofBuffer = [[UInt16]](repeating: [], count: 256)
         for (place, group) in groups.enumerated() {
@@ -154,8 +155,9 @@ package final class RuleIndex: Sendable {
 
     /// Every database, for the scratch of a worker.
     var databases: [PatternDatabase] {
-        let groups = packetPatterns + buffers.map(\.patterns) + [unstreamedPatterns, streamPatterns]
-        return groups.compactMap { $0?.database }
+        var all = packetPatterns.compactMap { $0?.database } + buffers.compactMap { $0.patterns?.database }
+        for group in [unstreamedPatterns, streamPatterns] { if let group { all.append(group.database) } }
+        return all
     }
 }
 
@@ -175,27 +177,30 @@ struct PatternCollector {
         rules.append([rule])
     }
 
-    /// Vectorscan takes a literal whose first octet is 0 for an empty one: it looks for what stands behind the
-    /// zeros, and rules of nothing but zeros are candidates always.
-    func build(_ set: RuleSet) -> PatternGroup? {
-        guard !patterns.isEmpty else { return nil }
-        var sought: [Pattern] = []
+    /// The group of all patterns, nil where there are none. A rule whose pattern cannot be looked for goes to those
+    /// without one.
+    mutating func build(_ refuse: (UInt32) -> Void) -> PatternGroup? {
+        while !patterns.isEmpty {
+            do {
+                return group(try PatternDatabase(patterns))
+            } catch {
+                let refused = error.place.map { $0...$0 } ?? 0...patterns.count - 1
+                for rule in rules[refused].joined() { refuse(rule) }
+                rules.removeSubrange(refused)
+                patterns.removeSubrange(refused)
+            }
+        }
+        return nil
+    }
+
+    private func group(_ database: PatternDatabase) -> PatternGroup {
         var starts: [UInt32] = [0]
         var all: [UInt32] = []
-        var always: [UInt32] = []
-        for (place, list) in rules.enumerated() {
-            let octets = Array(patterns[place].octets.drop { $0 == 0 })
-            guard !octets.isEmpty else {
-                always.append(contentsOf: list)
-                continue
-            }
-            sought.append(Pattern(octets: octets, isCaseless: patterns[place].isCaseless))
+        for list in rules {
             all.append(contentsOf: list)
             starts.append(UInt32(all.count))
         }
-        let database = PatternDatabase(sought)
-        if database == nil { always.append(contentsOf: all) }
-        return PatternGroup(database: database, starts: starts, rules: all, always: always)
+        return PatternGroup(database: database, starts: starts, rules: all)
     }
 }
 

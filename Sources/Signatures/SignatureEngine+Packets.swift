@@ -266,7 +266,7 @@ extension SignatureEngine {
         let window = stream.window
         if let patterns = index.streamPatterns {
             // A pattern may begin in what was inspected, if it ends in what was not.
-            let start = max(0, stream.inspectedCount &- (patterns.database?.lengthMax ?? 1) &+ 1)
+            let start = max(0, stream.inspectedCount &- patterns.database.lengthMax &+ 1)
             let part = window.octets.extracting(start..<window.count)
             scan(part, patterns, endingBehind: stream.inspectedCount &- start)
         }

@@ -152,9 +152,7 @@ package final class SignatureEngine {
 
     /// Adds the rules whose pattern stands in `bytes` and ends behind `start`.
     func scan(_ bytes: RawSpan, _ group: PatternGroup, endingBehind start: Int = 0) {
-        for rule in group.always { addCandidate(rule) }
-        guard let database = group.database else { return }
-        scratch.scan(bytes, database)
+        scratch.scan(bytes, group.database)
         counters.scannedOctets &+= UInt64(bytes.byteCount)
         for hit in scratch.hits where Int(hit.end) > start {
             let pattern = Int(hit.pattern)

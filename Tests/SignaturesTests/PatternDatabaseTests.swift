@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Many literals looked for at once: whatever octets they have.
+
+import Records
+import Testing
+import Wire
+
+@testable import Signatures
+
+@Suite("Pattern database") struct PatternDatabaseTests {
+    /// Every place at which a pattern ends in the octets.
+    private func ends(_ pattern: Pattern, _ octets: [UInt8]) -> Set<Int> {
+        var found: Set<Int> = []
+        var start = 0
+        while let place = PatternSearch.first(
+            pattern.octets.octets, in: octets.octets, start, octets.count, isCaseless: pattern.isCaseless)
+        {
+            found.insert(place + pattern.octets.count)
+            start = place + 1
+        }
+        return found
+    }
+
+    @Test func `finds literals that begin with any octet, and all of them in one set`() throws {
+        var patterns: [Pattern] = []
+        for octet in UInt8.min ... .max { patterns.append(Pattern(octets: [octet, 0x41, octet], isCaseless: false)) }
+        patterns.append(Pattern(octets: [0, 0, 0], isCaseless: false))
+        patterns.append(Pattern(octets: Array("\u{0}\\x41(a|b)*".utf8), isCaseless: true))
+        var octets: [UInt8] = []
+        for pattern in patterns.reversed() { octets += pattern.octets + [0x0A, 0xFF] }
+        octets += Array("\u{0}\\X41(A|b)*".utf8)
+        let database = try PatternDatabase(patterns)
+        let scratch = PatternScratch([database])
+        scratch.scan(octets.octets, database)
+        for (number, pattern) in patterns.enumerated() {
+            let found = Set(scratch.hits.filter { Int($0.pattern) == number }.map { Int($0.end) })
+            #expect(found == ends(pattern, octets), "pattern \(pattern.octets)")
+        }
+    }
+
+    @Test func `looks for the first thousand octets of a long literal`() throws {
+        let long = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
+        let database = try PatternDatabase([Pattern(octets: long, isCaseless: false)])
+        let scratch = PatternScratch([database])
+        scratch.scan(long.octets, database)
+        #expect(scratch.hits.map(\.pattern) == [0])
+    }
+
+    @Test func `a rule whose content begins with NUL takes no other rule with it`() throws {
+        let loaded = try RuleBench.load(
+            """
+            alert tcp any any -> any any (msg:"a"; content:"|00 01 02|"; sid:1;)
+            alert tcp any any -> any any (msg:"b"; content:"GET /"; sid:2;)
+            alert http any any -> any any (msg:"c"; http.uri; content:"|00|--"; sid:3;)
+            alert http any any -> any any (msg:"d"; http.uri; content:"/x"; sid:4;)
+            """)
+        try #require(loaded.rejected.isEmpty)
+        let index = RuleIndex(loaded.set)
+        #expect(index.streamPatterns?.rules.count == 2)
+        #expect(index.unstreamedPatterns?.rules.count == 2)
+        #expect(index.buffers.map { $0.patterns?.rules.count ?? 0 } == [2])
+        #expect(index.buffers.map(\.loose) == [[]])
+    }
+}
