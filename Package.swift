@@ -112,7 +112,7 @@ let package = Package(
         tests("HuntsTests", ["Hunts", "Records", "Store", "Query"]),
         tests("IngestTests", ["Ingest", "Records", "JSON", "Store", "Query"]),
         tests("IncidentsTests", ["Incidents", "Records", "JSON", "Store", "Query"]),
-        tests("HandoffTests", ["Handoff", "Incidents", "Records", "JSON", "Store", crypto] + nio),
+        tests("HandoffTests", ["Handoff", "Incidents", "Records", "JSON", "Store", crypto, grdb] + nio),
         tests("TidyTests", []),
         .target(
             name: "Fuzzing",

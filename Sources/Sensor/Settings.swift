@@ -139,6 +139,9 @@ extension String {
 }
 
 extension Settings {
+    /// Parts of the file that other modules read and check for themselves.
+    private static let foreignSections: Set<String> = ["handoff"]
+
     /// Sets one key from the command line, `KEY=VALUE`.
     package mutating func set(_ assignment: String) throws(SettingsError) {
         guard let equals = assignment.firstIndex(of: "=") else {
@@ -200,6 +203,7 @@ extension Settings {
                 throw SettingsError("\(path): a key is not a text")
             }
             let full = prefix + name
+            if Settings.foreignSections.contains(full) { continue }
             let place = "\(path):\(key.mark?.line ?? 1)"
             switch value {
             case .mapping(let inner): try read(inner, prefix: full + ".", path: path)

@@ -24,7 +24,7 @@ struct Weir: ParsableCommand {
         version: WeirVersion.text,
         subcommands: [
             ReplayCommand.self, CaptureCommand.self, QueryCommand.self, StoreCommand.self, SchemaCommand.self,
-            RulesCommand.self, AlertsCommand.self,
+            RulesCommand.self, AlertsCommand.self, HandoffCommand.self,
         ])
 }
 
