@@ -80,12 +80,14 @@ let package = Package(
         library("Ingest", ["Records", "JSON", "Store", "CZlib", grdb]),
         library("Incidents", ["Records", "JSON", "Store", "Query", yams, grdb]),
         library("Handoff", ["Records", "JSON", "Store", "Incidents", crypto, grdb, yams, httpClient] + nio),
-        library("Sensor", ["Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", yams]),
+        library(
+            "Sensor",
+            ["Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", "CloudAudit", yams]),
         .executableTarget(
             name: "weir",
             dependencies: [
                 "Records", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor",
-                "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
+                "JSON", "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
             ],
             swiftSettings: settings),
         .executableTarget(

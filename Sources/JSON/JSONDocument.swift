@@ -44,17 +44,22 @@ package final class JSONDocument {
 
     /// Reads the first value of `range` and returns where it ends, whatever stands behind it.
     package func readPrefix(_ octets: [UInt8], _ range: Range<Int>) throws(JSONError) -> Int {
-        var parser = JSONParser(reusing: nodes, limits)
-        clear()
+        // The parser must be the only owner of the nodes' memory to use it again.
+        var spare: [JSONNode] = []
+        swap(&spare, &nodes)
+        var parser = JSONParser(reusing: spare, limits)
+        spare = []
+        self.octets = []
         let end = try parser.parse(octets.span, range)
         nodes = parser.nodes
         self.octets = octets
         return end
     }
 
-    private func clear() {
+    /// Lets go of the octets, so that their owner changes them in place.
+    package func clear() {
         octets = []
-        nodes = []
+        nodes.removeAll(keepingCapacity: true)
     }
 
     /// The outermost value. A document must hold a text.

@@ -35,7 +35,6 @@ struct JSONParser {
 
     init(reusing nodes: [JSONNode], _ limits: JSONLimits) {
         self.nodes = nodes
-        self.nodes.removeAll(keepingCapacity: true)
         self.limits = limits
     }
 
@@ -47,6 +46,7 @@ struct JSONParser {
         }
         position = range.lowerBound
         end = range.upperBound
+        nodes.removeAll(keepingCapacity: true)
         open.removeAll(keepingCapacity: true)
         repeat {
             try value(octets)

@@ -132,14 +132,22 @@ extension JSONValue {
     /// the last counts, as with most readers (RFC 8259 section 4 leaves it
     /// open). Without regard to case, a member written exactly so goes first.
     package func member(_ key: String, ignoringCase: Bool = false) -> JSONValue? {
+        guard isObject else { return nil }
         var exact: Int?
         var other: Int?
-        forEachMember { name, value in
-            if document.content(at: name.index, equals: key, false) {
-                exact = value.index
-            } else if ignoringCase, document.content(at: name.index, equals: key, true) {
-                other = value.index
+        let nodes = document.nodes
+        let length = key.utf8.count
+        var place = index + 1
+        for _ in 0..<count {
+            let name = nodes[place]
+            if Int(name.end &- name.start) &- 2 == length || name.mark {
+                if document.content(at: place, equals: key, false) {
+                    exact = place + 1
+                } else if ignoringCase, document.content(at: place, equals: key, true) {
+                    other = place + 1
+                }
             }
+            place = Int(nodes[place + 1].next)
         }
         return (exact ?? other).map { JSONValue(document: document, index: $0) }
     }

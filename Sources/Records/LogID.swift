@@ -83,6 +83,8 @@
     /// What raised its hand, and the same in the form of Zeek's signature framework.
     case alert
     case signatures
+    /// Calls to clouds' interfaces, out of audit logs that stand beside the traffic.
+    case cloudAudit
     /// Events in Suricata's form: no log or table of its own, the EVE writer alone reads it.
     case eve
 
@@ -113,6 +115,7 @@
         case .dceRPC: "dce_rpc"
         case .smbFiles: "smb_files"
         case .smbMapping: "smb_mapping"
+        case .cloudAudit: "cloud_audit"
         default: "\(self)"
         }
     }

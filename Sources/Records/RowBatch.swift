@@ -154,11 +154,13 @@
     }
 
     @inline(never) @usableFromInline
-    mutating func describe(_ name: StaticString, _ kind: ColumnKind, _ doc: StaticString, isKey: Bool = false) {
+    mutating func describe(
+        _ name: StaticString, _ kind: ColumnKind, _ doc: StaticString, isKey: Bool = false, isVerbatim: Bool = false
+    ) {
         described.append(
             Column(
                 name: name.description, doc: doc.description, kind: kind, wordOffset: cursor,
-                isKey: isKey || kind == .address || kind == .uid || kind == .fuid))
+                isKey: isKey || kind == .address || kind == .uid || kind == .fuid, isVerbatim: isVerbatim))
         precondition(described.count <= 64, "a log has at most 64 columns")
         cursor &+= kind.wordCount
     }
@@ -238,6 +240,14 @@
         let start = UInt64(usedBytes)
         copy(buffer.bytes, Int(value.offset), Int(value.count))
         put(start << 32 | UInt64(value.count))
+    }
+
+    /// A text that is valid UTF-8 and that the store keeps octet for octet.
+    @inlinable package mutating func verbatim(
+        _ name: StaticString, _ value: Text, in buffer: borrowing TextBuffer, _ doc: StaticString
+    ) {
+        if describing { return describe(name, .text, doc, isVerbatim: true) }
+        text(name, value, in: buffer, doc)
     }
 
     /// A text of a fixed set.

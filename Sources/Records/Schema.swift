@@ -70,13 +70,18 @@
     @usableFromInline package let wordOffset: Int
     /// Whether questions look for single values of it: it gets a bloom filter.
     @usableFromInline package let isKey: Bool
+    /// Whether its texts are UTF-8 already and are kept octet for octet, control characters included.
+    package let isVerbatim: Bool
 
-    package init(name: String, doc: String, kind: ColumnKind, wordOffset: Int, isKey: Bool) {
+    package init(
+        name: String, doc: String, kind: ColumnKind, wordOffset: Int, isKey: Bool, isVerbatim: Bool = false
+    ) {
         self.name = name
         self.doc = doc
         self.kind = kind
         self.wordOffset = wordOffset
         self.isKey = isKey
+        self.isVerbatim = isVerbatim
     }
 
     /// The name in SQL and Parquet, where a dot would need quoting: `id_orig_h`.

@@ -2,6 +2,7 @@
 //
 // Every log that the sensor writes, in the order of `LogID`.
 
+import CloudAudit
 import Flows
 import Protocols
 package import Records
@@ -67,6 +68,7 @@ package enum Schemas {
                 ModbusRecord.makeSchema(),
                 RedisRecord.makeSchema(),
                 MySQLRecord.makeSchema(),
+                CloudAuditRecord.makeSchema(),
                 AlertRecord.makeSchema(),
                 SignatureMatchRecord.makeSchema(),
                 IKERecord.makeSchema(), BitTorrentRecord.makeSchema(), BitTorrentDHTRecord.makeSchema(),

@@ -64,7 +64,7 @@ struct ChunkEncoder {
     /// Appends the chunk to `out`, whose first octet stands at `base` of the file.
     mutating func encode(_ column: inout ColumnBuilder, base: Int, to out: inout [UInt8]) -> EncodedChunk {
         var encoded = EncodedChunk()
-        column.texts.escape()
+        if !column.column.isVerbatim { column.texts.escape() }
         bodies.removeAll(keepingCapacity: true)
         dictionaryPage.removeAll(keepingCapacity: true)
         chooseForm(column)

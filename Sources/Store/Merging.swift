@@ -182,7 +182,9 @@ final class Merger {
         var builders = readers[0].columns.enumerated().map { index, column in
             // What questions look for single values of has a filter in every segment, and so has the merged one.
             let isKey = readers.contains { $0.hasBloomFilter(column: index) }
-            let stored = Column(name: column.name, doc: "", kind: column.kind, wordOffset: 0, isKey: isKey)
+            // Texts of segments have been escaped where they had to be, once.
+            let stored = Column(
+                name: column.name, doc: "", kind: column.kind, wordOffset: 0, isKey: isKey, isVerbatim: true)
             return ColumnBuilder(stored, index: index)
         }
         var rowCount = 0

@@ -44,15 +44,17 @@ final class OutputFile {
     }
 }
 
-/// The lock of a store's only writer; given back when the last reference goes, or the process ends.
-final class StoreLock: Sendable {
+/// The lock of a store's only writer, or of another duty that one process has at a time; given back when the last
+/// reference goes, or the process ends.
+package final class StoreLock: Sendable {
     private let number: Int32
 
-    /// Throws `.locked` when another process writes.
-    init(path: String) throws(StoreError) {
+    /// Throws `.locked` when another process writes; with `isPatient` waits until it has done.
+    package init(path: String, isPatient: Bool = false) throws(StoreError) {
         // Safe: the path is copied for the call.
         number = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard number >= 0 else { throw StoreFile.error("cannot be opened for writing", path) }
+        if isPatient { while flock(number, LOCK_EX) != 0, errno == EINTR {} }
         guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
             throw StoreError(
                 .locked, "another weir writes to this store" + StoreLock.owner(number), path: path,
@@ -85,7 +87,7 @@ final class StoreLock: Sendable {
     }
 }
 
-enum StoreFile {
+package enum StoreFile {
     /// A folder's path without the slash at its end.
     static func plain(_ folder: String) -> String {
         folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
@@ -103,7 +105,7 @@ enum StoreFile {
         guard unsafe mkdir(path, 0o750) == 0 || errno == EEXIST else { throw error("cannot be made", path) }
     }
 
-    static func isFolder(_ path: String) -> Bool {
+    package static func isFolder(_ path: String) -> Bool {
         var status = stat()
         // Safe: `status` is a local variable of the type that the call fills; the path is copied for the call.
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

@@ -25,6 +25,8 @@ struct Weir: ParsableCommand {
         subcommands: [
             ReplayCommand.self, CaptureCommand.self, QueryCommand.self, StoreCommand.self, SchemaCommand.self,
             RulesCommand.self, AlertsCommand.self, HandoffCommand.self,
+            IngestCommand.self,
+            RulesCommand.self, AlertsCommand.self,
         ])
 }
 

@@ -53,8 +53,9 @@ private let allowedImports: [String: Set<String>] = [
         "Synchronization",
     ],
     "Sensor": [
-        "Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", "Yams", "Glibc",
-        "Foundation",
+        "Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store",
+        "CloudAudit", "Yams",
+        "Glibc", "Foundation",
         "FoundationEssentials", "Synchronization",
     ],
     "JSON": ["Glibc"],
@@ -71,7 +72,7 @@ private let allowedImports: [String: Set<String>] = [
         "NIOHTTP1", "NIOSSL", "Glibc", "Foundation", "Synchronization",
     ],
     "weir": [
-        "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff",
+        "JSON", "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff",
         "Records", "Flows", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser",
         "Glibc",
         "Dispatch", "Foundation", "FoundationEssentials", "Synchronization",
@@ -99,6 +100,7 @@ private let unsafeFiles: Set<String> = [
     "Sources/Capture/Inflate.swift",
     "Sources/Capture/Filter.swift",
     "Sources/Capture/LiveInterface.swift",
+    "Sources/CloudAudit/GzipReader.swift",
     "Sources/Store/LZ4.swift",
     "Sources/Store/PageChecksum.swift",
     "Sources/Store/Zstd.swift",

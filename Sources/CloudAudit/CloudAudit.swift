@@ -1,5 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-//
-// Cloud audit logs become records.
-
-package enum CloudAuditModule {}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unpacks gzip (RFC 1952), several members one behind the other.
+//
+// Reads   packed octets, piece by piece.
+// Writes  plain octets into the caller's array.
+// Leaves  the limit on what they unpack to (CloudFile.swift).
+
+import CZlib
+
+/// zlib's state for one file, in memory of its own.
+// Safe: the state is private, allocated in `init` and freed in `deinit` only.
+@safe final class GzipReader {
+    enum Outcome: Equatable {
+        /// All input is used; more is wanted.
+        case hungry
+        /// The room is full; call again.
+        case full
+        /// What stands there is no gzip, or its check sum is wrong.
+        case damaged
+    }
+
+    private let state: UnsafeMutablePointer<z_stream>
+    private var isStarted: Bool
+    /// Whether the last member has come to its end and none has begun since.
+    private(set) var isBetweenMembers = false
+    /// Octets of zeros or others behind the last member, which are passed over.
+    private(set) var hasTail = false
+
+    init() {
+        // Safe: memory for one state, initialised at once and freed in `deinit`.
+        unsafe state = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+        unsafe state.initialize(to: z_stream())
+        // Safe: an initialised state; 16 added to the window bits asks for the gzip form.
+        isStarted = unsafe inflateInit2_(state, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+    }
+
+    deinit {
+        // Safe: started in `init` or not at all; freed once.
+        if isStarted { unsafe _ = inflateEnd(state) }
+        unsafe state.deallocate()
+    }
+
+    /// Unpacks `input` from `position` on, and appends at most `room` octets to `target`.
+    func unpack(_ input: [UInt8], _ position: inout Int, to target: inout [UInt8], room: Int) -> Outcome {
+        guard isStarted else { return .damaged }
+        while position < input.count {
+            if isBetweenMembers, !beginMember(input, &position) { return .hungry }
+            let start = target.count
+            target.append(contentsOf: repeatElement(0, count: min(room, 64 << 10)))
+            let outcome = step(input, &position, &target, start)
+            if outcome == Z_STREAM_END {
+                isBetweenMembers = true
+            } else if outcome != Z_OK && outcome != Z_BUF_ERROR {
+                return .damaged
+            }
+            if target.count - start >= min(room, 64 << 10) { return .full }
+        }
+        return .hungry
+    }
+
+    /// Another member begins with gzip's two octets; anything else behind a member is padding.
+    private func beginMember(_ input: [UInt8], _ position: inout Int) -> Bool {
+        guard !hasTail, input[position] == 0x1F else {
+            hasTail = true
+            position = input.count
+            return false
+        }
+        // Safe: a state that `inflateInit2_` has started.
+        guard unsafe inflateReset(state) == Z_OK else { return false }
+        isBetweenMembers = false
+        return true
+    }
+
+    /// One call of zlib into the octets of `target` from `start` on, which is cut to what came.
+    private func step(_ input: [UInt8], _ position: inout Int, _ target: inout [UInt8], _ start: Int) -> Int32 {
+        var outcome = Z_OK
+        var (used, made) = (0, 0)
+        // Safe: both arrays keep their place while the closures run, and zlib is told how much of them there is.
+        unsafe input.withUnsafeBytes { source in
+            unsafe target.withUnsafeMutableBytes { room in
+                let given = min(source.count - position, 1 << 30)
+                let free = room.count - start
+                unsafe state.pointee.next_in = UnsafeMutablePointer(
+                    mutating: source.baseAddress?.advanced(by: position).assumingMemoryBound(to: UInt8.self))
+                unsafe state.pointee.avail_in = UInt32(given)
+                let out = unsafe room.baseAddress?.advanced(by: start)
+                unsafe state.pointee.next_out = out?.assumingMemoryBound(to: UInt8.self)
+                unsafe state.pointee.avail_out = UInt32(free)
+                // Safe: zlib has been told of both arrays' room above, and a started state is given.
+                outcome = unsafe inflate(state, Z_NO_FLUSH)
+                used = unsafe given - Int(state.pointee.avail_in)
+                made = unsafe free - Int(state.pointee.avail_out)
+            }
+        }
+        position += used
+        target.removeLast(target.count - start - made)
+        return outcome
+    }
+}

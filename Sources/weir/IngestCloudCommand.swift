@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weir ingest cloudtrail|azure|gcp|auto: audit logs of clouds into a store; weir ingest quarantine.
+
+import ArgumentParser
+import CloudAudit
+import Foundation
+import JSON
+import Sensor
+import Store
+
+/// What all of them take.
+struct CloudIngestOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("Files; folders, of which *.json, *.ndjson, *.jsonl, *.log, *.gz.", valueName: "path"))
+    var paths: [String]
+
+    @Option(name: .customLong("store"), help: ArgumentHelp("The store; made where there is none.", valueName: "dir"))
+    var folder: String
+
+    @Option(help: ArgumentHelp("Sigma rules, files or folders, that look at each new record.", valueName: "path"))
+    var sigma: [String] = []
+
+    @Option(help: ArgumentHelp("Name of this sensor in the segments.", valueName: "name"))
+    var sensor = "weir"
+
+    @Option(help: ArgumentHelp("text or json.", valueName: "form"))
+    var format = "text"
+
+    func validate() throws {
+        guard ["text", "json"].contains(format) else {
+            throw ValidationError("--format \(format): choose text or json")
+        }
+        guard !paths.isEmpty else { throw ValidationError("name a file or a folder") }
+    }
+
+    func run(_ selection: CloudSelection) throws {
+        var settings = CloudIngest.Settings()
+        settings.selection = selection
+        settings.sensorName = sensor
+        settings.observer = try SigmaGlue.cloudObserver(sigma)
+        if Console.isTerminal {
+            settings.progress = { done, total in
+                Console.write("\r\(done) of \(total) files" + (done == total ? "\r\u{1B}[K" : ""))
+            }
+        }
+        let summary: CloudSummary
+        do throws(StoreError) {
+            let ingest = try CloudIngest(store: folder, settings: settings)
+            try ingest.read(paths)
+            summary = ingest.summary
+        } catch {
+            throw Console.fail(error.description)
+        }
+        report(summary)
+        if !summary.isClean { throw ExitStatus.damaged }
+    }
+
+    private func report(_ summary: CloudSummary) {
+        for line in summary.damagedFiles { Console.warn(line) }
+        guard format == "json" else {
+            print(
+                """
+                \(summary.files) files read, \(summary.unchangedFiles) unchanged; \(summary.records) records, \
+                \(summary.rows) new, \(summary.duplicates) known, \(summary.quarantined) in quarantine; \
+                \(summary.alerts) alerts
+                """)
+            if summary.quarantined > 0 { Console.say("weir ingest quarantine --store \(folder) lists what is wrong") }
+            return
+        }
+        var json = JSONWriter()
+        json.object {
+            $0.member("files", summary.files)
+            $0.member("unchanged_files", summary.unchangedFiles)
+            $0.member("records", summary.records)
+            $0.member("rows", summary.rows)
+            $0.member("duplicates", summary.duplicates)
+            $0.member("quarantined", summary.quarantined)
+            $0.member("alerts", summary.alerts)
+            $0.member("damaged_files", summary.damagedFiles)
+        }
+        print(json.text)
+    }
+}
+
+private func about(_ name: String, _ abstract: String, _ discussion: String) -> CommandConfiguration {
+    CommandConfiguration(
+        commandName: name, abstract: abstract,
+        discussion: discussion + "\n\nA record is kept once, by its provider's own identity, however often it is read. "
+            + "What is no record goes to the quarantine and stops nothing.")
+}
+
+struct IngestCloudTrailCommand: ParsableCommand {
+    static let configuration = about(
+        "cloudtrail", "Read AWS CloudTrail logs: S3 objects, arrays, JSON lines, EventBridge events.",
+        "Example:\n  weir ingest cloudtrail --store demo AWSLogs/")
+    @OptionGroup var options: CloudIngestOptions
+    func run() throws { try options.run(.cloudtrail) }
+}
+
+struct IngestAzureCommand: ParsableCommand {
+    static let configuration = about(
+        "azure", "Read Azure, Entra and Microsoft 365 logs: diagnostic settings, activity log, Graph, Log Analytics.",
+        "Example:\n  weir ingest azure --store demo insights-activity-logs/")
+    @OptionGroup var options: CloudIngestOptions
+    func run() throws { try options.run(.azure) }
+}
+
+struct IngestGCPCommand: ParsableCommand {
+    static let configuration = about(
+        "gcp", "Read Google Cloud audit logs: LogEntry lines and arrays, Workspace activities.",
+        "Example:\n  weir ingest gcp --store demo cloudaudit.googleapis.com/")
+    @OptionGroup var options: CloudIngestOptions
+    func run() throws { try options.run(.gcp) }
+}
+
+struct IngestAutoCommand: ParsableCommand {
+    static let configuration = about(
+        "auto", "Read audit logs of any provider, told apart record by record.",
+        "Example:\n  weir ingest auto --store demo /data/audit --sigma rules/")
+    @OptionGroup var options: CloudIngestOptions
+    func run() throws { try options.run(.auto) }
+}
+
+struct IngestQuarantineCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quarantine", abstract: "What could not be read: file, place, reason, the first octets.",
+        discussion: "Example:\n  weir ingest quarantine --store demo --format json")
+
+    @OptionGroup var choice: StoreChoice
+
+    @Option(help: ArgumentHelp("Of this file or folder only.", valueName: "path"))
+    var file: String?
+
+    @Option(help: ArgumentHelp("The newest so many.", valueName: "n"))
+    var limit = 1000
+
+    func validate() throws {
+        guard limit > 0 else { throw ValidationError("--limit \(limit): at least 1") }
+    }
+
+    func run() throws {
+        let records = try choice.attempt { () throws(StoreError) in
+            let database = try StoreDatabase(folder: choice.folder, isReadOnly: true)
+            return try CloudTables.quarantine(database, file: file, limit: limit)
+        }
+        for record in records {
+            guard choice.isJSON else {
+                let excerpt = String(decoding: record.excerpt.prefix(60), as: UTF8.self)
+                    .replacingOccurrences(of: "\n", with: " ")
+                print("\(record.file):\(record.offset): \(record.reason) (\(record.length) octets): \(excerpt)")
+                continue
+            }
+            var json = JSONWriter()
+            json.object {
+                $0.member("file", record.file)
+                $0.member("offset", record.offset)
+                $0.member("length", record.length)
+                $0.member("reason", record.reason)
+                $0.member("found", Double(record.found) / 1e6)
+                $0.key("excerpt")
+                $0.string(record.excerpt[...])
+            }
+            print(json.text)
+        }
+    }
+}
