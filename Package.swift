@@ -88,6 +88,8 @@ let package = Package(
             dependencies: [
                 "Records", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor",
                 "JSON", "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
+                "Records", "JSON", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor",
+                "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -113,8 +115,8 @@ let package = Package(
         tests("IntelTests", ["Intel", "Records", "JSON", "Store", "Query"]),
         tests("HuntsTests", ["Hunts", "Records", "Store", "Query"]),
         tests("IngestTests", ["Ingest", "Records", "JSON", "Store", "Query"]),
-        tests("IncidentsTests", ["Incidents", "Records", "JSON", "Store", "Query"]),
         tests("HandoffTests", ["Handoff", "Incidents", "Records", "JSON", "Store", crypto, grdb] + nio),
+        tests("IncidentsTests", ["Incidents", "Records", "JSON", "Store", "Query", grdb]),
         tests("TidyTests", []),
         .target(
             name: "Fuzzing",

@@ -37,6 +37,8 @@ package struct Settings: Sendable {
     package var logsCommunityID = true
     package var signatures = SignatureSettings()
     package var alerts = AlertSettings()
+    package var intel = IntelSettings()
+    package var incidents = IncidentSettings()
     /// Rule files, folders of rule files; plain or gzip.
     package var rulePaths: [String] = []
     /// threshold.config, classification.config and reference.config; the built-in ones where left out.

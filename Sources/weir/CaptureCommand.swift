@@ -6,6 +6,7 @@ import ArgumentParser
 import Capture
 import Dispatch
 import Glibc
+import Intel
 import Logs
 import Records
 import Sensor
@@ -66,17 +67,34 @@ struct CaptureCommand: ParsableCommand {
     }
 
     /// SIGHUP reads the rules anew: aside, and taken only when all went well.
-    private func reloader(_ settings: Settings, _ rules: RuleShelf?) -> any DispatchSourceSignal {
+    private func reloader(
+        _ settings: Settings, _ rules: RuleShelf?, _ indicators: IndicatorShelf
+    ) -> any DispatchSourceSignal {
         signal(SIGHUP, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
         let folder = options.storeFolder
         source.setEventHandler {
+            CaptureCommand.reload(settings, folder, indicators)
+            // A sensor without rules has nothing to say of them.
+            if rules == nil, settings.rulePaths.isEmpty { return }
             let result = CaptureCommand.reload(settings, rules)
             result.error.map { Console.warn($0) } ?? Console.say("rules read anew: \(result.loaded)")
             if let folder { result.write(to: folder) }
         }
         source.resume()
         return source
+    }
+
+    /// Reads the indicators anew, aside; where that fails they stay as they were.
+    private static func reload(_ settings: Settings, _ folder: String?, _ indicators: IndicatorShelf) {
+        do {
+            let index = try settings.loadIndicators(store: folder) { Console.warn($0) }
+            guard index.count > 0 || indicators.newest.count > 0 else { return }
+            indicators.replace(with: index)
+            Console.say("indicators read anew: \(index.count)")
+        } catch {
+            Console.warn("\(error); the indicators stay as they were")
+        }
     }
 
     /// Reads the rules anew; where that fails they stay as they were.
@@ -102,8 +120,10 @@ struct CaptureCommand: ParsableCommand {
         if let buffer { try settings.set("capture.buffer_mb=\(buffer)") }
         if noPromiscuous { settings.isPromiscuous = false }
         let rules = try options.rules(settings).map { RuleShelf($0) }
+        let indicators = try options.indicators(settings)
+        let matcher = settings.matcher(indicators)
         let stop = StopSignal()
-        let reload = reloader(settings, rules)
+        let reload = reloader(settings, rules, indicators)
         defer { reload.cancel() }
         let sources = [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
@@ -130,8 +150,10 @@ struct CaptureCommand: ParsableCommand {
         let start = ContinuousClock.now
         var live = Live(settings: settings, stop: stop, rules: rules)
         live.complain = { Console.warn($0) }
+        let correlating = options.storeFolder.flatMap { Correlating.schedule($0, settings) }
         let summary = try live.run(
-            interfaces, into: Outputs(logs: logs, store: store, isReplay: false))
+            interfaces, into: Outputs(logs: logs, store: store, isReplay: false, observers: [matcher]))
+        correlating?.cancel()
         for source in sources { source.cancel() }
         for line in summary.lines(seconds: (ContinuousClock.now - start) / .seconds(1)) { Console.say(line) }
     }

@@ -54,8 +54,9 @@ struct ReplayCommand: ParsableCommand {
     }
 
     private func replay() throws {
-        let settings = try options.settings()
+        var settings = try options.settings()
         let rules = try options.rules(settings)
+        let observers = try options.observers(&settings)
         var source = try CaptureSource(
             paths: paths, options: CaptureOptions(isLenient: lenient, filter: settings.filter))
         let logs = try options.logWriter(settings, appending: false)
@@ -75,13 +76,17 @@ struct ReplayCommand: ParsableCommand {
             replay.progress = { progress.update(consumed: $0, total: $1, packets: $2) }
         }
         let start = ContinuousClock.now
-        let summary = try replay.run(&source, into: Outputs(logs: logs, store: store, isReplay: store != nil))
+        let outputs = Outputs(logs: logs, store: store, isReplay: store != nil, observers: observers)
+        let summary = try replay.run(&source, into: outputs)
         progress?.clear()
-        try report(summary, seconds: (ContinuousClock.now - start) / .seconds(1))
+        try report(summary, seconds: (ContinuousClock.now - start) / .seconds(1), settings)
     }
 
-    private func report(_ summary: Summary, seconds: Double) throws {
+    private func report(_ summary: Summary, seconds: Double, _ settings: Settings) throws {
         for warning in summary.warnings { Console.warn(warning.description) }
+        defer {
+            if let folder = options.storeFolder { Correlating.run(folder, settings.correlation, isQuiet: quiet) }
+        }
         if !quiet {
             for line in summary.lines(seconds: seconds) { Console.say(line) }
             if let folder = options.storeFolder {

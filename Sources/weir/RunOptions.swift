@@ -4,6 +4,7 @@
 
 import ArgumentParser
 import Foundation
+import Intel
 import Logs
 import Protocols
 import Records
@@ -121,6 +122,21 @@ struct RunOptions: ParsableArguments {
         } catch {
             throw Console.fail(error.description)
         }
+    }
+
+    /// The indicators that a run looks for.
+    func indicators(_ settings: Settings) throws -> IndicatorShelf {
+        do {
+            return IndicatorShelf(try settings.loadIndicators(store: storeFolder) { Console.warn($0) })
+        } catch {
+            throw Console.fail(error.description)
+        }
+    }
+
+    /// Who looks on while captures are read: indicators, where there are any.
+    func observers(_ settings: inout Settings) throws -> [any RowObserver] {
+        let shelf = try indicators(settings)
+        return shelf.newest.count > 0 ? [settings.matcher(shelf)] : []
     }
 
     /// The log writers, where they are asked for; `interface` is the one that is watched, live.

@@ -27,6 +27,7 @@ struct Weir: ParsableCommand {
             RulesCommand.self, AlertsCommand.self, HandoffCommand.self,
             IngestCommand.self,
             RulesCommand.self, AlertsCommand.self,
+            RulesCommand.self, AlertsCommand.self, IntelCommand.self, IncidentsCommand.self, HandoffCommand.self,
         ])
 }
 

@@ -52,6 +52,8 @@ import Testing
             "signatures.rules": "a.rules", "signatures.checksums": "ignore", "signatures.alerts_max": "3",
             "signatures.thresholds": "t.config", "signatures.classifications": "c.config",
             "signatures.references": "r.config", "stream.depth": "4096", "alerts.fold": "5m",
+            "intel.files": "feed.csv", "intel.allow": "ours.txt", "intel.confidence_min": "55",
+            "incidents.interval": "5m", "incidents.window": "2d",
             "logs.community_id": "false", "eve.types": "dns", "eve.ether": "yes",
             "stats.interval": "6", "store.flush_interval": "8", "store.max_age": "90d", "store.max_gb": "5",
             "store.log_bounds": "dns=30d", "store.reserve_mb": "3", "store.merge_zstd": "yes",

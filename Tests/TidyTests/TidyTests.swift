@@ -73,6 +73,7 @@ private let allowedImports: [String: Set<String>] = [
     ],
     "weir": [
         "JSON", "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff",
+        "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", "JSON",
         "Records", "Flows", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser",
         "Glibc",
         "Dispatch", "Foundation", "FoundationEssentials", "Synchronization",
