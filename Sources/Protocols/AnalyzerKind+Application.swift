@@ -20,6 +20,7 @@ extension AnalyzerKind {
         case .postgresql: .pgsql
         case .ssh: .ssh
         case .ftp: .ftp
+        case .ftpData: .ftpData
         case .ntp: .ntp
         case .dhcp: .dhcp
         case .smtp: .smtp

@@ -175,7 +175,9 @@ struct DCERPCView {
         _ header: DCERPCHeader, _ id: UInt16, _ operation: UInt16, _ tx: UInt64, _ direction: Direction,
         _ context: inout AnalyzerContext
     ) {
+        // Each side of the transaction is of the operation.
         context.exposeNumber(.dcerpcOpnum, UInt64(operation), tx: tx, from: direction)
+        context.exposeNumber(.dcerpcOpnum, UInt64(operation), tx: tx, from: direction.opposite)
         guard context.wants(.dcerpcInterface) else { return }
         for offer in offers where offer.context == id && (offer.result ?? 0) == 0 {
             var octets = offer.interface.octets
@@ -183,6 +185,7 @@ struct DCERPCView {
             octets.append(UInt8(truncatingIfNeeded: offer.major))
             if !header.isFirst { octets.append(1) }
             context.expose(.dcerpcInterface, octets.octets, tx: tx, from: direction)
+            context.expose(.dcerpcInterface, octets.octets, tx: tx, from: direction.opposite)
         }
     }
 

@@ -62,6 +62,7 @@ final class DataConnection: Analyzer {
             context.beginEvent("ftp_data", from: .originator, tx: transaction, application: "ftp-data")
             transfer.write(to: &context.event)
             context.endEvent()
+            for side in [Direction.originator, .responder] { context.transactionDone(tx: transaction, from: side) }
         }
         transfer = nil
     }
@@ -69,11 +70,18 @@ final class DataConnection: Analyzer {
     override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { transfer?.write(to: &event) }
 
     /// The command that the data belongs to; only FTP's have an event.
-    private func noteTransfer(_ context: inout AnalyzerContext) {
+    private func noteTransfer(_ direction: Direction, _ context: inout AnalyzerContext) {
         guard transfer == nil, let announcer = announcer(context) as? FTP else { return }
         let asked = announcer.events.transfer
         transfer = FTPDataEvent(command: asked.command, name: asked.name)
         transaction = context.beginTransaction(.ftpData)
+        let command: UInt64? = asked.command.octets.isText("RETR") ? 1 : asked.command.octets.isText("STOR") ? 2 : nil
+        if let command {
+            for side in [Direction.originator, .responder] {
+                context.exposeNumber(.ftpdataCommand, command, tx: transaction, from: side)
+            }
+        }
+        if !asked.name.isEmpty { context.expose(.fileName, asked.name.octets, tx: transaction, from: direction) }
     }
 
     override func reset() {
@@ -88,7 +96,7 @@ final class DataConnection: Analyzer {
     private func begin(_ direction: Direction, _ context: inout AnalyzerContext) -> FileHandle {
         let known = direction == .originator ? files.0 : files.1
         guard known.isNone else { return known }
-        if context.wantsEvents { noteTransfer(&context) }
+        if context.wantsEvents || context.wantsTransactions { noteTransfer(direction, &context) }
         let file = context.beginFile(source, from: direction)
         if direction == .originator { files.0 = file } else { files.1 = file }
         announcer(context)?.transferBegan(file, &context)

@@ -209,7 +209,7 @@ final class FTP: Analyzer {
 
     private func plainLine(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         guard bytes.byteCount > 0 else { return }
-        if context.wantsEvents {
+        if context.wantsEvents || context.wantsTransactions {
             if direction == .originator { events.command(bytes, &context) } else { events.reply(bytes, &context) }
         }
         if direction == .originator { request(bytes, &context) } else { reply(bytes, &context) }

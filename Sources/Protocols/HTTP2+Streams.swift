@@ -203,6 +203,9 @@ extension HTTP2 {
             stream.record.responseBodyBytes &+= UInt64(bytes.byteCount)
         }
         context.enterTransaction(stream.transaction, from: direction)
+        let body: SignatureBuffer = side == 0 ? .httpRequestBody : .httpResponseBody
+        context.exposePart(body, bytes, tx: stream.transaction, from: direction)
+        context.exposePart(.fileData, bytes, tx: stream.transaction, from: direction)
         if stream.sides[side].file.isNone { beginFile(stream, side, direction, &context) }
         note(context.fileData(stream.sides[side].file, bytes), stream, side)
     }

@@ -76,12 +76,12 @@ extension HTTPView {
         }
     }
 
-    /// What stands behind the last slash of a target's path.
+    /// A body without a name of its own is a file of the target's path.
     private static func fileName(_ target: RawSpan, to name: inout [UInt8]) {
         guard let path = HTTPTarget(target).path else { return }
-        var start = path.upperBound
-        while start > path.lowerBound, target.octet(start &- 1) != 0x2F { start &-= 1 }
-        target.extracting(start..<path.upperBound).append(to: &name)
+        let start = name.count
+        HTTPTarget.decode(target.extracting(path), isPath: true, to: &name)
+        HTTPTarget.removeDotSegments(&name, from: start)
     }
 
     private func exposeTarget(_ target: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {

@@ -20,8 +20,7 @@ struct LDAPEvents {
         var transaction: UInt64
         var request: EVEBuilder
         var responses: EVEBuilder
-        /// What was opened has responses.
-        var isAnswered = false
+        var responseCount: UInt64 = 0
     }
 
     private var pending: [Pending] = []
@@ -49,7 +48,9 @@ struct LDAPEvents {
             var cursor = Cursor(content)
             operation.members(&cursor, &one.request)
             one.request.close()
+            LDAPView.show(operation, content, tx: one.transaction, &context)
             guard operation.isAnswered else { return LDAPEvents.end(one, &context) }
+            context.transactionDone(tx: one.transaction, from: .originator)
             return pending.append(one)
         }
         let known = pending.firstIndex { $0.number == number && number != 0 }
@@ -61,6 +62,8 @@ struct LDAPEvents {
                     number: number, transaction: context.beginTransaction(.ldap), request: EVEBuilder(),
                     responses: EVEBuilder()))
         }
+        LDAPView.show(operation, content, tx: pending[place].transaction, &context)
+        pending[place].responseCount &+= 1
         if pending[place].responses.buffer.bytes.count < LDAPEvents.bytesMax {
             pending[place].responses.openItem()
             pending[place].responses.text("operation", operation.name)
@@ -68,7 +71,6 @@ struct LDAPEvents {
             var cursor = Cursor(content)
             operation.members(&cursor, &pending[place].responses)
             pending[place].responses.closeItem()
-            pending[place].isAnswered = true
         }
         if known == nil || operation.endsOperation { LDAPEvents.end(pending.remove(at: place), &context) }
     }
@@ -81,7 +83,7 @@ struct LDAPEvents {
     private static func write(_ one: Pending, to event: inout EVEBuilder) {
         event.open("ldap")
         event.members(one.request.buffer.bytes[...])
-        if one.isAnswered {
+        if one.responseCount > 0 {
             event.openList("responses")
             event.members(one.responses.buffer.bytes[...])
             event.closeList()
@@ -90,6 +92,9 @@ struct LDAPEvents {
     }
 
     private static func end(_ one: Pending, _ context: inout AnalyzerContext) {
+        context.exposeNumber(.ldapResponsesCount, one.responseCount, tx: one.transaction, from: .responder)
+        context.transactionDone(tx: one.transaction, from: .originator)
+        context.transactionDone(tx: one.transaction, from: .responder)
         context.beginEvent("ldap", from: .originator, tx: one.transaction)
         write(one, to: &context.event)
         context.endEvent()

@@ -197,7 +197,8 @@ final class LDAP: FramedAnalyzer {
                 throw .malformed(at: cursor.offset)
             }
             // Entries may be long, and nothing of them is read.
-            guard context.wantsEvents && total <= FramedAnalyzer.messageBytesMax
+            let isShown = context.wantsEvents || context.wantsTransactions
+            guard isShown && total <= FramedAnalyzer.messageBytesMax
                 || !LDAP.hasUnreadContent(operation.tag)
             else {
                 try handle(operation.tag, bytes.extracting(0..<0), number, &context)
@@ -206,7 +207,7 @@ final class LDAP: FramedAnalyzer {
             }
             guard bytes.byteCount >= total else { return .needs(total) }
             let content = try cursor.take(operation.length)
-            if context.wantsEvents { events.take(operation.tag, content, number, &context) }
+            if isShown { events.take(operation.tag, content, number, &context) }
             try handle(operation.tag, content, number, &context)
             confirm(&context)
             return .took(total)

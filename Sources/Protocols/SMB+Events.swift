@@ -29,20 +29,25 @@ struct SMBExchange {
 /// The exchanges of one connection that wait for their end.
 struct SMBView {
     private static let exchangesMax = 1024
+    private static let dialectsMax = 64
 
-    private var exchanges: [UInt64: SMBExchange] = [:]
+    var exchanges: [UInt64: SMBExchange] = [:]
     /// Files whose content was read (even numbers) or written (odd ones), by handle.
     private var transfers: [UInt64: SMBExchange] = [:]
-    private var builder = EVEBuilder()
+    var builder = EVEBuilder()
     private var last: (transaction: UInt64, members: [UInt8])?
     /// 0 where no negotiation was seen.
     private var dialect: UInt16 = 0
+    /// Dialects of version 1 that the client offers, and the one that the server took.
+    private var offered: [[UInt8]] = []
+    private var dialect1: [UInt8] = []
     private var largest: (read: UInt32, write: UInt32) = (0, 0)
 
     mutating func reset() {
         exchanges.removeAll(keepingCapacity: exchanges.count < 256)
         transfers.removeAll(keepingCapacity: true)
         (dialect, largest, last) = (0, (0, 0), nil)
+        (offered, dialect1) = ([], [])
     }
 
     // MARK: requests
@@ -52,14 +57,23 @@ struct SMBView {
         begin(0, command: 0x72, tree: 0, session: 0, isFirstVersion: true, &context)
         builder.clear()
         builder.openList("client_dialects")
+        offered.removeAll(keepingCapacity: true)
         var at = 0
-        while at < octets.byteCount, octets.octet(at) == 2 {
+        while at < octets.byteCount, octets.octet(at) == 2, offered.count < SMBView.dialectsMax {
             let end = octets.firstIndex(of: 0, from: at) ?? octets.byteCount
             builder.item(octets.extracting(at &+ 1 ..< end))
+            var name: [UInt8] = []
+            octets.extracting(at &+ 1 ..< end).append(to: &name)
+            offered.append(name)
             at = end &+ 1
         }
         builder.closeList()
         exchanges[0]?.members = builder.buffer.bytes
+    }
+
+    /// The place among those that were offered which the server of version 1 has taken.
+    mutating func took(_ place: Int) {
+        if offered.indices.contains(place) { dialect1 = offered[place] }
     }
 
     mutating func request(
@@ -71,7 +85,6 @@ struct SMBView {
         if header.command == .control, waiting.isPipeExchange { return }
         begin(header.message, command: header.code, tree: header.tree, session: header.session, &context)
         guard let tx = exchanges[header.message]?.transaction else { return }
-        context.exposeNumber(.smbVersion, 2, tx: tx, from: .originator)
         builder.clear()
         switch header.command {
         case .negotiate: dialects(bytes)
@@ -85,14 +98,23 @@ struct SMBView {
         exchanges[header.message]?.members = builder.buffer.bytes
     }
 
-    private mutating func begin(
+    mutating func begin(
         _ number: UInt64, command: UInt16, tree: UInt32, session: UInt64, isFirstVersion: Bool = false,
         _ context: inout AnalyzerContext
     ) {
         if exchanges.count >= SMBView.exchangesMax { exchanges.removeAll(keepingCapacity: true) }
         exchanges[number] = SMBExchange(
-            transaction: context.beginTransaction(.smb), command: command, tree: tree, session: session,
+            transaction: showTransaction(isFirstVersion, &context), command: command, tree: tree, session: session,
             isFirstVersion: isFirstVersion)
+    }
+
+    /// Both sides of a transaction are of its version.
+    private func showTransaction(_ isFirstVersion: Bool, _ context: inout AnalyzerContext) -> UInt64 {
+        let tx = context.beginTransaction(.smb)
+        for side in [Direction.originator, .responder] {
+            context.exposeNumber(.smbVersion, isFirstVersion ? 1 : 2, tx: tx, from: side)
+        }
+        return tx
     }
 
     /// Reads and writes of files are one transaction for each file; attributes have none.
@@ -118,7 +140,7 @@ struct SMBView {
     }
 
     /// Who logs in, where the message says so.
-    private mutating func login(
+    mutating func login(
         _ bytes: RawSpan, _ ntlm: NTLMSession, _ tx: UInt64, _ context: inout AnalyzerContext
     ) {
         guard let place = RDP.find(NTLMMessage.signature, in: bytes), bytes.byteCount &- place >= 12,
@@ -173,7 +195,10 @@ struct SMBView {
         builder.members(exchange.members[...])
         switch header.command {
         case .negotiate where bytes.byteCount >= 104: negotiated(bytes)
-        case .treeConnect where bytes.byteCount >= 67: connected(exchange, kind: bytes.octet(66), &context)
+        case .treeConnect where bytes.byteCount >= 67:
+            connected(exchange, isPipe: bytes.octet(66) == 2, &context)
+            let kind = Int(bytes.octet(66))
+            builder.text("share_type", SMBView.kinds[kind < SMBView.kinds.count ? kind : 0])
         case .create where bytes.byteCount >= 144: created(bytes)
         default: break
         }
@@ -191,15 +216,12 @@ struct SMBView {
         if largest.write > 0 { builder.count("max_write_size", UInt64(largest.write)) }
     }
 
-    private mutating func connected(
-        _ exchange: SMBExchange, kind: UInt8, _ context: inout AnalyzerContext
-    ) {
-        let isPipe = kind == 2
+    private static let kinds: [StaticString] = ["UNKNOWN", "FILE", "PIPE", "PRINT"]
+
+    mutating func connected(_ exchange: SMBExchange, isPipe: Bool, _ context: inout AnalyzerContext) {
         context.expose(
             isPipe ? .smbNamedPipe : .smbShare, exchange.share.octets, tx: exchange.transaction, from: .originator)
         builder.text(isPipe ? "named_pipe" : "share", exchange.share[...])
-        let names: [StaticString] = ["UNKNOWN", "FILE", "PIPE", "PRINT"]
-        builder.text("share_type", names[kind < 4 ? Int(kind) : 0])
     }
 
     private mutating func created(_ bytes: RawSpan) {
@@ -219,17 +241,18 @@ struct SMBView {
 
     /// Content of a file was read or is written: one transaction until it is closed.
     mutating func transferred(
-        _ header: SMB2Header, _ file: SMBFile, isWrite: Bool, _ context: inout AnalyzerContext
+        _ file: SMBFile, isWrite: Bool, tree: UInt32, session: UInt64, isFirstVersion: Bool = false,
+        _ context: inout AnalyzerContext
     ) {
         let key = file.handle << 1 | (isWrite ? 1 : 0)
         if let known = transfers[key] {
             return context.enterTransaction(known.transaction, from: isWrite ? .originator : .responder)
         }
         guard transfers.count < SMBView.exchangesMax else { return }
+        let command: UInt16 = isFirstVersion ? (isWrite ? 0x2F : 0x2E) : isWrite ? 9 : 8
         var exchange = SMBExchange(
-            transaction: context.beginTransaction(.smb), command: isWrite ? 9 : 8, tree: header.tree,
-            session: header.session, status: 0, handle: file.handle)
-        context.exposeNumber(.smbVersion, 2, tx: exchange.transaction, from: .originator)
+            transaction: showTransaction(isFirstVersion, &context), command: command, tree: tree,
+            session: session, status: isFirstVersion ? nil : 0, isFirstVersion: isFirstVersion, handle: file.handle)
         builder.clear()
         builder.text("filename", file.record.text[file.record.name])
         builder.text("share", file.record.text[file.record.path])
@@ -262,7 +285,7 @@ struct SMBView {
         return builder.buffer.bytes
     }
 
-    private mutating func end(_ exchange: SMBExchange, _ context: inout AnalyzerContext) {
+    mutating func end(_ exchange: SMBExchange, _ context: inout AnalyzerContext) {
         context.transactionDone(tx: exchange.transaction, from: .originator)
         context.transactionDone(tx: exchange.transaction, from: .responder)
         guard context.wantsEvents || context.wantsTransactions else { return }
@@ -285,16 +308,24 @@ struct SMBView {
         if let last, last.transaction == tx { event.members(last.members[...]) }
     }
 
-    private mutating func common(
+    mutating func common(
         _ command: UInt16, isFirstVersion: Bool, status: UInt32?, session: UInt64, tree: UInt32
     ) {
         builder.beginText("dialect")
-        if dialect == 0 { builder.add("unknown") } else { SMBView.append(dialect, to: &builder) }
+        if dialect != 0 {
+            SMBView.append(dialect, to: &builder)
+        } else if dialect1.isEmpty {
+            builder.add("unknown")
+        } else {
+            let name = dialect1
+            builder.add(name.octets)
+        }
         builder.endText()
         builder.beginText("command")
-        if isFirstVersion {
-            builder.add("SMB1_COMMAND_NEGOTIATE_PROTOCOL")
-        } else if Int(command) < SMBView.commands.count {
+        if isFirstVersion, let name = SMBView.name1(command) {
+            builder.add("SMB1_COMMAND_")
+            builder.add(name)
+        } else if !isFirstVersion, Int(command) < SMBView.commands.count {
             builder.add("SMB2_COMMAND_")
             builder.add(SMBView.commands[Int(command)])
         } else {

@@ -129,6 +129,8 @@ extension SMB {
         if waiting.tree == nil, header.tree != 0xFFFF, header.code != SMB1Header.Command.treeConnectAndX.rawValue {
             waiting.tree = tree(UInt32(header.tree), &context)
         }
+        let isShown = self.isShown(context)
+        if isShown, waiting.tree?.isPipe ?? false { carrier = view.carrier(header) }
         // A response without words and octets is empty, or an error.
         let isEmpty = bytes.byteCount <= SMB1Header.byteCount &+ 3
         var code = header.code
@@ -158,6 +160,12 @@ extension SMB {
             offset = next
         }
         pending[number] = header.isResponse ? nil : waiting
+        guard isShown else { return }
+        if header.isResponse {
+            view.response(header, waiting, &context)
+        } else {
+            view.request(header, bytes, waiting, authentication.ntlmSession, &context)
+        }
     }
 
     // MARK: requests
@@ -193,6 +201,7 @@ extension SMB {
             file.setPath(of: waiting.tree)
             write(file, .fileClose, &context)
             endContent(of: file, &context)
+            view.closed(handle, &context)
             release(handle)
             closePipe(handle, &context)
         case .readAndX:
@@ -294,6 +303,10 @@ extension SMB {
     ) {
         if waiting.tree?.isPipe ?? false { return pipe(waiting.handle, bytes, from: direction, &context) }
         guard let file = waiting.file, bytes.byteCount > 0 else { return }
+        if isShown(context) {
+            view.transferred(
+                file, isWrite: direction == .originator, tree: 0, session: 0, isFirstVersion: true, &context)
+        }
         context.fileData(content(of: file, from: direction, &context), bytes, at: waiting.offset)
     }
 
@@ -340,9 +353,10 @@ extension SMB {
         var words = Cursor(bytes.extracting(block.words))
         switch command {
         case .negotiate:
+            if block.words.count >= 2 { view.took(Int(try words.readLittle(UInt16.self))) }
             // 17 words: NT LM 0.12; with extended security an identity (16) and a token follow.
             guard block.words.count == 34 else { break }
-            try words.skip(19)
+            try words.skip(17)
             guard try words.readLittle(UInt32.self) & SMB.extendedSecurity != 0, block.octets.count > 16 else { break }
             let place = block.octets.lowerBound &+ 16 ..< block.octets.upperBound
             authentication.token(bytes.extracting(place), from: direction, &context)

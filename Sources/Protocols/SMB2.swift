@@ -197,7 +197,7 @@ extension SMB {
     }
 
     /// Whether events or signatures look at anything.
-    private func isShown(_ context: borrowing AnalyzerContext) -> Bool {
+    func isShown(_ context: borrowing AnalyzerContext) -> Bool {
         context.wantsEvents || context.wantsTransactions
     }
 
@@ -276,7 +276,9 @@ extension SMB {
         let file = self.file(handle, &waiting, Int(direction.rawValue), &context)
         write(file, isPipe ? .pipeWrite : .fileWrite, &context)
         guard isPipe else {
-            if isShown(context) { view.transferred(header, file, isWrite: true, &context) }
+            if isShown(context) { 
+                view.transferred(file, isWrite: true, tree: header.tree, session: header.session, &context)
+            }
             return pass(file, offset &- bytes.byteCount, length, at: waiting.offset, direction, &context)
         }
         let place = try part(bytes, offset, min(length, max(0, bytes.byteCount &- offset)))
@@ -428,7 +430,9 @@ extension SMB {
         let length = Int(try cursor.readLittle(UInt32.self))
         guard (waiting.tree ?? trees[header.tree])?.isPipe ?? false else {
             guard let file = waiting.file else { return }
-            if isShown(context) { view.transferred(header, file, isWrite: false, &context) }
+            if isShown(context) { 
+                view.transferred(file, isWrite: false, tree: header.tree, session: header.session, &context)
+            }
             return pass(file, offset &- bytes.byteCount, length, at: waiting.offset, direction, &context)
         }
         let place = try part(bytes, offset, min(length, max(0, bytes.byteCount &- offset)))

@@ -45,6 +45,9 @@ extension TLS {
         view.clientLine = record.text.add(numbers.ja3Line.octets)
         let number = transaction(&context)
         context.exposeNumber(.tlsState, 1, tx: number, from: direction)
+        if body.byteCount >= 2 {
+            context.exposeNumber(.tlsVersion, UInt64(body.load(0, as: UInt16.self)), tx: number, from: direction)
+        }
         expose(.tlsSNI, record.serverName, number, direction, &context)
         for name in clientProtocols { expose(.tlsALPN, name, number, direction, &context) }
         expose(.ja3Hash, record.ja3, number, direction, &context)

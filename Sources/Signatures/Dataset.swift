@@ -6,6 +6,7 @@
 // Writes  its own table.
 // Leaves  the files' formats (DatasetFile.swift), the keyword (DatasetParser.swift).
 
+import Records
 import Synchronization
 import Wire
 
@@ -227,4 +228,15 @@ package final class FileHashList: Sendable {
 
     /// `digest` is raw octets.
     package func contains(_ digest: RawSpan) -> Bool { table.value(of: digest) != nil }
+}
+
+extension FileHashList.Algorithm {
+    /// The buffer in which the file layer shows such a digest.
+    var buffer: SignatureBuffer {
+        switch self {
+        case .md5: .fileMD5
+        case .sha1: .fileSHA1
+        case .sha256: .fileSHA256
+        }
+    }
 }

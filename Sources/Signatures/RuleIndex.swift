@@ -308,6 +308,10 @@ struct RuleIndexBuilder {
         }
         for test in set.transactionTests[rule.transactionTests.indices] {
             if let buffer = test.element.buffer { return byNumber[Int(buffer.rawValue)].append(number) }
+            if case .fileHash(let list, _) = test.element {
+                let buffer = set.hashLists[Int(list)].algorithm.buffer
+                return byNumber[Int(buffer.rawValue)].append(number)
+            }
             if test.element.isEvent { return byEvent.append(number) }
         }
         atEnd.append(number)

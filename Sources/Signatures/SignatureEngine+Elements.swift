@@ -141,12 +141,7 @@ extension SignatureEngine {
         _ list: UInt16, isNegated: Bool, _ from: Direction, _ transaction: SignatureTransaction
     ) -> Bool {
         let hashes = set.hashLists[Int(list)]
-        let buffer: SignatureBuffer =
-            switch hashes.algorithm {
-            case .md5: .fileMD5
-            case .sha1: .fileSHA1
-            case .sha256: .fileSHA256
-            }
+        let buffer = hashes.algorithm.buffer
         let text = transaction.text
         for entry in transaction.entries
         where entry.kind == .octets && entry.buffer == buffer && entry.direction == from {

@@ -210,6 +210,7 @@ extension SignatureEngine {
                 for group in index.groupsOfBuffer[Int(entry.buffer.rawValue)] {
                     scan(octets, index.buffers[Int(group)], entry.direction, transaction)
                 }
+                for rule in index.byNumber[Int(entry.buffer.rawValue)] { addCandidate(rule) }
             case .number: for rule in index.byNumber[Int(entry.buffer.rawValue)] { addCandidate(rule) }
             case .event: for rule in index.byEvent { addCandidate(rule) }
             }
