@@ -19,6 +19,8 @@ package final class Analysis {
     private var state: AnalysisState
     /// Transactions begun on the connection, kept here between deliveries by the worker.
     package var transactionCount: UInt64 = 0
+    /// The transaction of each side at work, likewise.
+    package var currentTransactions: (originator: UInt64, responder: UInt64) = (0, 0)
     /// Files begun on the connection, likewise.
     package var fileCount: UInt32 = 0
 
@@ -62,6 +64,7 @@ package final class Analysis {
     package func reset(_ context: inout AnalyzerContext) {
         state.reset(&context)
         transactionCount = 0
+        currentTransactions = (0, 0)
         fileCount = 0
     }
 

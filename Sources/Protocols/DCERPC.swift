@@ -199,9 +199,9 @@ final class DCERPC: FramedAnalyzer {
         from direction: Direction, _ context: inout AnalyzerContext
     ) {
         guard context.wantsEvents || context.wantsTransactions else { return }
-        let trailer = header.authenticationLength > 0 ? header.authenticationLength &+ 8 : 0
+        // With the verifier behind it, as Suricata counts.
         let start = DCERPC.requestHeadBytes &+ (kind == .request && header.hasObject ? 16 : 0)
-        let count = max(0, header.length &- start &- trailer)
+        let count = max(0, header.length &- start)
         let held = min(bytes.byteCount, start &+ count)
         // On a connection of its own Suricata counts all behind the header, in a pipe the arguments alone.
         let own = header.length &- (kind == .request ? DCERPC.requestHeadBytes : DCERPCHeader.byteCount)

@@ -18,7 +18,8 @@ extension QUIC {
         guard context.wantsEvents || context.wantsTransactions else { return }
         var text = TextBuffer()
         let name = QUIC.shortName(version, to: &text)
-        context.expose(.quicVersion, Array(text[name]).octets, tx: number, from: direction)
+        let octets = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: version >> UInt32($0)) }
+        context.expose(.quicVersion, octets.octets, tx: number, from: direction)
         var hello: QUICHelloView?
         if let message = shownHello {
             hello = QUICHelloView(message, &text)

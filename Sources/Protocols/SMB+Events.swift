@@ -22,8 +22,9 @@ struct SMBExchange {
     /// Members that the request has given, behind the common ones.
     var members: [UInt8] = []
     var share: [UInt8] = []
-    /// Of a file: its handle, for the event at its end.
+    /// Of a file: its handle, for the event at its end, and how far its content was seen.
     var handle: UInt64 = 0
+    var end: UInt64 = 0
 }
 
 /// The exchanges of one connection that wait for their end.
@@ -241,18 +242,25 @@ struct SMBView {
 
     /// Content of a file was read or is written: one transaction until it is closed.
     mutating func transferred(
-        _ file: SMBFile, isWrite: Bool, tree: UInt32, session: UInt64, isFirstVersion: Bool = false,
-        _ context: inout AnalyzerContext
+        _ file: SMBFile, _ place: (offset: UInt64, count: Int), isWrite: Bool, tree: UInt32, session: UInt64,
+        isFirstVersion: Bool = false, _ context: inout AnalyzerContext
     ) {
         let key = file.handle << 1 | (isWrite ? 1 : 0)
+        let end = place.offset &+ UInt64(max(0, place.count))
         if let known = transfers[key] {
+            transfers[key]?.end = max(known.end, end)
+            if place.offset < known.end {
+                context.transactionEvent(
+                    "smb.file_overlap", tx: known.transaction, from: isWrite ? .originator : .responder)
+            }
             return context.enterTransaction(known.transaction, from: isWrite ? .originator : .responder)
         }
         guard transfers.count < SMBView.exchangesMax else { return }
         let command: UInt16 = isFirstVersion ? (isWrite ? 0x2F : 0x2E) : isWrite ? 9 : 8
         var exchange = SMBExchange(
             transaction: showTransaction(isFirstVersion, &context), command: command, tree: tree,
-            session: session, status: isFirstVersion ? nil : 0, isFirstVersion: isFirstVersion, handle: file.handle)
+            session: session, status: isFirstVersion ? nil : 0, isFirstVersion: isFirstVersion, handle: file.handle,
+            end: end)
         builder.clear()
         builder.text("filename", file.record.text[file.record.name])
         builder.text("share", file.record.text[file.record.path])

@@ -305,7 +305,8 @@ extension SMB {
         guard let file = waiting.file, bytes.byteCount > 0 else { return }
         if isShown(context) {
             view.transferred(
-                file, isWrite: direction == .originator, tree: 0, session: 0, isFirstVersion: true, &context)
+                file, (waiting.offset, bytes.byteCount), isWrite: direction == .originator, tree: 0, session: 0,
+                isFirstVersion: true, &context)
         }
         context.fileData(content(of: file, from: direction, &context), bytes, at: waiting.offset)
     }

@@ -277,7 +277,8 @@ extension SMB {
         write(file, isPipe ? .pipeWrite : .fileWrite, &context)
         guard isPipe else {
             if isShown(context) { 
-                view.transferred(file, isWrite: true, tree: header.tree, session: header.session, &context)
+                view.transferred(
+                    file, (waiting.offset, length), isWrite: true, tree: header.tree, session: header.session, &context)
             }
             return pass(file, offset &- bytes.byteCount, length, at: waiting.offset, direction, &context)
         }
@@ -431,7 +432,9 @@ extension SMB {
         guard (waiting.tree ?? trees[header.tree])?.isPipe ?? false else {
             guard let file = waiting.file else { return }
             if isShown(context) { 
-                view.transferred(file, isWrite: false, tree: header.tree, session: header.session, &context)
+                view.transferred(
+                    file, (waiting.offset, length), isWrite: false, tree: header.tree, session: header.session,
+                    &context)
             }
             return pass(file, offset &- bytes.byteCount, length, at: waiting.offset, direction, &context)
         }

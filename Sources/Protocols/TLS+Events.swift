@@ -56,6 +56,14 @@ extension TLS {
         showRandom(body, number, from: direction, &context)
     }
 
+    /// A ClientHello in the form of SSL 2, which offers `version`.
+    func showOldHello(_ version: UInt16, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard isShown(context) else { return }
+        let number = transaction(&context)
+        context.exposeNumber(.tlsState, 1, tx: number, from: direction)
+        context.exposeNumber(.tlsVersion, UInt64(version), tx: number, from: direction)
+    }
+
     /// A ServerHello was read.
     func showServerHello(_ body: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         guard isShown(context) else { return }

@@ -220,13 +220,14 @@ extension TLS {
     private func ssl2ClientHello(
         _ input: inout Cursor, from direction: Direction, _ context: inout AnalyzerContext
     ) throws(WireError) {
-        try input.skip(2)
+        let offered = try input.read(UInt16.self)
         let ciphers = Int(try input.read(UInt16.self))
         let session = Int(try input.read(UInt16.self))
         let challenge = Int(try input.read(UInt16.self))
         try input.skip(ciphers &+ session &+ challenge)
         if !isClient(direction) { flip(&context) }
         confirm(&context)
+        showOldHello(offered, from: direction, &context)
         seen(0x63, from: direction, &context)
     }
 

@@ -122,6 +122,11 @@ package struct EVEBuilder: Sendable {
         buffer.append(decimal: value)
     }
 
+    package mutating func count(key: RawSpan, _ value: UInt64) {
+        name(key)
+        buffer.append(decimal: value)
+    }
+
     package mutating func integer(_ key: StaticString, _ value: Int64?) {
         guard let value else { return }
         name(key)

@@ -68,11 +68,10 @@ package struct TransactionOutput: Sendable {
 
     package var isEmpty: Bool { exposures.isEmpty }
 
-    /// Goes on with a connection that has begun so many transactions: the newest is the one at work.
-    package mutating func resume(at count: UInt64) {
+    /// Goes on with a connection that has begun so many transactions, and is at work at these.
+    package mutating func resume(at count: UInt64, current: (originator: UInt64, responder: UInt64)) {
         nextTransaction = count
-        let last = count == 0 ? 0 : count &- 1
-        current = (last, last)
+        self.current = current
     }
 
     package mutating func clear() {

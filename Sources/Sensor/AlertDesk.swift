@@ -206,7 +206,7 @@ struct AlertDesk {
             candidate.id.transport == .icmp ? (type: alert.facts.icmpType, code: alert.facts.icmpCode) : nil
         event.body.clear()
         event.body.open("alert")
-        event.body.text("action", "allowed")
+        event.body.text("action", rule.action.isRefusal ? "blocked" : "allowed" as StaticString)
         event.body.count("gid", UInt64(rule.id.generator))
         event.body.count("signature_id", UInt64(rule.id.signature))
         event.body.count("rev", UInt64(rule.id.revision))
@@ -215,6 +215,7 @@ struct AlertDesk {
         event.body.count("severity", UInt64(rule.priority))
         writeEnds(rule, alert.facts)
         writeMetadata(rule, set)
+        writeContext(alert, set)
         event.body.close()
         event.body.members(candidate.event[...])
         event.body.text("direction", alert.isToServer ? "to_server" : "to_client" as StaticString)
@@ -234,6 +235,17 @@ struct AlertDesk {
         }
     }
 
+    /// What the rule has captured for its alert.
+    private mutating func writeContext(_ alert: SignatureAlert, _ set: RuleSet) {
+        guard !alert.context.isEmpty else { return }
+        event.body.open("context")
+        for variable in alert.context {
+            let name = Array(set.variableNames[Int(variable.name)].utf8)
+            event.body.text(key: name.octets, variable.octets.octets)
+        }
+        event.body.close()
+    }
+
     private mutating func writeMetadata(_ rule: Rule, _ set: RuleSet) {
         let pairs = set.metadata(of: rule)
         guard !pairs.isEmpty else { return }
@@ -250,6 +262,9 @@ struct AlertDesk {
 }
 
 extension RuleAction {
+    /// Answers the sender or the receiver, where somebody is in the way.
+    fileprivate var isRefusal: Bool { self == .rejectSource || self == .rejectTarget || self == .rejectBoth }
+
     /// The word of the rule language.
     var name: StaticString {
         switch self {

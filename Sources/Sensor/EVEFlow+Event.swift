@@ -63,6 +63,23 @@ extension EVEFlow {
         UInt64(max(0, last.nanoseconds / second &- start.nanoseconds / second))
     }
 
+    /// The object `flow` of an event about the flow: what it has come to so far, and its ends.
+    func writeSoFar(to event: inout EVEBuilder) {
+        event.open("flow")
+        event.count("pkts_toserver", sides[0].packets)
+        event.count("pkts_toclient", sides[1].packets)
+        event.count("bytes_toserver", sides[0].bytes)
+        event.count("bytes_toclient", sides[1].bytes)
+        event.time("start", start)
+        event.address("src_ip", id.originator)
+        event.address("dest_ip", id.responder)
+        if id.protocolNumber == 6 || id.protocolNumber == 17 || id.protocolNumber == 132 {
+            event.count("src_port", UInt64(id.originatorPort))
+            event.count("dest_port", UInt64(id.responderPort))
+        }
+        event.close()
+    }
+
     private func members(_ reason: StaticString, _ event: inout EVEBuilder) {
         if id.protocolNumber == 50 { event.count("spi", UInt64(link.spi)) }
         if let answerICMP {

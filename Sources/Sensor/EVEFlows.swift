@@ -257,6 +257,12 @@ struct EVEFlows: ~Copyable {
         }
     }
 
+    /// Writes what a connection has come to so far, for an event about it.
+    func writeFlow(_ slot: UInt32, to event: inout EVEBuilder) {
+        guard Int(slot) < heads.count, heads[Int(slot)] != 0 else { return }
+        pool[Int(heads[Int(slot)]) &- 1].writeSoFar(to: &event)
+    }
+
     /// A signature has fired on the connection.
     mutating func alert(_ slot: UInt32) {
         guard Int(slot) < heads.count else { return }

@@ -76,7 +76,10 @@ extension Worker {
                 candidate.ordinal = view.ordinal
                 candidate.uid = view.uid
                 candidate.id = view.id
-                if context.wantsEvents { candidate.event = members(alert, view) }
+                if context.wantsEvents {
+                    candidate.event = members(alert, view, slot)
+                    if !alert.isSilent { eve.alert(slot) }
+                }
             }
             if context.wantsEvents { candidate.packet = context.packet }
             alerts.append(candidate)
@@ -85,11 +88,13 @@ extension Worker {
     }
 
     /// The transaction's fields and the flow's, as EVE's alerts have them.
-    private func members(_ alert: SignatureAlert, _ view: borrowing FlowView) -> [UInt8] {
+    private func members(_ alert: SignatureAlert, _ view: borrowing FlowView, _ slot: UInt32) -> [UInt8] {
         var event = EVEBuilder()
+        if let memory = engine?.memory(of: slot), !memory.isEmpty { EVEMetadata.write(memory, to: &event) }
         if let transaction = alert.transaction, view.analysis > AnalysisPool.nobody {
             analyses[view.analysis].writeEVE(alert.application, view.id, tx: transaction, to: &event)
         }
+        eve.writeFlow(slot, to: &event)
         return event.buffer.bytes
     }
 }
@@ -101,5 +106,34 @@ extension PacketFacts {
             originator: source, responder: target, originatorPort: sourcePort, responderPort: targetPort,
             transport: Transport(rawValue: protocolNumber == 58 ? 1 : protocolNumber) ?? .unknown,
             protocolNumber: protocolNumber)
+    }
+}
+
+/// What rules have left on a connection, as EVE has it.
+enum EVEMetadata {
+    static func write(_ memory: SignatureMemory, to event: inout EVEBuilder) {
+        event.open("metadata")
+        if !memory.bits.isEmpty {
+            event.openList("flowbits")
+            for name in memory.bits { event.item(Array(name.utf8)[...]) }
+            event.closeList()
+        }
+        if !memory.integers.isEmpty {
+            event.open("flowints")
+            for (name, value) in memory.integers {
+                event.count(key: Array(name.utf8).octets, UInt64(value))
+            }
+            event.close()
+        }
+        if !memory.variables.isEmpty {
+            event.openList("flowvars")
+            for (name, octets) in memory.variables {
+                event.openItem()
+                event.text(key: Array(name.utf8).octets, octets.octets)
+                event.closeItem()
+            }
+            event.closeList()
+        }
+        event.close()
     }
 }

@@ -313,7 +313,7 @@ struct Worker: ~Copyable {
             return nil
         }
         point(at: view)
-        context.transactions.resume(at: analysis.transactionCount)
+        context.transactions.resume(at: analysis.transactionCount, current: analysis.currentTransactions)
         context.fileOrdinal = analysis.fileCount
         if let engine { showTo(engine, slot) }
         return analysis
@@ -332,6 +332,7 @@ struct Worker: ~Copyable {
     /// Carries out what the analyzers asked for.
     private mutating func leave(_ slot: UInt32, _ analysis: Analysis) {
         analysis.transactionCount = context.transactions.nextTransaction
+        analysis.currentTransactions = context.transactions.current
         if let engine { takeShown(engine, slot, analysis) }
         analysis.fileCount = context.fileOrdinal
         if !context.transactions.isEmpty {
@@ -382,7 +383,7 @@ struct Worker: ~Copyable {
         if view.analysis > AnalysisPool.nobody {
             let analysis = analyses[view.analysis]
             point(at: view)
-            context.transactions.resume(at: analysis.transactionCount)
+            context.transactions.resume(at: analysis.transactionCount, current: analysis.currentTransactions)
             context.fileOrdinal = analysis.fileCount
             if let engine { showTo(engine, slot) }
             context.lastEventApplication = nil

@@ -131,6 +131,8 @@ struct PacketEvents {
                 readOptions(bytes.extracting(at &+ 2 ..< at &+ length), isHop: false)
             }
             at &+= length
+            // Two octets belong to whatever comes behind an extension.
+            if bytes.byteCount &- at < 2 { return names.append("ipv6.trunc_exthdr") }
         }
         protocolNumber = next
     }

@@ -150,7 +150,7 @@ package final class RuleIndex: Sendable {
         wanted = builder.wanted
         hasTransactions = builder.hasTransactions
         hasEvents = builder.hasEvents
-        hasStreams = streamPatterns != nil || !streamLoose.isEmpty
+        hasStreams = streamPatterns != nil || !streamLoose.isEmpty || builder.hasMixed
     }
 
     /// Every database, for the scratch of a worker.
@@ -225,6 +225,8 @@ struct RuleIndexBuilder {
     var atEnd: [UInt32] = []
     var hasTransactions = false
     var hasEvents = false
+    /// A rule of transactions looks at the payload too.
+    var hasMixed = false
     var wanted: SignatureBufferSet
 
     init(_ set: RuleSet) {
@@ -290,6 +292,7 @@ struct RuleIndexBuilder {
 
     private mutating func addTransaction(_ number: UInt32, _ rule: Rule) {
         hasTransactions = true
+        hasMixed = hasMixed || set.buffers[rule.buffers.indices].contains { $0.buffer == .payload }
         for test in set.transactionTests[rule.transactionTests.indices] {
             if test.element.isEvent { hasEvents = true }
             if let buffer = test.element.buffer { wanted.insert(buffer) }

@@ -13,7 +13,7 @@ extension SignatureEngine {
     func holds(_ element: TransactionTest.Element, _ from: Direction, _ transaction: SignatureTransaction) -> Bool {
         switch element {
         case .number(let buffer, let number, let place): return holds(number, place, buffer, from, transaction)
-        case .event(let proto, let name): return hasEvent(proto, name, from, transaction)
+        case .event(_, let name): return hasEvent(name, transaction)
         case .oneOf(let buffer, let tests, let isNegated):
             return hasOne(of: tests, buffer, from, transaction, isNegated: isNegated)
         case .dcerpcInterface, .modbus, .cipService: return holdsOctets(element, from, transaction)
@@ -85,10 +85,8 @@ extension SignatureEngine {
         }
     }
 
-    private func hasEvent(
-        _ proto: AppProtocol, _ name: TextRange, _ from: Direction, _ transaction: SignatureTransaction
-    ) -> Bool {
-        for entry in transaction.entries where entry.kind == .event && entry.direction == from {
+    private func hasEvent(_ name: TextRange, _ transaction: SignatureTransaction) -> Bool {
+        for entry in transaction.entries where entry.kind == .event {
             let full = eventNames[Int(entry.number)]
             if isEvent(full, name) { return true }
         }

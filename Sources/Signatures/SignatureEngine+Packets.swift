@@ -26,6 +26,7 @@ extension SignatureEngine {
         let flow = slot.flatMap { self.flow($0) }
         if let flow, flow.flags.contains(.isPassed) { return }
         queue.removeAll(keepingCapacity: true)
+        if !packetVariables.isEmpty { packetVariables.removeAll() }
         if !facts.isPseudo {
             inspectAddresses(bytes, facts, flow, slot)
             inspectPacket(bytes, facts, flow, slot)
@@ -33,6 +34,7 @@ extension SignatureEngine {
         if let flow, let slot {
             inspectStreams(bytes, facts, flow, slot)
             inspectTransactions(bytes, facts, flow, slot)
+            flow.stream(toServer: facts.isToServer).slide()
         }
         finish(flow)
     }
@@ -97,6 +99,7 @@ extension SignatureEngine {
             profile?.begin(number)
             guard admits(rule, facts, flow, kind), holds(rule, bytes, facts, flow) else { continue }
             var evidence = Evidence()
+            if !captured.isEmpty { captured.removeAll() }
             guard matches(rule, bytes, payload, facts, kind, streamOffset: 0, &evidence) else { continue }
             fire(number, facts, flow, slot, nil, isStream: false, evidence)
         }
@@ -202,6 +205,7 @@ extension SignatureEngine {
     ) -> Bool {
         let window = Walker.Window(streamOffset: streamOffset, isComplete: isComplete)
         guard walker.matches(test, bytes, window) else { return false }
+        if !walker.captures.isEmpty { takeCaptures(bytes) }
         guard !evidence.isSet, let match = walker.lastMatch, match.offset &+ match.count <= bytes.byteCount else {
             return true
         }
@@ -284,6 +288,7 @@ extension SignatureEngine {
                 holds(rule, nothing.octets, facts, flow)
             else { continue }
             var evidence = Evidence()
+            if !captured.isEmpty { captured.removeAll() }
             guard
                 matches(
                     rule, nothing.octets, window.octets, facts, .stream, streamOffset: stream.offset, &evidence)
@@ -294,10 +299,7 @@ extension SignatureEngine {
             fire(number, facts, flow, slot, nil, isStream: true, evidence)
         }
         profile?.stop()
-        let kept = min(stream.window.count, SignatureEngine.overlapBytes)
-        stream.offset &+= UInt64(stream.window.count &- kept)
-        stream.window.removeFirst(stream.window.count &- kept)
-        stream.inspectedCount = kept
+        stream.isInspected = true
     }
 
     /// A rule fires once for a packet, be it on the packet or on the stream.
@@ -314,6 +316,7 @@ extension SignatureEngine {
     ) {
         let rule = set.rules[Int(number)]
         counters.matches &+= 1
+        let context = captured.isEmpty ? [] : applyCaptures(flow)
         profile?.match(number)
         for place in rule.effects.indices { apply(set.effects[place], facts, flow, transaction) }
         let isSilent = rule.flags.contains(.isSilent)
@@ -324,6 +327,7 @@ extension SignatureEngine {
         alert.isStream = isStream
         alert.evidence = evidence
         alert.isSilent = isSilent
+        alert.context = context
         queue.append(alert)
     }
 

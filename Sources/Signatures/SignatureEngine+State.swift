@@ -8,7 +8,24 @@
 
 import Records
 
+/// What rules have left on one connection, by name, for those who tell of it.
+package struct SignatureMemory {
+    package var bits: [String] = []
+    package var integers: [(name: String, value: UInt32)] = []
+    package var variables: [(name: String, octets: [UInt8])] = []
+
+    package var isEmpty: Bool { bits.isEmpty && integers.isEmpty && variables.isEmpty }
+}
+
 extension SignatureEngine {
+    package func memory(of slot: UInt32) -> SignatureMemory {
+        guard let flow = flow(slot) else { return SignatureMemory() }
+        return SignatureMemory(
+            bits: flow.bits.map { set.variableNames[Int($0)] },
+            integers: flow.integers.map { (set.variableNames[Int($0.name)], $0.value) },
+            variables: flow.variables.map { (set.variableNames[Int($0.name)], $0.octets) })
+    }
+
     /// Names and numbers that one connection keeps.
     private static let namesMax = 256
 
@@ -21,8 +38,51 @@ extension SignatureEngine {
         case .flowint(let name, let test): return flow.map { holds(name, test, $0) } ?? false
         // Decided by the collector, once everything else is true.
         case .xbit, .hostbits: return true
-        case .flowVariable, .packetVariable: return false
+        case .flowVariable(let name, let text): return holds(name, text, flow?.variables ?? [])
+        case .packetVariable(let name, let text): return holds(name, text, packetVariables)
         }
+    }
+
+    /// Whether a variable holds the octets, wherever in it.
+    private func holds(_ name: UInt16, _ text: TextRange, _ variables: [CapturedVariable]) -> Bool {
+        let wanted = set.text.octets.extracting(text.indices)
+        for variable in variables where variable.name == name {
+            let octets = variable.octets.octets
+            if PatternSearch.first(wanted, in: octets, 0, octets.byteCount, isCaseless: false) != nil { return true }
+        }
+        return false
+    }
+
+    // MARK: captures
+
+    /// Keeps what the list that has just matched has captured.
+    func takeCaptures(_ bytes: RawSpan) {
+        for (capture, range) in walker.captures where range.upperBound <= bytes.byteCount {
+            var octets: [UInt8] = []
+            let end = min(range.upperBound, range.lowerBound &+ CapturedVariable.octetsMax)
+            bytes.extracting(range.lowerBound..<end).append(to: &octets)
+            captured.append((capture.kind, CapturedVariable(name: capture.name, octets: octets)))
+        }
+    }
+
+    /// The whole rule has matched: its captures become variables. Answers those of its alert.
+    func applyCaptures(_ flow: SignatureFlow?) -> [CapturedVariable] {
+        var context: [CapturedVariable] = []
+        for (kind, variable) in captured {
+            switch kind {
+            case .alert: context.append(variable)
+            case .packet: packetVariables.append(variable)
+            case .flow:
+                guard let flow else { continue }
+                if let known = flow.variables.firstIndex(where: { $0.name == variable.name }) {
+                    flow.variables[known] = variable
+                } else if flow.variables.count < SignatureEngine.namesMax {
+                    flow.variables.append(variable)
+                }
+            }
+        }
+        captured.removeAll()
+        return context
     }
 
     private func holds(_ name: UInt16, _ test: IntegerTest, _ flow: SignatureFlow) -> Bool {

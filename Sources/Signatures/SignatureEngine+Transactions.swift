@@ -27,7 +27,10 @@ extension SignatureEngine {
         if flow.isTCP { wait(flow, sent) }
         for exposure in output.exposures {
             guard let transaction = transaction(exposure, flow) else { continue }
-            if exposure.kind != .begin { transaction.changed.insert(FlowSides(exposure.direction)) }
+            if exposure.kind != .begin {
+                // An event is the whole transaction's.
+                transaction.changed.formUnion(exposure.kind == .event ? .both : FlowSides(exposure.direction))
+            }
             if flow.isTCP { transaction.unacknowledged.insert(sent) }
             switch exposure.kind {
             case .begin:
@@ -215,6 +218,7 @@ extension SignatureEngine {
             case .event: for rule in index.byEvent { addCandidate(rule) }
             }
             takeCandidates(entry.direction, transaction, facts, flow)
+            if entry.kind == .event { takeCandidates(entry.direction.opposite, transaction, facts, flow) }
         }
         transaction.scannedEntries = transaction.entries.count
         for body in transaction.bodies where body.isDue && sides.contains(FlowSides(body.direction)) {
@@ -330,6 +334,7 @@ extension SignatureEngine {
     ) -> Outcome {
         let rule = set.rules[Int(candidate.rule)]
         counters.evaluations &+= 1
+        if !captured.isEmpty { captured.removeAll() }
         if candidate.isNew {
             // A rule that tests the packet at hand does so once, with the packet that made it a candidate.
             guard holds(rule, bytes, facts, flow) else { return .fails }

@@ -36,6 +36,8 @@ package struct SignatureAlert: Sendable {
     /// The octets were those of a reassembled stream.
     package var isStream = false
     var evidence = Evidence()
+    /// What the rule has captured for its alert.
+    package var context: [CapturedVariable] = []
     /// Nothing is to be said, but hosts' bits are to be set.
     package var isSilent = false
 
@@ -69,6 +71,10 @@ package final class SignatureEngine {
     var transformed: [UInt8] = []
     /// The packet at work: its direction, and where its octets end in the sequence space of TCP.
     var arrival: (isToServer: Bool, end: UInt32) = (true, 0)
+    /// What the rule at work has captured; it counts when the whole rule matches.
+    var captured: [(kind: Capture.Kind, variable: CapturedVariable)] = []
+    /// Variables of the packet at work.
+    var packetVariables: [CapturedVariable] = []
     /// What fired on the packet at work, before the order is made.
     var queue: [SignatureAlert] = []
     /// Events of decoding, where a rule asks for them.
@@ -107,6 +113,9 @@ package final class SignatureEngine {
             guard let flow else { continue }
             flow.bits = flow.bits.compactMap { newNumber[$0] }
             flow.integers = flow.integers.compactMap { pair in newNumber[pair.name].map { ($0, pair.value) } }
+            flow.variables = flow.variables.compactMap { variable in
+                newNumber[variable.name].map { CapturedVariable(name: $0, octets: variable.octets) }
+            }
             flow.limits.removeAll()
             flow.toServer.waiting.removeAll()
             flow.toClient.waiting.removeAll()

@@ -17,6 +17,8 @@ final class SignatureStream {
     var offset: UInt64 = 0
     /// A message is complete, or the stream ends: what is there is inspected now.
     var isDue = false
+    /// What is there was inspected with the packet at work.
+    var isInspected = false
     /// The limit of the stream is reached: nothing more is taken.
     var isOver = false
     /// Candidates of the last inspection that needed more.
@@ -24,11 +26,21 @@ final class SignatureStream {
 
     var newCount: Int { window.count &- inspectedCount }
 
+    /// Moves on after an inspection; the end stays, since a match may begin in it.
+    func slide() {
+        guard isInspected else { return }
+        isInspected = false
+        let kept = min(window.count, SignatureEngine.overlapBytes)
+        offset &+= UInt64(window.count &- kept)
+        window.removeFirst(window.count &- kept)
+        inspectedCount = kept
+    }
+
     func reset() {
         window.removeAll(keepingCapacity: window.capacity <= 16_384)
         inspectedCount = 0
         offset = 0
-        (isDue, isOver) = (false, false)
+        (isDue, isInspected, isOver) = (false, false, false)
         waiting.removeAll(keepingCapacity: true)
     }
 }
@@ -90,6 +102,8 @@ final class SignatureFlow {
     /// Names that are set; few, so they are looked through.
     var bits: [UInt16] = []
     var integers: [(name: UInt16, value: UInt32)] = []
+    /// What expressions have captured for the flow.
+    var variables: [CapturedVariable] = []
     let toServer = SignatureStream()
     let toClient = SignatureStream()
     var transactions: [SignatureTransaction] = []
@@ -124,12 +138,23 @@ final class SignatureFlow {
         (decided, unacknowledged) = ([], [])
         bits.removeAll(keepingCapacity: true)
         integers.removeAll(keepingCapacity: true)
+        variables.removeAll(keepingCapacity: true)
         toServer.reset()
         toClient.reset()
         transactions.removeAll(keepingCapacity: true)
         limits.removeAll(keepingCapacity: true)
         (firstSequence, streamOctets) = ((0, 0), (0, 0))
     }
+}
+
+/// Octets that an expression has captured under a name.
+package struct CapturedVariable: Sendable {
+    /// Into `RuleSet.variableNames`.
+    package var name: UInt16
+    package var octets: [UInt8]
+
+    /// Octets of one variable that are kept.
+    static let octetsMax = 1024
 }
 
 /// A body or file that arrives in parts.
