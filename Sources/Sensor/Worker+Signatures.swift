@@ -11,6 +11,7 @@ import Flows
 import Protocols
 import Records
 import Signatures
+import Wire
 
 extension Worker {
     /// Carries out what the flow table made of a datagram, and inspects it.

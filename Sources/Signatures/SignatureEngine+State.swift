@@ -7,6 +7,7 @@
 // Leaves  xbits and hostbits: they span connections, and the collector has them.
 
 import Records
+import Wire
 
 /// What rules have left on one connection, by name, for those who tell of it.
 package struct SignatureMemory {
@@ -45,7 +46,8 @@ extension SignatureEngine {
 
     /// Whether a variable holds the octets, wherever in it.
     private func holds(_ name: UInt16, _ text: TextRange, _ variables: [CapturedVariable]) -> Bool {
-        let wanted = set.text.octets.extracting(text.indices)
+        let all = set.text
+        let wanted = all.octets.extracting(text.indices)
         for variable in variables where variable.name == name {
             let octets = variable.octets.octets
             if PatternSearch.first(wanted, in: octets, 0, octets.byteCount, isCaseless: false) != nil { return true }
