@@ -291,7 +291,8 @@ struct RuleMetadata {
 extension RuleSet {
     /// The text of a rule's class; empty where it has none.
     func category(of rule: Rule) -> [UInt8] {
-        Array(classifications[safe: Int(rule.classification)]?.description.utf8 ?? "".utf8)
+        // They are counted from 1.
+        Array(classifications[safe: Int(rule.classification) - 1]?.description.utf8 ?? "".utf8)
     }
 
     func metadata(of rule: Rule) -> [RuleMetadata] {
