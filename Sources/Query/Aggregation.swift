@@ -1,63 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// GROUP BY and the aggregates, vectorised: one worker's share, and the shares put together.
+// GROUP BY and the aggregates, vectorised: one worker's share.
 //
 // Reads   pages with the rows that a filter took.
 // Writes  groups with their aggregates.
-// Leaves  HAVING, ORDER BY, LIMIT and what stands around the aggregates (SQLite, over the groups).
+// Leaves  putting shares together (Aggregation+Merging); HAVING, ORDER BY, LIMIT and what stands around the
+//         aggregates (SQLite, over the groups).
 
 import Records
 import Store
 
-/// What rows are grouped by, or what is counted distinctly.
-enum GroupKey: Sendable {
-    case column(Int, ColumnKind)
-    case number(NumericExpression)
-    /// `substr(ts, 1, n)`: a time down to its day, hour, minute or second; microseconds of the step.
-    case timePrefix(Int, step: Int64, digits: Int)
-
-    /// Whether the codes are below 2^32 - 1.
-    var isSmall: Bool {
-        switch self {
-        case .column(_, let kind): kind.isStoredAsText || kind == .port || kind == .boolean
-        case .number, .timePrefix: false
-        }
-    }
-
-    /// The declared type of a column of these values; nil for an expression.
-    var declaredType: String? {
-        guard case .column(_, let kind) = self else { return nil }
-        return QueryColumn(name: "", source: "", kind: kind).declaredType
-    }
-}
-
-/// One aggregate of a statement.
-enum Aggregate: Sendable {
-    case countRows
-    case count(GroupKey)
-    case countDistinct(GroupKey)
-    case sum(NumericExpression)
-    case total(NumericExpression)
-    case average(NumericExpression)
-    /// Smallest or greatest.
-    case extreme(GroupKey, isGreatest: Bool)
-}
-
-/// What is grouped and aggregated.
-struct AggregationPlan: Sendable {
-    var keys: [GroupKey]
-    var aggregates: [Aggregate]
-
-    /// Two small keys go into one word.
-    var isPacked: Bool { keys.count <= 2 && keys.allSatisfy(\.isSmall) }
-    /// Words of a key: all codes, and the bits of what is unset.
-    var width: Int { isPacked ? 1 : keys.count + 1 }
-
-    static let unsetCode: UInt64 = 0xFFFF_FFFF
-}
-
 /// The values of one aggregate, by group.
-struct AggregateColumn {
+struct AggregateColumn: Sendable {
     var counts: [Int64] = []
     var sums: [Int64] = []
     var reals: [Double] = []
@@ -65,39 +19,56 @@ struct AggregateColumn {
     var words: [UInt64] = []
     var isSet: [Bool] = []
     var distinct = GroupTable(width: 2)
+    var moments: [Moments] = []
+    /// For quantiles: every value, and the group of each.
+    var values: [Double] = []
+    var groups: [UInt32] = []
+
+    /// Values that one question keeps for its quantiles.
+    static let valuesMax = 1 << 27
 }
 
-/// Groups with their aggregates. One a worker; merged into the first.
-struct Aggregation {
+/// Groups with their aggregates. One a worker.
+struct Aggregation: Sendable {
     let plan: AggregationPlan
-    private(set) var groups: GroupTable
-    private(set) var columns: [AggregateColumn]
-    private(set) var texts = TextDictionary()
-    /// Numbers here of the texts of the dictionary at work, +1; by column of the table.
-    private var numbers: [Int: (pool: Int, map: [UInt32])] = [:]
+    var groups: GroupTable
+    var columns: [AggregateColumn]
+    var coder = TextCoder()
     private var codes: [[UInt64]] = []
     private var packed: [UInt64] = []
     private var groupOfRow: [UInt32] = []
 
-    init(_ plan: AggregationPlan) {
+    /// - Parameter isPart: whether it is one of several that others are merged into; then no group is made beforehand.
+    init(_ plan: AggregationPlan, isPart: Bool = false) {
         self.plan = plan
         groups = GroupTable(width: plan.width)
         columns = plan.aggregates.map { _ in AggregateColumn() }
         codes = plan.keys.map { _ in [] }
         // Without keys everything is one group, rows or no rows.
-        if plan.keys.isEmpty {
-            _ = groups.index(of: 0)
+        if plan.keys.isEmpty, !isPart {
+            _ = groups.index(of: [0], at: 0)
             extend()
         }
     }
+
+    var texts: KeyTexts { coder.texts }
 
     // MARK: rows
 
     mutating func add(_ rows: [UInt32], _ page: PageColumns) throws(VectorFailure) {
         try findGroups(rows, page)
         extend()
-        guard groups.count <= GroupTable.countMax else { throw .notOurs }
-        for index in plan.aggregates.indices { try add(index, rows, page) }
+        guard groups.count <= GroupTable.countMax, coder.texts.pool.bytes.count < KeyTexts.bytesMax else {
+            throw .notOurs
+        }
+        for index in plan.aggregates.indices {
+            try add(index, plan.aggregates[index], rows, groupOfRow, page)
+        }
+    }
+
+    /// Adds rows of which nothing but their number matters (`AggregationPlan.isCount`).
+    mutating func add(rowCount: Int) {
+        for index in columns.indices { columns[index].counts[0] &+= Int64(rowCount) }
     }
 
     private mutating func findGroups(_ rows: [UInt32], _ page: PageColumns) throws(VectorFailure) {
@@ -118,23 +89,21 @@ struct Aggregation {
             }
             swap(&column, &codes[number])
         }
-        groupOfRow.reserveCapacity(rows.count)
-        if plan.isPacked {
-            for index in rows.indices {
-                var word = codes[0][index]
-                if codes.count == 2 { word |= codes[1][index] << 32 }
-                groupOfRow.append(UInt32(truncatingIfNeeded: groups.index(of: word)))
-            }
-            return
-        }
         packed.removeAll(keepingCapacity: true)
-        for index in rows.indices {
-            for column in codes.indices { packed.append(codes[column][index]) }
-            packed.append(unset.isEmpty ? 0 : unset[index])
+        if plan.isPacked {
+            if codes.count == 2 {
+                let (first, second) = (codes[0], codes[1])
+                for index in rows.indices { packed.append(first[index] | second[index] << 32) }
+            } else {
+                packed.append(contentsOf: codes[0])
+            }
+        } else {
+            for index in rows.indices {
+                for column in codes.indices { packed.append(codes[column][index]) }
+                packed.append(unset.isEmpty ? 0 : unset[index])
+            }
         }
-        for index in rows.indices {
-            groupOfRow.append(UInt32(truncatingIfNeeded: groups.index(of: packed, at: index &* plan.width)))
-        }
+        groups.indices(of: packed, into: &groupOfRow)
     }
 
     /// Appends the codes of a key for some rows; answers which are unset, nothing where none is. The code of an unset
@@ -155,18 +124,26 @@ struct Aggregation {
                 }
             }
             return values.isUnset
-        case .timePrefix(let column, let step, _):
+        case .timeStep(let column, let step, _):
             return try words(column, rows, page, into: &codes, unset: 0) { word in
-                let time = Int64(bitPattern: word)
-                let rest = time % step
-                return UInt64(bitPattern: time &- (rest < 0 ? rest &+ step : rest))
+                UInt64(bitPattern: step.start(of: Int64(bitPattern: word)))
             }
+        case .function(let function):
+            let values = try function.values(rows, page)
+            for value in values {
+                guard case .text(let octets) = value else {
+                    codes.append(TextCoder.unset)
+                    continue
+                }
+                codes.append(UInt64(coder.number(of: octets, 0..<octets.count)))
+            }
+            return values.contains(.null) ? values.map { $0 == .null } : []
         case .column(let column, let kind):
-            if kind.isStoredAsText { return try textCodes(column, rows, page, into: &codes) }
+            if kind.isStoredAsText { return try coder.codes(column, rows, page, into: &codes) }
             if kind == .interval || kind == .real {
                 return try code(.number(.column(column, kind)), rows, page, into: &codes)
             }
-            let unset = key.isSmall ? AggregationPlan.unsetCode : 0
+            let unset = key.isSmall ? TextCoder.unset : 0
             return try words(column, rows, page, into: &codes, unset: unset) { $0 }
         }
     }
@@ -179,11 +156,16 @@ struct Aggregation {
             codes.append(contentsOf: repeatElement(unset, count: rows.count))
             return Array(repeating: true, count: rows.count)
         }
+        let words = vector.words
+        guard !vector.isFull else {
+            for row in rows { codes.append(change(words[Int(row)])) }
+            return []
+        }
         var isUnset: [Bool] = []
         for index in rows.indices {
             let row = Int(rows[index])
-            if vector.isSet(row) {
-                codes.append(change(vector.words[row]))
+            if vector.has(row) {
+                codes.append(change(words[row]))
             } else {
                 if isUnset.isEmpty { isUnset = Array(repeating: false, count: rows.count) }
                 isUnset[index] = true
@@ -193,47 +175,16 @@ struct Aggregation {
         return isUnset
     }
 
-    private mutating func textCodes(
-        _ column: Int, _ rows: [UInt32], _ page: PageColumns, into codes: inout [UInt64]
-    ) throws(VectorFailure) -> [Bool] {
-        guard let vector = try page.vector(column) else {
-            codes.append(contentsOf: repeatElement(AggregationPlan.unsetCode, count: rows.count))
-            return Array(repeating: true, count: rows.count)
-        }
-        var map = [UInt32](repeating: 0, count: vector.isDictionary ? vector.texts.count : 0)
-        if vector.isDictionary, let known = numbers[column], known.pool == page.identity { map = known.map }
-        var isUnset: [Bool] = []
-        for index in rows.indices {
-            let row = Int(rows[index])
-            guard vector.isSet(row) else {
-                if isUnset.isEmpty { isUnset = Array(repeating: false, count: rows.count) }
-                isUnset[index] = true
-                codes.append(AggregationPlan.unsetCode)
-                continue
-            }
-            let place = Int(vector.indices[row])
-            if place < map.count, map[place] != 0 {
-                codes.append(UInt64(map[place] &- 1))
-                continue
-            }
-            let number = texts.index(of: vector.texts.bytes, vector.texts.range(place))
-            if place < map.count { map[place] = number &+ 1 }
-            codes.append(UInt64(number))
-        }
-        if vector.isDictionary { numbers[column] = (page.identity, map) }
-        return isUnset
-    }
-
     // MARK: aggregates
 
     /// Makes room for the groups that are new.
-    private mutating func extend() {
+    mutating func extend() {
         for index in columns.indices {
             let missing = groups.count - columns[index].isSet.count
             guard missing > 0 else { continue }
             columns[index].isSet.append(contentsOf: repeatElement(false, count: missing))
-            switch plan.aggregates[index] {
-            case .countRows, .count, .countDistinct:
+            switch plan.aggregates[index].inner {
+            case .countRows, .count, .countDistinct, .countIf, .filtered:
                 columns[index].counts.append(contentsOf: repeatElement(0, count: missing))
             case .sum(let expression), .total(let expression), .average(let expression):
                 columns[index].counts.append(contentsOf: repeatElement(0, count: missing))
@@ -243,20 +194,35 @@ struct Aggregation {
                     columns[index].sums.append(contentsOf: repeatElement(0, count: missing))
                 }
             case .extreme: columns[index].words.append(contentsOf: repeatElement(0, count: missing))
+            case .moment: columns[index].moments.append(contentsOf: repeatElement(Moments(), count: missing))
+            case .quantile: break
             }
         }
     }
 
-    private mutating func add(_ index: Int, _ rows: [UInt32], _ page: PageColumns) throws(VectorFailure) {
-        switch plan.aggregates[index] {
-        case .countRows:
-            for group in groupOfRow { columns[index].counts[Int(group)] &+= 1 }
+    private mutating func add(
+        _ index: Int, _ aggregate: Aggregate, _ rows: [UInt32], _ groupOfRow: [UInt32], _ page: PageColumns
+    ) throws(VectorFailure) {
+        switch aggregate {
+        case .countRows: columns[index].count(groupOfRow)
+        case .countIf(let filter):
+            try add(index, .filtered(.countRows, filter), rows, groupOfRow, page)
+        case .filtered(let inner, let filter):
+            var taken = rows
+            try filter.keep(&taken, page)
+            guard taken.count < rows.count else { return try add(index, inner, rows, groupOfRow, page) }
+            var groups: [UInt32] = []
+            var next = 0
+            for place in rows.indices where next < taken.count && taken[next] == rows[place] {
+                groups.append(groupOfRow[place])
+                next += 1
+            }
+            try add(index, inner, taken, groups, page)
         case .count(let key):
             var codes: [UInt64] = []
             let isUnset = try code(key, rows, page, into: &codes)
-            for place in rows.indices where isUnset.isEmpty || !isUnset[place] {
-                columns[index].counts[Int(groupOfRow[place])] &+= 1
-            }
+            guard !isUnset.isEmpty else { return columns[index].count(groupOfRow) }
+            for place in rows.indices where !isUnset[place] { columns[index].counts[Int(groupOfRow[place])] &+= 1 }
         case .countDistinct(let key):
             var codes: [UInt64] = []
             let isUnset = try code(key, rows, page, into: &codes)
@@ -265,7 +231,19 @@ struct Aggregation {
             }
             guard columns[index].distinct.count <= GroupTable.countMax else { throw .notOurs }
         case .sum(let expression), .total(let expression), .average(let expression):
-            try addNumbers(index, try expression.values(rows, page))
+            try columns[index].add(try expression.values(rows, page), groupOfRow)
+        case .moment(let expression, _):
+            let values = try expression.values(rows, page)
+            for place in rows.indices where values.isSet(place) {
+                columns[index].moments[Int(groupOfRow[place])].add(values.real(place))
+            }
+        case .quantile(let expression, _):
+            let values = try expression.values(rows, page)
+            for place in rows.indices where values.isSet(place) {
+                columns[index].values.append(values.real(place))
+                columns[index].groups.append(groupOfRow[place])
+            }
+            guard columns[index].values.count <= AggregateColumn.valuesMax else { throw .notOurs }
         case .extreme(let key, let isGreatest):
             var codes: [UInt64] = []
             let isUnset = try code(key, rows, page, into: &codes)
@@ -275,24 +253,7 @@ struct Aggregation {
         }
     }
 
-    private mutating func addNumbers(_ index: Int, _ values: NumericValues) throws(VectorFailure) {
-        let isReal = values.isReal
-        for place in groupOfRow.indices where values.isSet(place) {
-            let group = Int(groupOfRow[place])
-            columns[index].counts[group] &+= 1
-            if isReal {
-                columns[index].reals[group] += values.reals[place]
-            } else {
-                let (sum, overflow) = columns[index].sums[group].addingReportingOverflow(values.integers[place])
-                if overflow { throw .notOurs }
-                columns[index].sums[group] = sum
-            }
-        }
-    }
-
-    private mutating func keepExtreme(
-        _ index: Int, _ group: Int, _ word: UInt64, _ key: GroupKey, _ isGreatest: Bool
-    ) {
+    mutating func keepExtreme(_ index: Int, _ group: Int, _ word: UInt64, _ key: GroupKey, _ isGreatest: Bool) {
         guard columns[index].isSet[group] else {
             columns[index].isSet[group] = true
             columns[index].words[group] = word
@@ -304,90 +265,18 @@ struct Aggregation {
     }
 
     private func isBefore(_ left: UInt64, _ right: UInt64, _ key: GroupKey) -> Bool {
+        if key.isText { return coder.texts.pool[Int(left)].lexicographicallyPrecedes(coder.texts.pool[Int(right)]) }
         switch key {
         case .number(let expression):
             return expression.isReal
                 ? Double(bitPattern: left) < Double(bitPattern: right)
                 : Int64(bitPattern: left) < Int64(bitPattern: right)
-        case .timePrefix: return Int64(bitPattern: left) < Int64(bitPattern: right)
+        case .timeStep, .function: return Int64(bitPattern: left) < Int64(bitPattern: right)
         case .column(_, let kind):
-            if kind.isStoredAsText {
-                return texts.pool[Int(left)].lexicographicallyPrecedes(texts.pool[Int(right)])
-            }
             switch kind {
             case .interval, .real: return Double(bitPattern: left) < Double(bitPattern: right)
             case .time, .integer: return Int64(bitPattern: left) < Int64(bitPattern: right)
             default: return left < right
-            }
-        }
-    }
-
-    // MARK: several workers
-
-    /// Adds the groups of another worker.
-    mutating func merge(_ other: Aggregation) throws(VectorFailure) {
-        var textMap: [UInt64] = []
-        textMap.reserveCapacity(other.texts.count)
-        for number in 0..<other.texts.count {
-            textMap.append(UInt64(texts.index(of: other.texts.pool.bytes, other.texts.pool.range(number))))
-        }
-        var groupMap: [Int] = []
-        groupMap.reserveCapacity(other.groups.count)
-        var key = [UInt64](repeating: 0, count: plan.width)
-        for group in 0..<other.groups.count {
-            for word in 0..<plan.width { key[word] = other.groups.keys[group &* plan.width &+ word] }
-            translate(&key, textMap)
-            groupMap.append(plan.width == 1 ? groups.index(of: key[0]) : groups.index(of: key, at: 0))
-        }
-        extend()
-        guard groups.count <= GroupTable.countMax else { throw .notOurs }
-        for index in columns.indices { try merge(index, other.columns[index], groupMap, textMap) }
-    }
-
-    private func translate(_ key: inout [UInt64], _ textMap: [UInt64]) {
-        for (number, part) in plan.keys.enumerated() {
-            guard case .column(_, let kind) = part, kind.isStoredAsText else { continue }
-            if plan.isPacked {
-                let shift = UInt64(number) * 32
-                let code = key[0] >> shift & AggregationPlan.unsetCode
-                guard code != AggregationPlan.unsetCode else { continue }
-                key[0] = key[0] & ~(AggregationPlan.unsetCode << shift) | textMap[Int(code)] << shift
-            } else if key[number] != AggregationPlan.unsetCode {
-                key[number] = textMap[Int(key[number])]
-            }
-        }
-    }
-
-    private mutating func merge(
-        _ index: Int, _ other: AggregateColumn, _ groupMap: [Int], _ textMap: [UInt64]
-    ) throws(VectorFailure) {
-        func isText(_ key: GroupKey) -> Bool {
-            if case .column(_, let kind) = key { kind.isStoredAsText } else { false }
-        }
-        switch plan.aggregates[index] {
-        case .countRows, .count:
-            for (group, count) in other.counts.enumerated() { columns[index].counts[groupMap[group]] &+= count }
-        case .countDistinct(let key):
-            for number in 0..<other.distinct.count {
-                let group = groupMap[Int(other.distinct.keys[number &* 2])]
-                let code = other.distinct.keys[number &* 2 &+ 1]
-                columns[index].note(isText(key) ? textMap[Int(code)] : code, in: group)
-            }
-        case .sum, .total, .average:
-            for (group, count) in other.counts.enumerated() {
-                let own = groupMap[group]
-                columns[index].counts[own] &+= count
-                if !other.reals.isEmpty {
-                    columns[index].reals[own] += other.reals[group]
-                } else {
-                    let (sum, overflow) = columns[index].sums[own].addingReportingOverflow(other.sums[group])
-                    if overflow { throw .notOurs }
-                    columns[index].sums[own] = sum
-                }
-            }
-        case .extreme(let key, let isGreatest):
-            for (group, word) in other.words.enumerated() where other.isSet[group] {
-                keepExtreme(index, groupMap[group], isText(key) ? textMap[Int(word)] : word, key, isGreatest)
             }
         }
     }
@@ -397,7 +286,33 @@ extension AggregateColumn {
     /// Counts a value the first time that the group has it.
     mutating func note(_ code: UInt64, in group: Int) {
         let before = distinct.count
-        _ = distinct.index(of: UInt64(group), code)
+        _ = distinct.index(of: [UInt64(group), code], at: 0)
         if distinct.count > before { counts[group] &+= 1 }
+    }
+
+    mutating func count(_ groupOfRow: [UInt32]) {
+        var span = counts.mutableSpan
+        for group in groupOfRow { span[Int(group)] &+= 1 }
+    }
+
+    /// Adds numbers to the sums of their groups. Throws where a sum needs more than 64 bits.
+    mutating func add(_ values: NumericValues, _ groupOfRow: [UInt32]) throws(VectorFailure) {
+        for place in groupOfRow.indices where values.isSet(place) { counts[Int(groupOfRow[place])] &+= 1 }
+        if values.isReal {
+            var span = reals.mutableSpan
+            for place in groupOfRow.indices where values.isSet(place) {
+                span[Int(groupOfRow[place])] += values.reals[place]
+            }
+            return
+        }
+        var span = sums.mutableSpan
+        var hasOverflow = false
+        for place in groupOfRow.indices where values.isSet(place) {
+            let group = Int(groupOfRow[place])
+            let (sum, overflow) = span[group].addingReportingOverflow(values.integers[place])
+            hasOverflow = hasOverflow || overflow
+            span[group] = sum
+        }
+        if hasOverflow { throw .notOurs }
     }
 }

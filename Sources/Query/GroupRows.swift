@@ -2,7 +2,7 @@
 //
 // Groups and their aggregates as a table for SQLite: `k0, k1 …, a0, a1 …`, one row a group.
 //
-// Reads   an `Aggregation` that is done.
+// Reads   `Aggregation`s that are done, with no group in common.
 // Writes  cells as SQL has them.
 
 import Records
@@ -11,18 +11,51 @@ import Store
 /// The finished groups of a statement.
 final class GroupRows: ComputedRows {
     let plan: AggregationPlan
-    private let groups: GroupTable
-    private let columns: [AggregateColumn]
-    private let texts: TextDictionary
+    private let parts: [Aggregation]
+    /// Rows of the parts before each.
+    private let starts: [Int]
+    /// By part and aggregate the quantile of each group; nothing for other aggregates.
+    private let quantiles: [[[Double?]]]
+    let count: Int
 
-    init(_ aggregation: Aggregation) {
-        plan = aggregation.plan
-        groups = aggregation.groups
-        columns = aggregation.columns
-        texts = aggregation.texts
+    init(_ parts: [Aggregation]) {
+        plan = parts[0].plan
+        self.parts = parts
+        var starts: [Int] = []
+        var total = 0
+        for part in parts {
+            starts.append(total)
+            total += part.groups.count
+        }
+        self.starts = starts
+        count = total
+        quantiles = parts.map { part in
+            part.plan.aggregates.enumerated().map { index, aggregate in
+                guard case .quantile(_, let share) = aggregate.inner else { return [] }
+                return GroupRows.quantiles(part.columns[index], share, groups: part.groups.count)
+            }
+        }
     }
 
-    var count: Int { groups.count }
+    private static func quantiles(_ column: AggregateColumn, _ share: Double, groups: Int) -> [Double?] {
+        var ends = [Int](repeating: 0, count: groups)
+        for group in column.groups { ends[Int(group)] += 1 }
+        var total = 0
+        for group in 0..<groups {
+            let own = ends[group]
+            ends[group] = total
+            total += own
+        }
+        var sorted = [Double](repeating: 0, count: total)
+        for (value, group) in zip(column.values, column.groups) {
+            sorted[ends[Int(group)]] = value
+            ends[Int(group)] += 1
+        }
+        return (0..<groups).map { group in
+            var own = Array(sorted[(group == 0 ? 0 : ends[group - 1])..<ends[group]])
+            return quantile(&own, share)
+        }
+    }
 
     /// What SQLite is told about the columns: keys have the types that they have in their table, so that they
     /// compare, and are shown, as they would be there.
@@ -36,55 +69,66 @@ final class GroupRows: ComputedRows {
 
     /// The cell of a column; the octets of a text go into `scratch`.
     func cell(_ row: Int, _ column: Int, _ scratch: inout [UInt8]) -> Cell {
-        if column < plan.keys.count { return key(row, column, &scratch) }
+        var number = parts.count - 1
+        while starts[number] > row { number -= 1 }
+        let row = row - starts[number]
+        if column < plan.keys.count { return key(number, row, column, &scratch) }
         let index = column - plan.keys.count
         guard index < plan.aggregates.count else { return .null }
-        switch plan.aggregates[index] {
-        case .countRows, .count, .countDistinct: return .integer(columns[index].counts[row])
+        switch plan.aggregates[index].inner {
+        case .countRows, .count, .countDistinct, .countIf, .filtered:
+            return .integer(parts[number].columns[index].counts[row])
         case .sum:
-            guard columns[index].counts[row] > 0 else { return .null }
-            return columns[index].reals.isEmpty ? .integer(columns[index].sums[row]) : .real(columns[index].reals[row])
-        case .total: return .real(sum(index, row))
+            guard parts[number].columns[index].counts[row] > 0 else { return .null }
+            return parts[number].columns[index].reals.isEmpty
+                ? .integer(parts[number].columns[index].sums[row]) : .real(parts[number].columns[index].reals[row])
+        case .total: return .real(sum(number, index, row))
         case .average:
-            guard columns[index].counts[row] > 0 else { return .null }
-            return .real(sum(index, row) / Double(columns[index].counts[row]))
+            let count = parts[number].columns[index].counts[row]
+            return count > 0 ? .real(sum(number, index, row) / Double(count)) : .null
+        case .moment(_, let moment):
+            return parts[number].columns[index].moments[row].value(moment).map { .real($0) } ?? .null
+        case .quantile: return quantiles[number][index][row].map { .real($0) } ?? .null
         case .extreme(let key, _):
-            return columns[index].isSet[row] ? value(columns[index].words[row], key, &scratch) : .null
+            guard parts[number].columns[index].isSet[row] else { return .null }
+            return value(parts[number].columns[index].words[row], key, number, &scratch)
         }
     }
 
-    private func sum(_ index: Int, _ row: Int) -> Double {
-        columns[index].reals.isEmpty ? Double(columns[index].sums[row]) : columns[index].reals[row]
+    private func sum(_ number: Int, _ index: Int, _ row: Int) -> Double {
+        parts[number].columns[index].reals.isEmpty
+            ? Double(parts[number].columns[index].sums[row]) : parts[number].columns[index].reals[row]
     }
 
-    private func key(_ row: Int, _ number: Int, _ scratch: inout [UInt8]) -> Cell {
+    private func key(_ part: Int, _ row: Int, _ number: Int, _ scratch: inout [UInt8]) -> Cell {
         if plan.isPacked {
-            let code = groups.keys[row] >> (UInt64(number) * 32) & AggregationPlan.unsetCode
-            return code == AggregationPlan.unsetCode ? .null : value(code, plan.keys[number], &scratch)
+            let code = parts[part].groups.keys[row] >> (UInt64(number) * 32) & TextCoder.unset
+            return code == TextCoder.unset ? .null : value(code, plan.keys[number], part, &scratch)
         }
         let start = row * plan.width
-        let mask = groups.keys[start + plan.width - 1]
+        let mask = parts[part].groups.keys[start + plan.width - 1]
         guard mask & (1 << UInt64(number)) == 0 else { return .null }
-        return value(groups.keys[start + number], plan.keys[number], &scratch)
+        return value(parts[part].groups.keys[start + number], plan.keys[number], part, &scratch)
     }
 
-    private func value(_ word: UInt64, _ key: GroupKey, _ scratch: inout [UInt8]) -> Cell {
+    private func value(_ word: UInt64, _ key: GroupKey, _ part: Int, _ scratch: inout [UInt8]) -> Cell {
+        if key.isText {
+            scratch.append(contentsOf: parts[part].coder.texts.pool[Int(word)])
+            return .text
+        }
         switch key {
         case .number(let expression):
             return expression.isReal ? .real(Double(bitPattern: word)) : .integer(Int64(bitPattern: word))
-        case .timePrefix(_, _, let digits):
+        case .timeStep(_, _, let digits):
             let start = scratch.count
             TimeText.append(Int64(bitPattern: word), to: &scratch)
             scratch.removeLast(scratch.count - start - digits)
             return .text
         case .column(_, let kind):
-            if kind.isStoredAsText {
-                scratch.append(contentsOf: texts.pool[Int(word)])
-                return .text
-            }
             // Seconds and reals were grouped by what SQL sees of them.
             if kind == .interval || kind == .real { return .real(Double(bitPattern: word)) }
             return Cell(word: word, kind, &scratch)
+        case .function: return .null
         }
     }
 }

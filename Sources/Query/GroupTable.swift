@@ -2,10 +2,13 @@
 //
 // Groups of rows by their keys: open addressing over words.
 //
+// Most of the time goes into waiting for memory. So keys are looked up many at a time, step by step for all of them:
+// the processor then waits for many places at once.
+//
 // Leaves  what the words mean (`Aggregation`).
 
 /// Distinct keys of `width` words each, numbered as they first come.
-struct GroupTable {
+struct GroupTable: Sendable {
     let width: Int
     /// The keys, one behind the other.
     private(set) var keys: [UInt64] = []
@@ -15,6 +18,8 @@ struct GroupTable {
     private var mask = (1 << 10) - 1
     /// Hostile values cannot be made to share a place without it.
     private static let seed = UInt64.random(in: .min ... .max) | 1
+    /// Keys that are looked up together; as many places has the array of `lookUp`.
+    private static let batch = 256
 
     /// Groups of one question; more are SQLite's, which has the disk.
     static let countMax = 1 << 26
@@ -26,73 +31,93 @@ struct GroupTable {
         return product.high ^ product.low
     }
 
-    /// The number of a key of one word.
-    @inline(__always) mutating func index(of key: UInt64) -> Int {
-        var place = Int(truncatingIfNeeded: GroupTable.fold(key ^ GroupTable.seed, 0x9E37_79B9_7F4A_7C15)) & mask
-        while true {
-            let slot = slots[place]
-            if slot == 0 { break }
-            if keys[Int(slot) &- 1] == key { return Int(slot) &- 1 }
-            place = (place &+ 1) & mask
-        }
-        keys.append(key)
-        return add(at: place)
-    }
-
-    /// The number of a key of two words.
-    @inline(__always) mutating func index(of first: UInt64, _ second: UInt64) -> Int {
-        let hash = GroupTable.fold(
-            GroupTable.fold(GroupTable.seed ^ first, 0x9E37_79B9_7F4A_7C15) ^ second, 0x9E37_79B9_7F4A_7C15)
-        var place = Int(truncatingIfNeeded: hash) & mask
-        while true {
-            let slot = slots[place]
-            if slot == 0 { break }
-            let own = (Int(slot) &- 1) &* 2
-            if keys[own] == first, keys[own &+ 1] == second { return Int(slot) &- 1 }
-            place = (place &+ 1) & mask
-        }
-        keys.append(first)
-        keys.append(second)
-        return add(at: place)
-    }
-
-    /// The number of the key that stands in `words` from `start` on.
-    @inline(__always) mutating func index(of words: [UInt64], at start: Int) -> Int {
-        var place = Int(truncatingIfNeeded: GroupTable.hash(words, start, width)) & mask
-        probe: while true {
-            let slot = slots[place]
-            if slot == 0 { break }
-            let own = (Int(slot) &- 1) &* width
-            place = (place &+ 1) & mask
-            for word in 0..<width where keys[own &+ word] != words[start &+ word] { continue probe }
-            return Int(slot) &- 1
-        }
-        for word in 0..<width { keys.append(words[start &+ word]) }
-        return add(at: place)
-    }
-
     @inline(__always) private static func hash(_ words: [UInt64], _ start: Int, _ width: Int) -> UInt64 {
         var hash = seed
         for word in 0..<width { hash = fold(hash ^ words[start &+ word], 0x9E37_79B9_7F4A_7C15) }
         return hash
     }
 
-    private mutating func add(at place: Int) -> Int {
+    /// The number of the key that stands in `words` from `start` on, which is added if it is new.
+    mutating func index(of words: [UInt64], at start: Int) -> Int {
+        var place = Int(truncatingIfNeeded: GroupTable.hash(words, start, width)) & mask
+        while true {
+            let slot = slots[place]
+            if slot == 0 { break }
+            if isSame(Int(slot) &- 1, words, start) { return Int(slot) &- 1 }
+            place = (place &+ 1) & mask
+        }
+        for word in 0..<width { keys.append(words[start &+ word]) }
         slots[place] = UInt32(truncatingIfNeeded: count &+ 1)
         count &+= 1
         if count &* 2 > slots.count { grow() }
         return count &- 1
     }
 
+    /// The number of a key that may not be here.
+    func known(_ words: [UInt64], at start: Int) -> Int? {
+        var place = Int(truncatingIfNeeded: GroupTable.hash(words, start, width)) & mask
+        while true {
+            let slot = slots[place]
+            if slot == 0 { return nil }
+            if isSame(Int(slot) &- 1, words, start) { return Int(slot) &- 1 }
+            place = (place &+ 1) & mask
+        }
+    }
+
+    @inline(__always) private func isSame(_ number: Int, _ words: [UInt64], _ start: Int) -> Bool {
+        let own = number &* width
+        for word in 0..<width where keys[own &+ word] != words[start &+ word] { return false }
+        return true
+    }
+
+    /// Appends the numbers of the keys that stand in `words`, one behind the other; new ones are added.
+    mutating func indices(of words: [UInt64], into numbers: inout [UInt32]) {
+        lookUp(words, into: &numbers) { (own, start) in UInt32(truncatingIfNeeded: own.index(of: words, at: start)) }
+    }
+
+    /// Appends the numbers of keys, `UInt32.max` for those that are not here.
+    func known(_ words: [UInt64], into numbers: inout [UInt32]) {
+        var copy = self
+        copy.lookUp(words, into: &numbers) { (own, start) in
+            own.known(words, at: start).map { UInt32(truncatingIfNeeded: $0) } ?? .max
+        }
+    }
+
+    /// Looks keys up in batches. `decide` is asked for those that do not stand in the first place of theirs.
+    @inline(__always)
+    private mutating func lookUp(
+        _ words: [UInt64], into numbers: inout [UInt32], decide: (inout GroupTable, Int) -> UInt32
+    ) {
+        var found = [256 of UInt32](repeating: 0)
+        let width = width
+        let total = words.count / width
+        var start = 0
+        numbers.reserveCapacity(numbers.count &+ total)
+        while start < total {
+            let count = min(GroupTable.batch, total &- start)
+            for index in 0..<count {
+                let hash = GroupTable.hash(words, (start &+ index) &* width, width)
+                found[index] = slots[Int(truncatingIfNeeded: hash) & mask]
+            }
+            for index in 0..<count where found[index] != 0 {
+                let (own, other) = ((Int(found[index]) &- 1) &* width, (start &+ index) &* width)
+                var isSame = true
+                for word in 0..<width where keys[own &+ word] != words[other &+ word] { isSame = false }
+                if !isSame { found[index] = 0 }
+            }
+            for index in 0..<count {
+                numbers.append(
+                    found[index] != 0 ? found[index] &- 1 : decide(&self, (start &+ index) &* width))
+            }
+            start &+= count
+        }
+    }
+
     @inline(never) private mutating func grow() {
         slots = Array(repeating: 0, count: slots.count &* 4)
         mask = slots.count &- 1
         for number in 0..<count {
-            let hash =
-                width == 1
-                ? GroupTable.fold(keys[number] ^ GroupTable.seed, 0x9E37_79B9_7F4A_7C15)
-                : GroupTable.hash(keys, number &* width, width)
-            var place = Int(truncatingIfNeeded: hash) & mask
+            var place = Int(truncatingIfNeeded: GroupTable.hash(keys, number &* width, width)) & mask
             while slots[place] != 0 { place = (place &+ 1) & mask }
             slots[place] = UInt32(truncatingIfNeeded: number &+ 1)
         }

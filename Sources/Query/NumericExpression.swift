@@ -34,6 +34,23 @@ indirect enum NumericExpression: Sendable {
     case negate(NumericExpression)
     /// The first where it is set, else the second.
     case coalesce(NumericExpression, NumericExpression)
+    /// The value of the first condition that is true, else the last, else unset.
+    case cases([(RowFilter, NumericExpression)], otherwise: NumericExpression?)
+    /// 1 where the first is true, 0 where the second, its opposite, is, else unset.
+    case truth(RowFilter, opposite: RowFilter)
+    case toReal(NumericExpression)
+    /// A time in microseconds divided by these; whole numbers (rounded down) or reals.
+    case time(Int, per: Int64, isReal: Bool)
+    case function(ScalarExpression)
+
+    /// Its value as a real, where it stands in the statement.
+    var constant: SQLValue {
+        switch self {
+        case .integer(let value): .real(Double(value))
+        case .real(let value): .real(value)
+        default: .null
+        }
+    }
 
     /// Whether every value is real.
     var isReal: Bool {
@@ -46,13 +63,22 @@ indirect enum NumericExpression: Sendable {
             left.isReal || right.isReal
         case .negate(let part): part.isReal
         case .coalesce(let left, let right): left.isReal && right.isReal
+        case .cases(let cases, let otherwise): cases.allSatisfy { $0.1.isReal } && otherwise?.isReal ?? true
+        case .truth: false
+        case .toReal: true
+        case .time(_, _, let isReal): isReal
+        case .function(let function): function.outcome == .real
         }
     }
 
     /// Whether some values may be real and others whole: then the type is not one for all rows.
     var isMixed: Bool {
         switch self {
-        case .integer, .real, .column: false
+        case .integer, .real, .column, .truth, .time, .function: false
+        case .toReal(let part): part.isMixed
+        case .cases(let cases, let otherwise):
+            cases.contains { $0.1.isMixed || $0.1.isReal != isReal }
+                || otherwise.map { $0.isMixed || $0.isReal != isReal } ?? false
         case .add(let left, let right), .subtract(let left, let right), .multiply(let left, let right),
             .divide(let left, let right):
             left.isMixed || right.isMixed
@@ -89,7 +115,85 @@ indirect enum NumericExpression: Sendable {
                 first.isUnset[index] = !second.isSet(index)
             }
             return first
+        case .cases(let cases, let otherwise):
+            return try NumericExpression.chosen(cases, otherwise, isReal: isReal, rows, page)
+        case .truth(let filter, let opposite):
+            return try NumericExpression.chosen(
+                [(filter, .integer(1)), (opposite, .integer(0))], nil, isReal: false, rows, page)
+        case .toReal(let part):
+            var values = try part.values(rows, page)
+            guard !values.isReal else { return values }
+            values.reals = values.integers.map(Double.init)
+            values.integers = []
+            values.isReal = true
+            return values
+        case .time(let column, let per, let isReal):
+            var values = try NumericExpression.cells(column, .integer, rows, page)
+            if isReal {
+                values.reals = values.integers.map { Double($0) / Double(per) }
+                values.integers = []
+                values.isReal = true
+            } else if per != 1 {
+                for index in values.integers.indices {
+                    let (quotient, rest) = values.integers[index].quotientAndRemainder(dividingBy: per)
+                    values.integers[index] = rest < 0 ? quotient - 1 : quotient
+                }
+            }
+            return values
+        case .function(let function):
+            return NumericExpression.numbers(try function.values(rows, page), isReal: function.outcome == .real)
         }
+    }
+
+    /// CASE: each condition is asked of the rows that those before it left.
+    private static func chosen(
+        _ cases: [(RowFilter, NumericExpression)], _ otherwise: NumericExpression?, isReal: Bool, _ rows: [UInt32],
+        _ page: PageColumns
+    ) throws(VectorFailure) -> NumericValues {
+        var values = NumericValues(isReal: isReal)
+        if isReal { values.reals = Array(repeating: 0, count: rows.count) } else {
+            values.integers = Array(repeating: 0, count: rows.count)
+        }
+        values.isUnset = Array(repeating: true, count: rows.count)
+        // Places in `rows`, in the order of `rows`, which are ascending.
+        var left = Array(rows.indices)
+        func fill(_ places: [Int], _ expression: NumericExpression) throws(VectorFailure) {
+            let own = try expression.values(places.map { rows[$0] }, page)
+            for (index, place) in places.enumerated() where own.isSet(index) {
+                if isReal { values.reals[place] = own.real(index) } else {
+                    values.integers[place] = own.integers[index]
+                }
+                values.isUnset[place] = false
+            }
+        }
+        for (filter, expression) in cases where !left.isEmpty {
+            var matching = left.map { rows[$0] }
+            try filter.keep(&matching, page)
+            var (taken, rest): ([Int], [Int]) = ([], [])
+            var next = 0
+            for place in left {
+                if next < matching.count, matching[next] == rows[place] {
+                    taken.append(place)
+                    next += 1
+                } else {
+                    rest.append(place)
+                }
+            }
+            try fill(taken, expression)
+            left = rest
+        }
+        if let otherwise, !left.isEmpty { try fill(left, otherwise) }
+        if !values.isUnset.contains(true) { values.isUnset = [] }
+        return values
+    }
+
+    private static func numbers(_ given: [SQLValue], isReal: Bool) -> NumericValues {
+        var values = NumericValues(isReal: isReal)
+        if given.contains(.null) { values.isUnset = given.map { $0 == .null } }
+        if isReal { values.reals = given.map { $0.number ?? 0 } } else {
+            values.integers = given.map { if case .integer(let number) = $0 { number } else { 0 } }
+        }
+        return values
     }
 
     private static func cells(
@@ -103,21 +207,23 @@ indirect enum NumericExpression: Sendable {
             values.isUnset = Array(repeating: true, count: rows.count)
             return values
         }
-        if vector.validity.contains(where: { $0 != .max }) {
-            values.isUnset = rows.map { !vector.isSet(Int($0)) }
+        if !vector.isFull {
+            values.isUnset = rows.map { !vector.has(Int($0)) }
             if !values.isUnset.contains(true) { values.isUnset = [] }
         }
+        // All rows, or those that a filter took.
+        let words = rows.count == vector.rowCount ? vector.words : rows.map { vector.words[Int($0)] }
         switch kind {
-        case .interval: values.reals = rows.map { Double(Int64(bitPattern: vector.words[Int($0)])) / 1_000_000 }
+        case .interval: values.reals = words.map { Double(Int64(bitPattern: $0)) / 1_000_000 }
         case .real:
-            values.reals = rows.map { Double(bitPattern: vector.words[Int($0)]) }
+            values.reals = words.map { Double(bitPattern: $0) }
             // NaN is NULL in SQL.
             if values.reals.contains(where: \.isNaN) {
                 if values.isUnset.isEmpty { values.isUnset = Array(repeating: false, count: rows.count) }
                 for index in values.reals.indices where values.reals[index].isNaN { values.isUnset[index] = true }
             }
         default:
-            values.integers = rows.map { Int64(bitPattern: vector.words[Int($0)]) }
+            values.integers = words.map { Int64(bitPattern: $0) }
             // A count beyond 2^63 is a real in SQL.
             guard kind == .integer || !values.integers.contains(where: { $0 < 0 }) else { throw .notOurs }
         }

@@ -1,40 +1,148 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The columns of one page of rows, decoded when they are asked for.
+// The columns of one page of rows, decoded when they are asked for: rows of a log, elements of a list, or pairs of a
+// join (JoinedPage).
 
+import Records
 import Store
 
-/// Used by one thread.
-final class PageColumns {
-    private let reader: SegmentReader
-    private let rowGroup: Int
-    /// For each column of the table its column in the segment; nil where the segment is older than the column.
-    private let places: [Int?]
-    /// Rows of the row group.
-    let rows: Range<Int>
-    private var vectors: [ColumnVector?]
+/// What is found out once for all pages of a row group. Used by one worker at a time.
+final class PageMemo {
+    /// By the number of an expression: its value for each text of the dictionary that it reads, and for NULL.
+    var values: [Int: [SQLValue?]] = [:]
+}
+
+/// Some rows, as a table's columns. Used by one thread.
+class PageColumns {
     /// The same for all pages of a row group, whose dictionaries are the same.
     let identity: Int
+    /// Rows of the row group.
+    let rows: Range<Int>
+    /// How many rows it has.
+    let count: Int
+    let memo: PageMemo
+    private var vectors: [ColumnVector?]
 
-    init(_ reader: SegmentReader, _ rowGroup: Int, _ places: [Int?], _ rows: Range<Int>, identity: Int) {
+    init(identity: Int, rows: Range<Int>, count: Int, columns: Int, memo: PageMemo) {
         self.identity = identity
-        self.reader = reader
-        self.rowGroup = rowGroup
-        self.places = places
         self.rows = rows
-        vectors = Array(repeating: nil, count: places.count)
+        self.count = count
+        self.memo = memo
+        vectors = Array(repeating: nil, count: columns)
     }
 
     /// The values of a column for the page; nil where the segment does not have it.
-    func vector(_ column: Int) throws(VectorFailure) -> ColumnVector? {
+    final func vector(_ column: Int) throws(VectorFailure) -> ColumnVector? {
         if let known = vectors[column] { return known }
-        guard let place = places[column] else { return nil }
+        let vector = try load(column)
+        vectors[column] = vector
+        return vector
+    }
+
+    /// Makes the vector of a column.
+    func load(_ column: Int) throws(VectorFailure) -> ColumnVector? { nil }
+
+    /// A number for the dictionary of a column: pages with the same number have the same texts in the same places.
+    func pool(_ column: Int) -> Int { identity }
+}
+
+/// Rows of a log.
+final class StoredPage: PageColumns {
+    private let unit: ScanUnit
+
+    init(_ unit: ScanUnit, _ rows: Range<Int>, identity: Int, memo: PageMemo) {
+        self.unit = unit
+        super.init(identity: identity, rows: rows, count: rows.count, columns: unit.places.count, memo: memo)
+    }
+
+    override func load(_ column: Int) throws(VectorFailure) -> ColumnVector? {
+        guard let place = unit.places[column] else { return nil }
         do {
-            let vector = try reader.read(column: place, rowGroup: rowGroup, rows: rows)
-            vectors[column] = vector
-            return vector
+            return try unit.reader.read(column: place, rowGroup: unit.rowGroup, rows: rows)
         } catch {
             throw .store(error)
         }
+    }
+}
+
+/// Elements of a list, each with the columns of its row.
+final class ElementPage: PageColumns {
+    private let base: StoredPage
+    private let table: QueryTable
+    /// The row of each element, and its place among the row's.
+    private let owners: [UInt32]
+    private let offsets: [UInt32]
+
+    init(_ base: StoredPage, _ table: QueryTable, _ listColumn: Int) throws(VectorFailure) {
+        self.base = base
+        self.table = table
+        var owners: [UInt32] = []
+        var offsets: [UInt32] = []
+        if let lists = try base.vector(listColumn) {
+            for row in 0..<lists.rowCount where lists.has(row) {
+                for offset in 0..<lists.elements(row).count {
+                    owners.append(UInt32(truncatingIfNeeded: row))
+                    offsets.append(UInt32(truncatingIfNeeded: offset))
+                }
+            }
+        }
+        self.owners = owners
+        self.offsets = offsets
+        super.init(
+            identity: base.identity, rows: base.rows, count: owners.count, columns: table.columns.count,
+            memo: base.memo)
+    }
+
+    override func load(_ column: Int) throws(VectorFailure) -> ColumnVector? {
+        guard let vector = try base.vector(column) else { return nil }
+        guard table.columns[column].isElement else { return vector.taking(owners) }
+        // The first list has all elements in turn; one beside it may have fewer in a row.
+        var places: [UInt32] = []
+        places.reserveCapacity(owners.count)
+        for index in owners.indices {
+            let row = Int(owners[index])
+            let offset = Int(offsets[index])
+            let own = vector.has(row) ? vector.elements(row) : 0..<0
+            places.append(offset < own.count ? UInt32(truncatingIfNeeded: own.lowerBound &+ offset) : .max)
+        }
+        return vector.elements(at: places, kind: table.columns[column].valueKind)
+    }
+}
+
+extension ColumnVector {
+    /// Whether a row is set.
+    @inline(__always) func has(_ row: Int) -> Bool { validity[row >> 6] & (1 << UInt64(row & 63)) != 0 }
+
+    /// Whether all rows are set.
+    var isFull: Bool {
+        let whole = rowCount >> 6
+        for word in 0..<whole where validity[word] != .max { return false }
+        let rest = UInt64(rowCount & 63)
+        return rest == 0 || validity[whole] & ((1 << rest) &- 1) == (1 << rest) &- 1
+    }
+
+    /// The values of some rows, in their order.
+    func taking(_ rows: [UInt32]) -> ColumnVector {
+        let isText = kind.isStoredAsText
+        var validity = [UInt64](repeating: 0, count: (rows.count &+ 63) / 64)
+        if isFull {
+            for word in validity.indices { validity[word] = .max }
+        } else {
+            for index in rows.indices where has(Int(rows[index])) { validity[index >> 6] |= 1 << UInt64(index & 63) }
+        }
+        return ColumnVector(
+            kind: kind, validity: validity, words: isText ? [] : rows.map { words[Int($0)] },
+            indices: isText ? rows.map { indices[Int($0)] } : [], texts: texts, isDictionary: isDictionary)
+    }
+
+    /// The elements at some places of a list's; `UInt32.max` is none.
+    func elements(at places: [UInt32], kind: ColumnKind) -> ColumnVector {
+        var validity = [UInt64](repeating: 0, count: (places.count &+ 63) / 64)
+        for index in places.indices where places[index] != .max { validity[index >> 6] |= 1 << UInt64(index & 63) }
+        let isText = kind.isStoredAsText
+        return ColumnVector(
+            kind: kind, validity: validity, words: isText ? [] : places.map { $0 == .max ? 0 : words[Int($0)] },
+            indices: isText ? places.map { $0 == .max ? 0 : indices[Int($0)] } : [], texts: texts,
+            isDictionary: isDictionary)
     }
 }

@@ -12,8 +12,9 @@
 //     addr, string, enum  TEXT
 //     sets and vectors    TEXT that is a JSON array
 //
-// Each list column has a table of its own with one row for each element, `LOG_COLUMN(ts, uid, value)`; the answers
-// of DNS have their lifetimes beside them, `dns_answers(ts, uid, answer, ttl)`. Unset is NULL.
+// Each list column has a table of its own with one row for each element, with when and who in front of it:
+// `LOG_COLUMN(ts, uid, id_orig_h, id_orig_p, id_resp_h, id_resp_p, value)`; the answers of DNS have their lifetimes
+// beside them and the question in front, `dns_answers(ts, …, query, answer, ttl)`. Unset is NULL.
 
 import Records
 import Store
@@ -47,6 +48,8 @@ struct QueryColumn: Sendable, Equatable {
 /// A table in SQL: a log, or the elements of one of its lists.
 struct QueryTable: Sendable {
     static let timeCollation = "weir_time"
+    /// Columns of a log that the tables of its lists have too.
+    private static let sharedNames = ["ts", "uid", "fuid", "id_orig_h", "id_orig_p", "id_resp_h", "id_resp_p"]
 
     let name: String
     let log: String
@@ -64,7 +67,7 @@ struct QueryTable: Sendable {
     static func tables(log: String, columns: [SegmentColumn]) -> [QueryTable] {
         let whole = columns.map { QueryColumn(name: $0.name, source: $0.name, kind: $0.kind) }
         var tables = [QueryTable(name: log, log: log, columns: whole, list: nil)]
-        let shared = whole.filter { ["ts", "uid"].contains($0.name) }
+        let shared = whole.filter { sharedNames.contains($0.name) || log == "dns" && $0.name == "query" }
         for column in columns where column.kind.isList {
             let isAnswers = log == "dns" && column.name == "answers"
             var elements = [

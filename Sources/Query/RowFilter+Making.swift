@@ -9,28 +9,48 @@
 import Records
 import Store
 
-/// The columns of the statement's table by name.
+/// Which columns a statement uses, as they are found.
+final class ColumnUse {
+    var columns: Set<Int> = []
+}
+
+/// The columns of the statement's tables by name: of one, or of two that are joined, one behind the other.
 struct ColumnNames {
+    /// The table; of a join all columns of both.
     let table: QueryTable
-    /// Names by which the statement may call the table.
-    let aliases: Set<String>
+    /// What the statement calls a table, and its columns.
+    private let parts: [(alias: String, columns: Range<Int>)]
+    let use = ColumnUse()
 
     init(_ table: QueryTable, _ named: SQLTable?) {
         self.table = table
-        aliases = [(named?.alias ?? named?.name ?? table.name).lowercased()]
+        parts = [((named?.alias ?? named?.name ?? table.name).lowercased(), 0..<table.columns.count)]
+    }
+
+    init(_ left: QueryTable, _ leftName: SQLTable, _ right: QueryTable, _ rightName: SQLTable) {
+        table = QueryTable(name: "", log: "", columns: left.columns + right.columns, list: nil)
+        parts = [
+            ((leftName.alias ?? leftName.name).lowercased(), 0..<left.columns.count),
+            ((rightName.alias ?? rightName.name).lowercased(), left.columns.count..<table.columns.count),
+        ]
     }
 
     /// The column that an expression is; nil where it is none, or none that the vectors have.
     func column(_ expression: SQLExpression) -> Int? {
         guard case .column(let table, let name) = expression.kind else { return nil }
-        if let table, !aliases.contains(table.lowercased()) { return nil }
         let lower = name.lowercased()
-        guard let index = self.table.columns.firstIndex(where: { $0.name.lowercased() == lower }) else { return nil }
-        let column = self.table.columns[index]
-        return column.isElement || column.kind.isList ? nil : index
+        for part in parts where table == nil || part.alias == table?.lowercased() {
+            guard let index = part.columns.first(where: { self.table.columns[$0].name.lowercased() == lower }) else {
+                continue
+            }
+            guard !self.table.columns[index].valueKind.isList else { return nil }
+            use.columns.insert(index)
+            return index
+        }
+        return nil
     }
 
-    func kind(_ column: Int) -> ColumnKind { table.columns[column].kind }
+    func kind(_ column: Int) -> ColumnKind { table.columns[column].valueKind }
 
     /// Arithmetic over columns and numbers.
     func numeric(_ expression: SQLExpression) -> NumericExpression? {
@@ -56,6 +76,52 @@ struct ColumnNames {
             guard let left = numeric(parts[0]), let right = numeric(parts[1]) else { return nil }
             let made = NumericExpression.coalesce(left, right)
             return made.isMixed ? nil : made
+        case .cases(let parts, let hasBase, let hasElse):
+            return cases(parts, hasBase: hasBase, hasElse: hasElse)
+        case .cast(let part, let type) where ["REAL", "DOUBLE", "DOUBLE PRECISION", "FLOAT"].contains(type):
+            return numeric(part).map { .toReal($0) }
+        case .call(let name, let parts, isDistinct: false, isStar: false):
+            return timeNumber(name, parts) ?? numberFunction(expression).map { .function($0) }
+        default: return nil
+        }
+    }
+
+    /// A number, or what is true of a row as 1 and 0.
+    func numericOrTruth(_ expression: SQLExpression) -> NumericExpression? {
+        if let number = numeric(expression) { return number }
+        guard let filter = RowFilter.make(expression, self),
+            let opposite = RowFilter.make(expression, self, isTrue: false)
+        else { return nil }
+        return .truth(filter, opposite: opposite)
+    }
+
+    private func cases(_ parts: [SQLExpression], hasBase: Bool, hasElse: Bool) -> NumericExpression? {
+        guard !hasBase else { return nil }
+        var made: [(RowFilter, NumericExpression)] = []
+        let pairs = hasElse ? parts.count - 1 : parts.count
+        for index in stride(from: 0, to: pairs, by: 2) {
+            guard let filter = RowFilter.make(parts[index], self), parts[index + 1].kind != .null,
+                let value = numeric(parts[index + 1])
+            else { return nil }
+            made.append((filter, value))
+        }
+        var otherwise: NumericExpression?
+        if hasElse, let last = parts.last, last.kind != .null {
+            guard let value = numeric(last) else { return nil }
+            otherwise = value
+        }
+        let cases = NumericExpression.cases(made, otherwise: otherwise)
+        return made.isEmpty || cases.isMixed ? nil : cases
+    }
+
+    /// `epoch(ts)` and its like, without a detour by texts.
+    private func timeNumber(_ name: String, _ parts: [SQLExpression]) -> NumericExpression? {
+        guard parts.count == 1, let column = column(parts[0]), kind(column) == .time else { return nil }
+        switch name {
+        case "epoch": return .time(column, per: 1_000_000, isReal: true)
+        case "epoch_ms": return .time(column, per: 1000, isReal: false)
+        case "epoch_us", "unix_micros": return .time(column, per: 1, isReal: false)
+        case "unix_timestamp": return .time(column, per: 1_000_000, isReal: false)
         default: return nil
         }
     }
@@ -81,8 +147,8 @@ extension RowFilter {
             return isTrue ? .and([left, right]) : .or([left, right])
         case .binary(let name, let left, let right): return comparison(name, left, right, names, isTrue)
         case .isNull(let part, let isNull):
-            guard let column = names.column(part) else { return nil }
-            return .test(column: column, isNull == isTrue ? .isNull : .isSet)
+            if let column = names.column(part) { return .test(column: column, isNull == isTrue ? .isNull : .isSet) }
+            return names.textFunction(part).map { .function($0, .isNull(isNull == isTrue)) }
         case .between(let part, let low, let high, let isNot):
             guard let first = comparison(">=", part, low, names, isTrue != isNot),
                 let second = comparison("<=", part, high, names, isTrue != isNot)
@@ -107,6 +173,11 @@ extension RowFilter {
         _ name: String, _ left: SQLExpression, _ right: SQLExpression, _ names: ColumnNames, _ isTrue: Bool
     ) -> RowFilter? {
         if name.hasSuffix("LIKE") || name.hasSuffix("GLOB") { return like(name, left, right, names, isTrue) }
+        if name.hasSuffix("REGEXP") {
+            let test: NumericTest = name.hasPrefix("NOT ") != isTrue ? .unequal : .equal
+            guard let function = names.function("regexp", [right, left]) else { return nil }
+            return .compare(.function(function), test, .integer(0))
+        }
         guard let given = NumericTest(name) else { return nil }
         let test = isTrue ? given : given.opposite
         if let column = names.column(left), let value = literal(right) { return cell(column, test, value, names) }
@@ -117,6 +188,12 @@ extension RowFilter {
             names.kind(first).isPlainText, names.kind(second).isPlainText
         {
             return test == .equal || test == .unequal ? .sameText(first, second, isEqual: test == .equal) : nil
+        }
+        if let function = names.textFunction(left), case .text(let text)? = literal(right) {
+            return .function(function, .order(test, text))
+        }
+        if let function = names.textFunction(right), case .text(let text)? = literal(left) {
+            return .function(function, .order(test.mirrored, text))
         }
         guard let first = names.numeric(left), let second = names.numeric(right) else { return nil }
         return .compare(first, test, second)
@@ -228,7 +305,8 @@ extension RowFilter {
     private static func among(
         _ part: SQLExpression, _ list: [SQLExpression], _ names: ColumnNames, _ isIn: Bool
     ) -> RowFilter? {
-        guard let column = names.column(part) else { return nil }
+        let function = names.textFunction(part)
+        guard let column = names.column(part) ?? (function == nil ? nil : -1) else { return nil }
         var values: [SQLValue] = []
         for item in list {
             guard let value = literal(item) else { return nil }
@@ -238,14 +316,16 @@ extension RowFilter {
         if !isIn, values.contains(.null) { return RowFilter.none }
         values.removeAll { $0 == .null }
         if values.isEmpty { return isIn ? RowFilter.none : list.isEmpty ? .all : nil }
-        if names.kind(column).isPlainText {
+        if function != nil || names.kind(column).isPlainText {
             var texts: [[UInt8]] = []
             for value in values {
                 // SQLite applies no affinity to a list of texts and numbers together; leave it that.
                 guard case .text(let octets) = value else { return nil }
                 texts.append(octets)
             }
-            return .test(column: column, .texts(texts.sorted { isBefore($0, $1) }, isIn: isIn))
+            let sorted = texts.sorted { isBefore($0, $1) }
+            return function.map { .function($0, .among(sorted, isIn: isIn)) }
+                ?? .test(column: column, .texts(sorted, isIn: isIn))
         }
         var parts: [RowFilter] = []
         for value in values {
@@ -260,19 +340,25 @@ extension RowFilter {
     private static func like(
         _ name: String, _ left: SQLExpression, _ right: SQLExpression, _ names: ColumnNames, _ isTrue: Bool
     ) -> RowFilter? {
-        guard name.hasSuffix("LIKE"), let column = names.column(left), names.kind(column).isPlainText,
-            case .text(let pattern) = right.kind
-        else { return nil }
-        return .test(column: column, .like(LikePattern(Array(pattern.utf8)), isLike: name.hasPrefix("NOT ") != isTrue))
+        guard name.hasSuffix("LIKE"), case .text(let text) = right.kind else { return nil }
+        let pattern = LikePattern(Array(text.utf8))
+        let isLike = name.hasPrefix("NOT ") != isTrue
+        if let column = names.column(left), names.kind(column).isPlainText {
+            return .test(column: column, .like(pattern, isLike: isLike))
+        }
+        return names.textFunction(left).map { .function($0, .like(pattern, isLike: isLike)) }
     }
 
     private static func call(
         _ name: String, _ parts: [SQLExpression], _ names: ColumnNames, _ isTrue: Bool
     ) -> RowFilter? {
-        guard name == "in_cidr", parts.count == 2, let column = names.column(parts[0]),
+        if name == "in_cidr", parts.count == 2, let column = names.column(parts[0]),
             names.kind(column) == .address, case .text(let text) = parts[1].kind, let network = AddressPrefix(text)
-        else { return nil }
-        return .test(column: column, .network(network, isIn: isTrue))
+        {
+            return .test(column: column, .network(network, isIn: isTrue))
+        }
+        guard let function = names.function(name, parts), function.outcome != .text else { return nil }
+        return .compare(.function(function), isTrue ? .unequal : .equal, .integer(0))
     }
 }
 

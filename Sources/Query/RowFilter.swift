@@ -28,11 +28,13 @@ indirect enum RowFilter: Sendable {
     case test(column: Int, ValueTest)
     case compare(NumericExpression, NumericTest, NumericExpression)
     case sameText(Int, Int, isEqual: Bool)
+    /// A function that gives texts, and a test of these.
+    case function(ScalarExpression, ScalarTest)
 
     /// Whether a stretch may hold a true row.
     func mayMatch(_ facts: StretchFacts) throws(StoreError) -> Bool {
         switch self {
-        case .all, .compare, .sameText: return true
+        case .all, .compare, .sameText, .function: return true
         case .none: return false
         case .and(let parts):
             for part in parts where try !part.mayMatch(facts) { return false }
@@ -90,6 +92,14 @@ indirect enum RowFilter: Sendable {
                 guard left.isSet(row), right.isSet(row) else { return true }
                 return left.text(row).elementsEqual(right.text(row)) != isEqual
             }
+        case .function(let function, let test):
+            let values = try function.values(rows, page)
+            var count = 0
+            for index in rows.indices where test.holds(values[index]) {
+                rows[count] = rows[index]
+                count += 1
+            }
+            rows.removeLast(rows.count - count)
         }
     }
 

@@ -52,8 +52,8 @@ extension SQLiteConnection {
 }
 
 private func release<Box: AnyObject>(_ box: UnsafeMutableRawPointer?, _ type: Box.Type) {
-    guard let box = unsafe box else { return }
     // Safe: retained by `registerFunctions`, let go here once.
+    guard let box = unsafe box else { return }
     unsafe Unmanaged<Box>.fromOpaque(box).release()
 }
 

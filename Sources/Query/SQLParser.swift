@@ -240,10 +240,11 @@ struct SQLParser {
             guard take(word: "NULL") else { return .none }
             return .some(.isNull(left, !isNot))
         }
-        let isNot = isWord("NOT") && ["LIKE", "GLOB", "IN", "BETWEEN", "NULL"].contains { isWord($0, ahead: 1) }
+        let negatable = ["LIKE", "GLOB", "REGEXP", "IN", "BETWEEN", "NULL"]
+        let isNot = isWord("NOT") && negatable.contains { isWord($0, ahead: 1) }
         if isNot { position += 1 }
         if isNot, take(word: "NULL") { return .some(.isNull(left, false)) }
-        for word in ["LIKE", "GLOB"] where take(word: word) {
+        for word in ["LIKE", "GLOB", "REGEXP"] where take(word: word) {
             guard let pattern = SQLParser.order(&self), !isWord("ESCAPE") else { return .none }
             return .some(.binary((isNot ? "NOT " : "") + word, left, pattern))
         }

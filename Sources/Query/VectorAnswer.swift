@@ -155,17 +155,22 @@ enum VectorAnswer {
 
     private static func aggregate(
         _ statement: GroupStatement, _ snapshot: Snapshot
-    ) throws(VectorFailure) -> Aggregation {
-        let scan = try VectorScan(snapshot, statement.table, statement.filter)
-        let count = scan.workerCount
-        let shares = (0..<count).map { _ in GroupShare(statement.plan) }
-        snapshot.counters.rows += try scan.run(workers: count, snapshot.control) {
-            (worker, _, page, rows) throws(VectorFailure) in
-            try shares[worker].add(rows, page)
+    ) throws(VectorFailure) -> [Aggregation] {
+        let shares: [GroupShare]
+        switch statement.source {
+        case .scan(let table, let filter):
+            let scan = try VectorScan(snapshot, table, filter)
+            let count = scan.workerCount
+            shares = (0..<count).map { _ in GroupShare(statement.plan) }
+            let isCount = statement.plan.isCount
+            snapshot.counters.rows += try scan.run(workers: count, snapshot.control) {
+                (worker, _, page, rows) throws(VectorFailure) in
+                if isCount { shares[worker].add(rowCount: rows.count) } else { try shares[worker].add(rows, page) }
+            }
+        case .join(let join):
+            shares = try JoinRun.run(join, statement.plan, snapshot)
         }
-        var all = shares[0].groups
-        for share in shares.dropFirst() { try all.merge(share.groups) }
-        return all
+        return try Aggregation.merged(shares.map(\.groups))
     }
 
     private static func find(_ statement: RowStatement, _ snapshot: Snapshot) throws(VectorFailure) -> [FoundPage] {
@@ -190,6 +195,8 @@ final class GroupShare: Sendable {
     func add(_ rows: [UInt32], _ page: PageColumns) throws(VectorFailure) {
         try aggregation.withLock { (own) throws(VectorFailure) in try own.add(rows, page) }
     }
+
+    func add(rowCount: Int) { aggregation.withLock { $0.add(rowCount: rowCount) } }
 
     var groups: Aggregation { aggregation.withLock { $0 } }
 }

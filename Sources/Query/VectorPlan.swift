@@ -9,10 +9,15 @@
 import Records
 import Store
 
+/// Where the rows of a statement come from.
+enum RowSource {
+    case scan(QueryTable, RowFilter)
+    case join(JoinPlan)
+}
+
 /// A SELECT with aggregates, GROUP BY or DISTINCT.
 struct GroupStatement {
-    var table: QueryTable
-    var filter: RowFilter
+    var source: RowSource
     var plan: AggregationPlan
     /// The same question over the groups, around the name of their table.
     var rest: (head: String, tail: String)
@@ -39,32 +44,49 @@ enum VectorPlan {
     static func make(
         _ select: SQLSelect, _ statement: String, _ tables: [QueryTable], isWhole: Bool
     ) throws(VectorRefusal) -> VectorPlan {
-        guard select.joined == nil else { throw VectorRefusal(reason: "it has a join") }
-        guard let table = tables.first(where: { $0.name.lowercased() == select.table.name.lowercased() }) else {
-            throw VectorRefusal(reason: "\(select.table.name) is no log")
+        let table = try known(select.table, tables)
+        let isGrouped = select.isDistinct || !select.groups.isEmpty || select.hasAggregate
+        if let (other, on) = select.joined {
+            guard isGrouped else { throw VectorRefusal(reason: "a join whose rows are asked for is SQLite's") }
+            let names = ColumnNames(table, select.table, try known(other, tables), other)
+            let join = try JoinPlan.make(
+                left: (table, select.table), right: (try known(other, tables), other),
+                [on, select.filter].compactMap { $0 }, names, statement)
+            return .groups(try groups(select, statement, names, .join(join)))
         }
-        guard table.list == nil else { throw VectorRefusal(reason: "\(table.name) is the elements of a list") }
         let names = ColumnNames(table, select.table)
         var filter = RowFilter.all
-        if let expression = select.filter {
-            filter = try made(expression, names, statement)
-        }
-        let all = select.items.map(\.expression) + select.order.map(\.expression) + [select.having].compactMap { $0 }
-        if select.isDistinct || !select.groups.isEmpty || all.contains(where: \.hasAggregate) {
-            var maker = GroupStatementMaker(statement, select, names, filter)
-            guard let made = maker.make() else {
-                throw VectorRefusal(reason: "the vectorised path does not know \(maker.refused ?? "its groups")")
-            }
-            return .groups(made)
-        }
-        guard isWhole, let rows = rows(select, names, filter) else {
+        if let expression = select.filter { filter = try made(expression, names, statement) }
+        if isGrouped { return .groups(try groups(select, statement, names, .scan(table, filter))) }
+        guard isWhole, table.list == nil, let rows = rows(select, names, filter) else {
             throw VectorRefusal(reason: "rows are asked for as they come")
         }
         return rows
     }
 
+    private static func known(_ named: SQLTable, _ tables: [QueryTable]) throws(VectorRefusal) -> QueryTable {
+        guard let table = tables.first(where: { $0.name.lowercased() == named.name.lowercased() }) else {
+            throw VectorRefusal(reason: "\(named.name) is not a table of the store")
+        }
+        return table
+    }
+
+    private static func groups(
+        _ select: SQLSelect, _ statement: String, _ names: ColumnNames, _ source: RowSource
+    ) throws(VectorRefusal) -> GroupStatement {
+        var maker = GroupStatementMaker(statement, select, names)
+        guard var made = maker.make(source) else {
+            throw VectorRefusal(reason: "the vectorised path does not know \(maker.refused ?? "its groups")")
+        }
+        if case .join(var join) = made.source {
+            join.used = names.use.columns
+            made.source = .join(join)
+        }
+        return made
+    }
+
     /// The filter of a condition.
-    private static func made(
+    static func made(
         _ expression: SQLExpression, _ names: ColumnNames, _ statement: String
     ) throws(VectorRefusal) -> RowFilter {
         if case .binary("AND", let left, let right) = expression.kind {
@@ -104,6 +126,13 @@ enum VectorPlan {
     }
 }
 
+extension SQLSelect {
+    var hasAggregate: Bool {
+        items.contains { $0.expression.hasAggregate } || order.contains { $0.expression.hasAggregate }
+            || having?.hasAggregate ?? false
+    }
+}
+
 extension SQLExpression {
     static let aggregateNames = Set(
         ["count", "sum", "total", "avg", "min", "max", "group_concat", "string_agg", "json_group_array"]
@@ -132,21 +161,19 @@ struct GroupStatementMaker {
     private let statement: [UInt8]
     private let select: SQLSelect
     private let names: ColumnNames
-    private let filter: RowFilter
     private var keyExpressions: [SQLExpression] = []
     private var aggregateExpressions: [SQLExpression] = []
     private var plan = AggregationPlan(keys: [], aggregates: [])
     /// What was not understood, for people.
     private(set) var refused: String?
 
-    init(_ statement: String, _ select: SQLSelect, _ names: ColumnNames, _ filter: RowFilter) {
+    init(_ statement: String, _ select: SQLSelect, _ names: ColumnNames) {
         self.statement = Array(statement.utf8)
         self.select = select
         self.names = names
-        self.filter = filter
     }
 
-    mutating func make() -> GroupStatement? {
+    mutating func make(_ source: RowSource) -> GroupStatement? {
         guard !select.isStar, findKeys() else { return nil }
         var items: [String] = []
         for item in select.items {
@@ -167,7 +194,7 @@ struct GroupStatementMaker {
             guard let text = rewritten(part) else { return refuse(part) }
             tail += " \(word) \(text)"
         }
-        return GroupStatement(table: names.table, filter: filter, plan: plan, rest: (head, tail))
+        return GroupStatement(source: source, plan: plan, rest: (head, tail))
     }
 
     private mutating func refuse(_ expression: SQLExpression) -> GroupStatement? {
@@ -221,7 +248,8 @@ struct GroupStatementMaker {
 
     private func key(_ expression: SQLExpression) -> GroupKey? {
         if let column = names.column(expression) { return .column(column, names.kind(column)) }
-        if let prefix = timePrefix(expression) { return prefix }
+        if let step = timeStep(expression) { return step }
+        if let function = names.textFunction(expression) { return .function(function) }
         guard let number = names.numeric(expression) else { return nil }
         switch number {
         // A constant in GROUP BY is a column's number; elsewhere it is no key.
@@ -230,37 +258,69 @@ struct GroupStatementMaker {
         }
     }
 
-    /// `substr(ts, 1, 13)`: a time cut at its day, hour, minute or second.
-    private func timePrefix(_ expression: SQLExpression) -> GroupKey? {
-        guard case .call(let name, let parts, isDistinct: false, isStar: false) = expression.kind,
-            name == "substr" || name == "substring", parts.count == 3, let column = names.column(parts[0]),
-            names.kind(column) == .time, parts[1].kind == .integer(1), case .integer(let digits) = parts[2].kind
+    /// A time cut at its day, hour, minute or second: `substr(ts, 1, 13)`, `date_trunc('hour', ts)`, `time_bucket`.
+    private func timeStep(_ expression: SQLExpression) -> GroupKey? {
+        guard case .call(let name, let parts, isDistinct: false, isStar: false) = expression.kind else { return nil }
+        if name == "substr" || name == "substring" {
+            guard parts.count == 3, let column = names.column(parts[0]), names.kind(column) == .time,
+                parts[1].kind == .integer(1), case .integer(let digits) = parts[2].kind
+            else { return nil }
+            let steps: [Int64: Int64] = [10: 86_400_000_000, 13: 3_600_000_000, 16: 60_000_000, 19: 1_000_000]
+            return steps[digits].map { .timeStep(column, .fixed($0, origin: 0), digits: Int(digits)) }
+        }
+        guard name == "date_trunc" || name == "time_bucket", parts.count == 2, case .text(let width) = parts[0].kind,
+            let column = names.column(parts[1]), names.kind(column) == .time
         else { return nil }
-        let steps: [Int64: Int64] = [10: 86_400_000_000, 13: 3_600_000_000, 16: 60_000_000, 19: 1_000_000]
-        return steps[digits].map { .timePrefix(column, step: $0, digits: Int(digits)) }
+        let octets = Array(width.utf8)
+        let step = name == "date_trunc" ? try? TimeStep(part: octets) : try? TimeStep(width: octets)
+        return step.map { .timeStep(column, $0, digits: TimeText.octetCount) }
     }
 
     // MARK: aggregates
 
     private mutating func aggregate(_ expression: SQLExpression) -> Int? {
         if let known = aggregateExpressions.firstIndex(of: expression) { return known }
-        guard case .call(let name, let parts, let isDistinct, let isStar) = expression.kind else { return nil }
-        let made: Aggregate?
-        switch (name, parts.count) {
-        case ("count", 0): made = isDistinct ? nil : .countRows
-        case ("count", 1):
-            guard let key = key(parts[0]) else { return nil }
-            made = isDistinct ? .countDistinct(key) : .count(key)
-        case ("sum", 1) where !isDistinct: made = names.numeric(parts[0]).map { .sum($0) }
-        case ("total", 1) where !isDistinct: made = names.numeric(parts[0]).map { .total($0) }
-        case ("avg", 1) where !isDistinct: made = names.numeric(parts[0]).map { .average($0) }
-        case ("min", 1), ("max", 1): made = key(parts[0]).map { .extreme($0, isGreatest: name == "max") }
-        default: made = nil
-        }
-        guard let made, !isStar || parts.isEmpty else { return nil }
+        guard let made = aggregate(of: expression) else { return nil }
         aggregateExpressions.append(expression)
         plan.aggregates.append(made)
         return plan.aggregates.count - 1
+    }
+
+    private func aggregate(of expression: SQLExpression) -> Aggregate? {
+        if case .filtered(let call, let condition) = expression.kind {
+            guard let inner = aggregate(of: call), let filter = RowFilter.make(condition, names) else { return nil }
+            // A count of distinct texts goes on with a filter; so do all others.
+            return .filtered(inner, filter)
+        }
+        guard case .call(let name, let parts, let isDistinct, let isStar) = expression.kind,
+            !isStar || parts.isEmpty
+        else { return nil }
+        if isDistinct {
+            guard name == "count", parts.count == 1 else { return nil }
+            return key(parts[0]).map { .countDistinct($0) }
+        }
+        switch (name, parts.count) {
+        case ("count", 0): return .countRows
+        case ("count", 1):
+            if let key = key(parts[0]) { return .count(key) }
+            return names.numericOrTruth(parts[0]).map { .count(.number($0)) }
+        case ("approx_count_distinct", 1): return key(parts[0]).map { .countDistinct($0) }
+        case ("count_if", 1): return RowFilter.make(parts[0], names).map { .countIf($0) }
+        case ("sum", 1): return names.numericOrTruth(parts[0]).map { .sum($0) }
+        case ("total", 1): return names.numericOrTruth(parts[0]).map { .total($0) }
+        case ("avg", 1): return names.numericOrTruth(parts[0]).map { .average($0) }
+        case ("min", 1), ("max", 1): return key(parts[0]).map { .extreme($0, isGreatest: name == "max") }
+        case ("median", 1): return names.numeric(parts[0]).map { .quantile($0, share: 0.5) }
+        case ("quantile_cont", 2), ("percentile", 2):
+            guard let number = names.numeric(parts[0]), case .real(let share)? = names.numeric(parts[1])?.constant,
+                0...1 ~= share
+            else { return nil }
+            return .quantile(number, share: share)
+        case (_, 1):
+            guard let moment = Moment.names.first(where: { $0.0 == name })?.1 else { return nil }
+            return names.numeric(parts[0]).map { .moment($0, moment) }
+        default: return nil
+        }
     }
 
     // MARK: the statement over the groups

@@ -42,7 +42,10 @@ struct VectorScan: Sendable {
         snapshot.counters.segments += segments.count
         for (number, segment) in segments.enumerated() {
             let facts = StretchFacts(
-                bounds: { (column) throws(StoreError) in segment.bounds[table.columns[column].source] },
+                bounds: { (column) throws(StoreError) in
+                    let bounds = segment.bounds[table.columns[column].source]
+                    return table.columns[column].isElement ? bounds?.ofElements : bounds
+                },
                 mayContain: { (_, _) throws(StoreError) in true })
             guard try filter.mayMatch(facts) else { continue }
             let reader = try snapshot.reader(segment)
@@ -51,7 +54,7 @@ struct VectorScan: Sendable {
             let places = table.places(in: reader)
             var rowBase = 0
             for rowGroup in 0..<reader.rowGroupCount {
-                let pages = try VectorScan.pages(reader, places, rowGroup, filter)
+                let pages = try VectorScan.pages(reader, places, rowGroup, filter, table)
                 if !pages.isEmpty {
                     units.append(
                         ScanUnit(
@@ -67,12 +70,14 @@ struct VectorScan: Sendable {
     }
 
     private static func pages(
-        _ reader: SegmentReader, _ places: [Int?], _ rowGroup: Int, _ filter: RowFilter
+        _ reader: SegmentReader, _ places: [Int?], _ rowGroup: Int, _ filter: RowFilter, _ table: QueryTable
     ) throws(StoreError) -> [Range<Int>] {
         let unset = ColumnBounds(values: nil, nullCount: 1, rowCount: 1)
         let group = StretchFacts(
             bounds: { (column) throws(StoreError) in
-                places[column].map { reader.bounds(column: $0, rowGroup: rowGroup) } ?? unset
+                guard let place = places[column] else { return unset }
+                let bounds = reader.bounds(column: place, rowGroup: rowGroup)
+                return table.columns[column].isElement ? bounds.ofElements : bounds
             },
             mayContain: { (column, text) throws(StoreError) in
                 guard let place = places[column] else { return false }
@@ -94,7 +99,7 @@ struct VectorScan: Sendable {
                     guard let pages = byColumn[column], pages.count == all.count, pages[number].rows == rows else {
                         return nil
                     }
-                    return pages[number].bounds
+                    return table.columns[column].isElement ? pages[number].bounds.ofElements : pages[number].bounds
                 }, mayContain: { (_, _) throws(StoreError) in true })
             if try filter.mayMatch(page) { kept.append(rows) }
         }
@@ -107,6 +112,14 @@ struct VectorScan: Sendable {
     /// Threads that a scan of this size is worth.
     var workerCount: Int {
         rowCount < 50_000 ? 1 : min(ProcessInfo.processInfo.activeProcessorCount, max(1, units.count))
+    }
+
+    private func page(
+        _ unit: ScanUnit, _ rows: Range<Int>, _ index: Int, _ memo: PageMemo
+    ) throws(VectorFailure) -> PageColumns {
+        let stored = StoredPage(unit, rows, identity: index, memo: memo)
+        guard table.list != nil, let list = table.columns.firstIndex(where: \.isElement) else { return stored }
+        return try ElementPage(stored, table, list)
     }
 
     /// Has every unit worked on by one of `count` workers, and answers the number of true rows. `work` gets the
@@ -125,10 +138,11 @@ struct VectorScan: Sendable {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard index < units.count else { return }
                 do throws(VectorFailure) {
+                    let memo = PageMemo()
                     for rows in units[index].pages {
                         let unit = units[index]
-                        let page = PageColumns(unit.reader, unit.rowGroup, unit.places, rows, identity: index)
-                        var matching = Array(0 ..< UInt32(rows.count))
+                        let page = try page(unit, rows, index, memo)
+                        var matching = Array(0 ..< UInt32(page.count))
                         try filter.keep(&matching, page)
                         guard !matching.isEmpty else { continue }
                         rowCount.wrappingAdd(matching.count, ordering: .relaxed)
@@ -143,5 +157,12 @@ struct VectorScan: Sendable {
         if let found = failure.withLock({ $0 }) { throw found }
         if control.isCancelled { throw .cancelled }
         return rowCount.load(ordering: .relaxed)
+    }
+}
+
+extension ColumnBounds {
+    /// What the bounds of lists say of their elements: the values alone. How many elements are unset is not known.
+    fileprivate var ofElements: ColumnBounds? {
+        values.map { ColumnBounds(values: $0, nullCount: nil, rowCount: rowCount) }
     }
 }

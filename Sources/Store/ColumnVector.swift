@@ -28,6 +28,19 @@ package struct ColumnVector: Sendable {
 
     init(kind: ColumnKind) { self.kind = kind }
 
+    /// A vector of values that were taken out of others: `words` or `indices` with a place for each row.
+    package init(
+        kind: ColumnKind, validity: [UInt64], words: [UInt64], indices: [UInt32], texts: TextPool, isDictionary: Bool
+    ) {
+        self.kind = kind
+        rowCount = max(words.count, indices.count)
+        self.validity = validity
+        self.words = words
+        self.indices = indices
+        self.texts = texts
+        self.isDictionary = isDictionary
+    }
+
     package func isSet(_ row: Int) -> Bool { validity[row >> 6] & (1 << UInt64(row & 63)) != 0 }
 
     /// The places of a row's elements in `words` or `indices`; for lists only.
@@ -47,7 +60,15 @@ package struct TextPool: Sendable {
     /// Where text n ends; it begins where text n-1 ends.
     package internal(set) var ends: [UInt32] = []
 
+    package init() {}
+
     package var count: Int { ends.count }
+
+    /// Adds a text behind the last.
+    package mutating func append(_ octets: [UInt8], _ range: Range<Int>) {
+        bytes.append(contentsOf: octets[range])
+        ends.append(UInt32(truncatingIfNeeded: bytes.count))
+    }
 
     package func range(_ index: Int) -> Range<Int> {
         (index == 0 ? 0 : Int(ends[index &- 1])) ..< Int(ends[index])

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // xxHash, 64 bits (XXH64): the hash of Parquet's bloom filters (seed 0), and,
-// with a random seed, of the writer's dictionaries.
+// with a random seed, of the writer's dictionaries and of the texts that rows are grouped and joined by.
 //
 // Source: the xxHash specification, "xxhash_spec.md" version 0.2.0.
 
 /// XXH64. Words are loaded eight octets at a time: a load by octets costs six times as much.
-enum XXHash {
+package enum XXHash {
     private static var prime1: UInt64 { 0x9E37_79B1_85EB_CA87 }
     private static var prime2: UInt64 { 0xC2B2_AE3D_27D4_EB4F }
     private static var prime3: UInt64 { 0x1656_67B1_9E37_79F9 }
     private static var prime4: UInt64 { 0x85EB_CA77_C2B2_AE63 }
     private static var prime5: UInt64 { 0x27D4_EB2F_1656_67C5 }
 
-    static func hash(_ bytes: [UInt8], _ range: Range<Int>, seed: UInt64 = 0) -> UInt64 {
+    package static func hash(_ bytes: [UInt8], _ range: Range<Int>, seed: UInt64 = 0) -> UInt64 {
         precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "a read beyond the end")
         // Safe: the range was checked against the array, and every load below stays inside it.
         return unsafe bytes.withUnsafeBytes { octets in
