@@ -273,6 +273,9 @@ final class DHCP: Analyzer {
     ) {
         guard let message = try? DHCPMessage(bytes), message.type != 0 else { return violation(&context) }
         confirm(&context)
+        if context.wantsEvents {
+            DHCP.writeEvent(bytes, tx: context.beginTransaction(.dhcp), from: direction, &context)
+        }
         if direction == .originator, let place = message.vendor {
             // A client without an address asks for the one that it had.
             let own = context.id.originator

@@ -132,6 +132,7 @@ final class POP3: Analyzer {
     private let mail = POP3Mail()
     private var hasTooMany = false
     private var unknownCount = 0
+    private var event = POP3Event()
 
     init() { super.init(kind: .pop3) }
 
@@ -177,6 +178,7 @@ final class POP3: Analyzer {
         tls.reset()
         pending.removeAll(keepingCapacity: true)
         (isGreeted, isInLines, hasTooMany, unknownCount) = (false, false, false, 0)
+        event.reset()
     }
 
     /// The client is sending what a mechanism asks for, not commands.
@@ -196,6 +198,7 @@ final class POP3: Analyzer {
         }
         let command = POP3Command(bytes.extracting(start..<bytes.byteCount))
         pending.append(command)
+        if context.wantsEvents { event.command(bytes.extracting(start..<bytes.byteCount)) }
         guard command.kind == .unknown else { return }
         context.weird(.pop3_client_command_unknown, source: "POP3")
         unknownCount &+= 1
@@ -207,17 +210,24 @@ final class POP3: Analyzer {
             let isDotted = bytes.byteCount > 0 && bytes.octet(0) == 0x2E
             guard isDotted, bytes.byteCount == 1 else {
                 // A first dot is not part of the line (RFC 1939 section 3).
+                if context.wantsEvents, pending.first?.isMail != true {
+                    event.more(bytes.extracting((isDotted ? 1 : 0)..<bytes.byteCount))
+                }
                 return mail.deliver(bytes.extracting((isDotted ? 1 : 0)..<bytes.byteCount), endsLine: true, &context)
             }
             mail.end(&context)
             isInLines = false
+            writeEvent(&context)
             return finishCommand()
         }
         let start = TextProbe.skipBlanks(bytes, 0)
         let line = bytes.extracting(start..<bytes.byteCount)
         if line.beginning(with: "+OK", at: 0, anyCase: true) == .matches {
+            if context.wantsEvents { event.reply(line, isGood: true) }
             accepted(&context)
         } else if line.beginning(with: "-ERR", at: 0, anyCase: true) == .matches {
+            if context.wantsEvents { event.reply(line, isGood: false) }
+            writeEvent(&context)
             if isGreeted { finishCommand() }
             isGreeted = true
         } else if !isInLogin {
@@ -228,10 +238,12 @@ final class POP3: Analyzer {
 
     private func accepted(_ context: inout AnalyzerContext) {
         guard isGreeted else {
+            writeEvent(&context)
             isGreeted = true
             return
         }
         guard let command = pending.first else { return }
+        if !command.hasLines { writeEvent(&context) }
         switch command.kind {
         case .confirming: confirm(&context)
         case .startTLS:
@@ -241,6 +253,11 @@ final class POP3: Analyzer {
         }
         if command.isMail { mail.begin(&context) }
         if command.hasLines { isInLines = true } else { finishCommand() }
+    }
+
+    private func writeEvent(_ context: inout AnalyzerContext) {
+        guard context.wantsEvents else { return }
+        event.write(hasCommand: isGreeted && !pending.isEmpty, tx: context.beginTransaction(.pop3), &context)
     }
 
     private func finishCommand() {

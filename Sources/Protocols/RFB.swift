@@ -91,6 +91,7 @@ final class RFB: FramedAnalyzer {
     private var state = State.serverVersion
     private var minor = 0
     private var keyBytes = 0
+    private var event = RFBEvent()
 
     init() { super.init(kind: .rfb) }
 
@@ -104,6 +105,7 @@ final class RFB: FramedAnalyzer {
         guard let wanted else { return refuse(&context) }
         guard bytes.byteCount >= wanted else { return .needs(wanted) }
         show(bytes, wanted, &context)
+        if context.wantsEvents { note(bytes, wanted) }
         let isUnderstood = handle(bytes, wanted, &context)
         guard isUnderstood else { return refuse(&context) }
         return isStoppedHere ? .stop : .took(wanted)
@@ -116,8 +118,31 @@ final class RFB: FramedAnalyzer {
             context.transactionDone(tx: transaction, from: .responder)
         }
         guard hasRow else { return }
+        write(&context)
+    }
+
+    /// The session's row and event.
+    private func write(_ context: inout AnalyzerContext) {
         hasRow = false
         context.output.emit(record)
+        guard context.wantsEvents else { return }
+        context.beginEvent("rfb", from: .originator, tx: transaction)
+        event.write(record, to: &context.event)
+        context.endEvent()
+    }
+
+    /// Keeps what the event alone shows.
+    private func note(_ bytes: RawSpan, _ count: Int) {
+        switch state {
+        case .serverMethod: event.securityType = UInt64(bytes.load32(0))
+        case .clientMethod: event.securityType = UInt64(bytes.octet(0))
+        case .challenge: bytes.extracting(0..<count).append(to: &event.challenge)
+        case .response: bytes.extracting(0..<count).append(to: &event.response)
+        case .result: event.result = UInt64(bytes.load32(0))
+        case .reason: bytes.extracting(4..<min(count, 4 &+ 512)).append(to: &event.reason)
+        case .serverStart: bytes.extracting(4..<20).append(to: &event.pixels)
+        default: break
+        }
     }
 
     override func reset() {
@@ -126,6 +151,7 @@ final class RFB: FramedAnalyzer {
         hasRow = false
         state = .serverVersion
         (minor, keyBytes) = (0, 0)
+        event = RFBEvent()
         isStoppedHere = false
         transaction = nil
     }
@@ -210,8 +236,7 @@ final class RFB: FramedAnalyzer {
             record.width = UInt64(bytes.load(0, as: UInt16.self))
             record.height = UInt64(bytes.load(2, as: UInt16.self))
             record.desktop = record.text.add(bytes.extracting(24..<count))
-            hasRow = false
-            context.output.emit(record)
+            write(&context)
             isStoppedHere = true
         }
         return true

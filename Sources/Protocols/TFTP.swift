@@ -240,10 +240,23 @@ final class TFTP: Analyzer {
         next.record.name = next.record.text.add(name, limit: 1024)
         next.record.mode = next.record.text.add(mode)
         transfer = next
+        writeEvent(next.record, &context)
         // The server answers from a port of its own.
         context.expect(
             .tftp, .udp, from: context.id.responder, to: context.id.originator, port: context.id.originatorPort,
             by: self)
+    }
+
+    /// The event `tftp` of a request (Suricata 8 user guide, "Event type: TFTP").
+    private func writeEvent(_ record: TFTPRecord, _ context: inout AnalyzerContext) {
+        guard context.wantsEvents else { return }
+        context.beginEvent("tftp", from: .originator, tx: context.beginTransaction(.tftp))
+        context.event.open("tftp")
+        context.event.text("packet", record.isWrite ? "write" : "read")
+        context.event.text("file", record.name, in: record.text)
+        context.event.text("mode", record.mode, in: record.text)
+        context.event.close()
+        context.endEvent()
     }
 
     /// The transfer is over on this connection. Where the data has one of its own, that writes the row.

@@ -37,7 +37,7 @@ struct AlertDesk {
 
     private var filter = AlertFilter()
     private let foldSeconds: Int
-    private let writesEvents: Bool
+    let writesEvents: Bool
     private var folded: [FoldKey: Folded] = [:]
     /// Keys in the order in which their rows began.
     private var open: [FoldKey] = []

@@ -39,6 +39,8 @@ struct Collector: ~Copyable {
     }
 
     private var desk: AlertDesk
+    /// Network time of the first block.
+    private var firstTime: Timestamp?
     private var candidates: [AlertCandidate] = []
 
     init(
@@ -58,6 +60,7 @@ struct Collector: ~Copyable {
     mutating func take(
         _ parts: inout [WorkerOutput], ingress: borrowing [Note], order: UInt64, time: Timestamp
     ) throws {
+        if firstTime == nil { firstTime = time }
         for index in parts.indices where !parts[index].notes.isEmpty {
             notes.append(contentsOf: parts[index].notes)
             parts[index].notes.removeAll(keepingCapacity: true)
@@ -91,6 +94,9 @@ struct Collector: ~Copyable {
         own.emit(record)
         var none: [WorkerOutput] = []
         try pass(Schemas.all[Int(LogID.stats.rawValue)], &none)
+        guard desk.writesEvents else { return }
+        own.emit(record.event(uptime: UInt64(max(0, record.ts.since(firstTime ?? record.ts) / second))))
+        try pass(Schemas.all[Int(LogID.eve.rawValue)], &none)
     }
 
     private mutating func settleAlerts(_ parts: inout [WorkerOutput]) {
