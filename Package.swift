@@ -74,7 +74,7 @@ let package = Package(
         library("Query", ["Wire", "Records", "Signatures", "Store", grdb, sqlite]),
         library("JSON", []),
         library("CloudAudit", ["Records", "JSON", "Store", "CZlib", crypto, grdb]),
-        library("Sigma", ["Records", "JSON", "Store", "Query", "CVectorscan", "CPCRE2", yams]),
+        library("Sigma", ["Records", "JSON", "Query", "Signatures", "CPCRE2", yams]),
         library("Intel", ["Records", "JSON", "Store", "Query", "CZlib", grdb]),
         library("Hunts", ["Records", "Store", "Query", yams]),
         library("Ingest", ["Records", "JSON", "Store", "CZlib", grdb]),

@@ -60,7 +60,7 @@ package struct CloudAuditRecord: LogRecord {
         row.time("ingest_ts", arrival, "When the provider took the record in, where it says so.")
         row.enumeration("provider", provider, "aws, azure, m365, gcp, and others whose records are kept as they are.")
         row.enumeration("shape", shape, "In which of the provider's forms the record came.")
-        row.text("record_id", identity, in: text, "The provider's own identity of the record.", isKey: true)
+        row.text("record_id", identity, in: text, "The provider's own identity of it, else a digest.", isKey: true)
         row.text("account", account, in: text, "Account, subscription or tenant, project.", isKey: true)
         row.text("region", region, in: text, "Region or location.")
         row.text("service", service, in: text, "Service that was called.")
@@ -94,6 +94,11 @@ package struct CloudAuditRecord: LogRecord {
         row.text("vpc_endpoint", endpoint, in: text, "Private endpoint that the call came through.")
         row.count("ocsf_class", ocsfClass, "OCSF class: 6003 API activity, 3001 account change, 3002 authentication.")
         row.verbatim("raw", raw, in: text, "The record as it came, octet for octet.")
+    }
+
+    /// A text of the record; nil where it has none.
+    package func string(_ text: Text) -> String? {
+        text.isAbsent ? nil : String(decoding: self.text[text], as: UTF8.self)
     }
 
     /// Blank again; keeps memory.

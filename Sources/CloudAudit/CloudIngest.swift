@@ -45,7 +45,7 @@ package struct CloudSummary: Sendable, Equatable {
 }
 
 /// Looks at each record that is new or may be: gives the alerts it raises.
-package typealias CloudObserver = (borrowing CloudAuditRecord, JSONValue) -> [AlertRecord]
+package typealias CloudObserver = (CloudAuditRecord, JSONValue) -> [AlertRecord]
 
 /// Reads audit files into one store. Used by one thread; several processes may read into the same store.
 package final class CloudIngest {

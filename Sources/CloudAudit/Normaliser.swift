@@ -64,6 +64,10 @@ struct Normaliser {
             identity.append(contentsOf: opened.object.raw)
         }
         key = CloudKey(identity)
+        if record.identity.isAbsent {
+            // So that every row can be named; what the provider gives goes first.
+            record.identity = copy("sha256:" + String(key.high, radix: 16) + String(key.low, radix: 16))
+        }
         record.raw = copy(opened.object.raw)
         if !record.operation.isAbsent { record.activity = CloudVerb.activity(record.text[record.operation]) }
         if record.isReadOnly == true, record.activity.description == "other" { record.activity = "read" }

@@ -38,6 +38,8 @@ package struct Settings: Sendable {
     package var signatures = SignatureSettings()
     package var alerts = AlertSettings()
     package var intel = IntelSettings()
+    package var cloud = CloudSettings()
+    package var sigma = SigmaSettings()
     package var incidents = IncidentSettings()
     /// Rule files, folders of rule files; plain or gzip.
     package var rulePaths: [String] = []

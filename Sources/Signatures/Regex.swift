@@ -94,6 +94,12 @@ package struct RegexError: Error, Equatable {
         return Int(count)
     }
 
+    /// Looks for the expression in a stretch of an array, as in a subject of its own.
+    package func matches(_ octets: [UInt8], _ range: Range<Int>, _ scratch: RegexScratch) -> Bool {
+        // Safe: the span is borrowed for the call, and the range is checked by `extracting`.
+        unsafe matches(octets.span.bytes.extracting(range), from: 0, scratch)
+    }
+
     /// Looks for the expression in `subject` from `start` on. True leaves the places in `scratch`;
     /// reaching a match limit counts as no match.
     package func matches(_ subject: RawSpan, from start: Int, _ scratch: RegexScratch) -> Bool {

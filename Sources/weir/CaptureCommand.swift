@@ -3,6 +3,7 @@
 // weir capture: an interface in, records out, until told to stop.
 
 import ArgumentParser
+import CloudAudit
 import Capture
 import Dispatch
 import Glibc
@@ -122,6 +123,8 @@ struct CaptureCommand: ParsableCommand {
         let rules = try options.rules(settings).map { RuleShelf($0) }
         let indicators = try options.indicators(settings)
         let matcher = settings.matcher(indicators)
+        let sigma = try SigmaGlue.rules(settings)
+        let onlookers: [any RowObserver] = [matcher] + SigmaGlue.observers(sigma)
         let stop = StopSignal()
         let reload = reloader(settings, rules, indicators)
         defer { reload.cancel() }
@@ -150,10 +153,12 @@ struct CaptureCommand: ParsableCommand {
         let start = ContinuousClock.now
         var live = Live(settings: settings, stop: stop, rules: rules)
         live.complain = { Console.warn($0) }
+        let watcher = SigmaGlue.watcher(options.storeFolder, settings, sigma)
         let correlating = options.storeFolder.flatMap { Correlating.schedule($0, settings) }
         let summary = try live.run(
-            interfaces, into: Outputs(logs: logs, store: store, isReplay: false, observers: [matcher]))
+            interfaces, into: Outputs(logs: logs, store: store, isReplay: false, observers: onlookers))
         correlating?.cancel()
+        watcher?.stop()
         for source in sources { source.cancel() }
         for line in summary.lines(seconds: (ContinuousClock.now - start) / .seconds(1)) { Console.say(line) }
     }

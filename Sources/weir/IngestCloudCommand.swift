@@ -20,6 +20,8 @@ struct CloudIngestOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Sigma rules, files or folders, that look at each new record.", valueName: "path"))
     var sigma: [String] = []
 
+    @OptionGroup var sigmaOptions: SigmaOptions
+
     @Option(help: ArgumentHelp("Name of this sensor in the segments.", valueName: "name"))
     var sensor = "weir"
 
@@ -37,7 +39,7 @@ struct CloudIngestOptions: ParsableArguments {
         var settings = CloudIngest.Settings()
         settings.selection = selection
         settings.sensorName = sensor
-        settings.observer = try SigmaGlue.cloudObserver(sigma)
+        settings.observer = try SigmaGlue.cloudObserver(sigma, sigmaOptions.values())
         if Console.isTerminal {
             settings.progress = { done, total in
                 Console.write("\r\(done) of \(total) files" + (done == total ? "\r\u{1B}[K" : ""))

@@ -49,6 +49,9 @@ struct RunOptions: ParsableArguments {
         help: ArgumentHelp("Signature rules: files (.gz too) or folders.", valueName: "path"))
     var ruleFiles: [String] = []
 
+    @Option(help: ArgumentHelp("Sigma rules for the logs: files or folders.", valueName: "path"))
+    var sigma: [String] = []
+
     @Option(name: .customLong("var"), help: ArgumentHelp("Set a variable of the rules.", valueName: "name=value"))
     var variables: [String] = []
 
@@ -89,6 +92,7 @@ struct RunOptions: ParsableArguments {
             if let bpf { settings.filter = bpf }
             try chooseExtraction(&settings)
             settings.rulePaths += ruleFiles
+            settings.sigma.rulePaths += sigma
             if let keylog { settings.protocols.keyLog = try KeyLogFile.open(keylog) }
             settings.protocols.wantsEvents = logFolder != nil && logFormat == LogFormat.eve.rawValue
             return settings
@@ -133,10 +137,11 @@ struct RunOptions: ParsableArguments {
         }
     }
 
-    /// Who looks on while captures are read: indicators, where there are any.
+    /// Who looks on while captures are read: indicators and Sigma rules, where there are any.
     func observers(_ settings: inout Settings) throws -> [any RowObserver] {
         let shelf = try indicators(settings)
-        return shelf.newest.count > 0 ? [settings.matcher(shelf)] : []
+        let rules = try SigmaGlue.rules(settings)
+        return (shelf.newest.count > 0 ? [settings.matcher(shelf)] : []) + SigmaGlue.observers(rules)
     }
 
     /// The log writers, where they are asked for; `interface` is the one that is watched, live.

@@ -24,10 +24,8 @@ struct Weir: ParsableCommand {
         version: WeirVersion.text,
         subcommands: [
             ReplayCommand.self, CaptureCommand.self, QueryCommand.self, StoreCommand.self, SchemaCommand.self,
-            RulesCommand.self, AlertsCommand.self, HandoffCommand.self,
-            IngestCommand.self,
-            RulesCommand.self, AlertsCommand.self,
             RulesCommand.self, AlertsCommand.self, IntelCommand.self, IncidentsCommand.self, HandoffCommand.self,
+            IngestCommand.self, SigmaCommand.self,
         ])
 }
 

@@ -17,12 +17,6 @@ private func normalised(_ json: String) throws -> (CloudAuditRecord, CloudKey) {
     return (normaliser.record, normaliser.key)
 }
 
-extension CloudAuditRecord {
-    fileprivate func string(_ text: Text) -> String? {
-        text.isAbsent ? nil : String(decoding: self.text[text], as: UTF8.self)
-    }
-}
-
 let cloudTrailRecord = """
     {"eventVersion":"1.09","userIdentity":{"type":"AssumedRole","principalId":"AROAX:cli",\
     "arn":"arn:aws:sts::1:assumed-role/r/cli",\

@@ -53,6 +53,7 @@ import Testing
             "signatures.thresholds": "t.config", "signatures.classifications": "c.config",
             "signatures.references": "r.config", "stream.depth": "4096", "alerts.fold": "5m",
             "intel.files": "feed.csv", "intel.allow": "ours.txt", "intel.confidence_min": "55",
+            "cloud.watch": "/audit", "cloud.interval": "5m", "sigma.rules": "rules", "sigma.placeholders": "a=b,c",
             "incidents.interval": "5m", "incidents.window": "2d",
             "logs.community_id": "false", "eve.types": "dns", "eve.ether": "yes",
             "stats.interval": "6", "store.flush_interval": "8", "store.max_age": "90d", "store.max_gb": "5",

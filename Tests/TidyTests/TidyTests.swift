@@ -59,10 +59,10 @@ private let allowedImports: [String: Set<String>] = [
         "FoundationEssentials", "Synchronization",
     ],
     "JSON": ["Glibc"],
-    "CloudAudit": ["Records", "JSON", "Store", "CZlib", "Crypto", "GRDB", "Glibc", "Foundation"],
-    "Sigma": [
-        "Records", "JSON", "Store", "Query", "CVectorscan", "CPCRE2", "Yams", "Glibc", "Foundation", "Synchronization",
+    "CloudAudit": [
+        "Records", "JSON", "Store", "CZlib", "Crypto", "GRDB", "Glibc", "Foundation", "Dispatch", "Synchronization",
     ],
+    "Sigma": ["Records", "JSON", "Query", "Signatures", "CPCRE2", "Yams", "Glibc", "Foundation"],
     "Intel": ["Records", "JSON", "Store", "Query", "CZlib", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Hunts": ["Records", "Store", "Query", "Yams", "Glibc", "Foundation", "Synchronization"],
     "Ingest": ["Records", "JSON", "Store", "CZlib", "GRDB", "Glibc", "Foundation"],
