@@ -75,7 +75,7 @@ let package = Package(
         library("JSON", []),
         library("CloudAudit", ["Records", "JSON", "Store", "CZlib", crypto, grdb]),
         library("Sigma", ["Records", "JSON", "Query", "Signatures", "CPCRE2", yams]),
-        library("Intel", ["Records", "JSON", "Store", "Query", "CZlib", grdb]),
+        library("Intel", ["Wire", "Records", "JSON", "Signatures", "Store", "Query"]),
         library("Hunts", ["Records", "Store", "Query", yams]),
         library("Ingest", ["Records", "JSON", "Store", "CZlib", grdb]),
         library("Incidents", ["Records", "JSON", "Store", "Query", yams, grdb]),
@@ -86,8 +86,6 @@ let package = Package(
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Records", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor",
-                "JSON", "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
                 "Records", "JSON", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor",
                 "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
             ],

@@ -199,10 +199,12 @@ struct Correlation {
                 i.alerts + o.alerts, min(i.t0, o.t0), min(i.t1, o.t1) FROM incidents i, incidents o
                 WHERE i.id = ? AND o.id = ?) WHERE id = ?
                 """, arguments: [target, other, target])
+        if state == IncidentState.watched.rawValue, who == "weir" {
+            return try database.execute(sql: "DELETE FROM incidents WHERE id = ?", arguments: [other])
+        }
         try database.execute(
             sql: "UPDATE incidents SET state = 'merged', merged_into = ?, alerts = 0 WHERE id = ?",
             arguments: [target, other])
-        guard state != IncidentState.watched.rawValue || who != "weir" else { return }
         let draft = EventDraft(incident: other, who: who, kind: .merged, why: why) { $0.member("into", target) }
         try draft.insert(database, now)
         try EventDraft(incident: target, who: who, kind: .absorbed, why: why) { $0.member("incident", other) }

@@ -27,8 +27,10 @@ package struct CorrelationOutcome: Sendable, Equatable {
 }
 
 extension IncidentLedger {
-    /// Alerts of one transaction, about: a sensor that writes beside waits no longer than these take.
-    private static let alertsOfOneRun = 20_000
+    /// Alerts of one transaction: a sensor that writes beside waits no longer than these take, about a second.
+    private static let alertsOfOneRun = 5000
+    /// What was never worth a person is forgotten after so much time without a sign.
+    private static let watchedNanoseconds: Int64 = 30 * 86_400 * 1_000_000_000
 
     /// Takes in all alerts that the store has and incidents have not. Doing it again changes nothing.
     package func correlate() throws(IncidentError) -> CorrelationOutcome {
@@ -37,21 +39,26 @@ extension IncidentLedger {
         while true {
             let pending = try pendingSegments().filter { !failed.contains($0) }
             guard !pending.isEmpty else { return outcome }
-            var alerts: [StoredAlert] = []
-            var taken: [String] = []
+            // Segments are remembered with the last of their alerts; those that were begun are read again.
+            var (waiting, complete): ([StoredAlert], [String]) = ([], [])
             for path in pending {
                 do {
-                    try AlertSegment(path: "\(folder)/\(path)").read { alerts.append($0) }
-                    taken.append(path)
+                    try AlertSegment(path: "\(folder)/\(path)").read { alert in
+                        waiting.append(alert)
+                        guard waiting.count >= IncidentLedger.alertsOfOneRun else { return }
+                        try correlate(waiting, segments: complete, &outcome)
+                        (waiting, complete) = ([], [])
+                    }
+                    complete.append(path)
+                } catch let error as IncidentError {
+                    throw error
                 } catch {
                     // A segment that merging took away stands in another one by now; a damaged one is tried again.
                     failed.insert(path)
                     outcome.faults.append("\(error)")
                 }
-                if alerts.count >= IncidentLedger.alertsOfOneRun { break }
             }
-            guard !taken.isEmpty else { continue }
-            try correlate(alerts, segments: taken, &outcome)
+            try correlate(waiting, segments: complete, &outcome)
         }
     }
 
@@ -85,11 +92,27 @@ extension IncidentLedger {
             try database.execute(
                 sql: "DELETE FROM incident_segments WHERE path NOT IN (SELECT path FROM segments WHERE log = 'alert')"
             )
+            if let newest = sorted.map(\.element.last).max() { try forget(database, before: min(newest, now)) }
             return new
         }
         outcome.alertCount += new.alertCount
         outcome.raised += new.raised
         outcome.changed += new.changed.filter { !outcome.changed.contains($0) }
+    }
+
+    /// Forgets what was only watched and has been silent for long, and identities beyond those that are kept in full.
+    private func forget(_ database: Database, before newest: Timestamp) throws {
+        let oldest = newest.adding(-IncidentLedger.watchedNanoseconds).nanoseconds
+        let gone = try Int64.fetchAll(
+            database, sql: "SELECT id FROM incidents WHERE state = 'watched' AND last < ?", arguments: [oldest])
+        for incident in gone {
+            for table in ["incident_alerts", "entities"] {
+                try database.execute(sql: "DELETE FROM \(table) WHERE incident = ?", arguments: [incident])
+            }
+            try database.execute(sql: "DELETE FROM incidents WHERE id = ?", arguments: [incident])
+        }
+        try database.execute(
+            sql: "DELETE FROM incident_alerts WHERE rule IS NULL AND last < ?", arguments: [oldest])
     }
 
     /// Whether alerts wait.

@@ -15,6 +15,11 @@ enum IncidentTables {
         migrator.registerMigration("incidents 1") { database in
             try database.execute(sql: first)
         }
+        migrator.registerMigration("incidents 2") { database in
+            // To forget identities without reading all alerts.
+            try database.execute(
+                sql: "CREATE INDEX incident_alerts_bare ON incident_alerts (last) WHERE rule IS NULL")
+        }
         return migrator
     }()
 

@@ -66,6 +66,8 @@ struct IndicatorColumn: Sendable {
         (.smtp, "user_agent", nil, .text(.userAgent)),
         (.ftp, "user", nil, .text(.userName)), (.ntlm, "username", nil, .text(.userName)),
         (.software, "unparsed_version", nil, .text(.software)),
+        (.cloudAudit, "src_ip", nil, .address), (.cloudAudit, "src_domain", nil, .host),
+        (.cloudAudit, "user_agent", nil, .text(.userAgent)),
         (.socks, "request.name", nil, .host), (.socks, "request.host", nil, .address),
     ]
 

@@ -63,7 +63,7 @@ private let allowedImports: [String: Set<String>] = [
         "Records", "JSON", "Store", "CZlib", "Crypto", "GRDB", "Glibc", "Foundation", "Dispatch", "Synchronization",
     ],
     "Sigma": ["Records", "JSON", "Query", "Signatures", "CPCRE2", "Yams", "Glibc", "Foundation"],
-    "Intel": ["Records", "JSON", "Store", "Query", "CZlib", "GRDB", "Glibc", "Foundation", "Synchronization"],
+    "Intel": ["Wire", "Records", "JSON", "Signatures", "Store", "Query", "Foundation", "Synchronization"],
     "Hunts": ["Records", "Store", "Query", "Yams", "Glibc", "Foundation", "Synchronization"],
     "Ingest": ["Records", "JSON", "Store", "CZlib", "GRDB", "Glibc", "Foundation"],
     "Incidents": ["Records", "JSON", "Store", "Query", "Yams", "GRDB", "Glibc", "Foundation", "Synchronization"],
@@ -73,10 +73,8 @@ private let allowedImports: [String: Set<String>] = [
     ],
     "weir": [
         "JSON", "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff",
-        "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", "JSON",
         "Records", "Flows", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser",
-        "Glibc",
-        "Dispatch", "Foundation", "FoundationEssentials", "Synchronization",
+        "Glibc", "Dispatch", "Foundation", "FoundationEssentials", "Synchronization",
     ],
 ]
 
