@@ -199,14 +199,14 @@ final class DCERPC: FramedAnalyzer {
         from direction: Direction, _ context: inout AnalyzerContext
     ) {
         guard context.wantsEvents || context.wantsTransactions else { return }
-        // With the verifier behind it, as Suricata counts.
-        let start = DCERPC.requestHeadBytes &+ (kind == .request && header.hasObject ? 16 : 0)
-        let count = max(0, header.length &- start)
-        let held = min(bytes.byteCount, start &+ count)
-        // On a connection of its own Suricata counts all behind the header, in a pipe the arguments alone.
-        let own = header.length &- (kind == .request ? DCERPC.requestHeadBytes : DCERPCHeader.byteCount)
+        // On a connection of its own Suricata takes all behind the header, in a pipe the arguments alone. Both with
+        // the verifier at the end.
+        let own = kind == .request ? DCERPC.requestHeadBytes : DCERPCHeader.byteCount
+        let inPipe = DCERPC.requestHeadBytes &+ (kind == .request && header.hasObject ? 16 : 0)
+        let start = ownCalls == nil ? own : inPipe
+        let held = min(bytes.byteCount, max(start, header.length))
         view.take(
-            header, kind, context: id, operation: operation, bodyBytes: ownCalls == nil ? max(0, own) : count,
+            header, kind, context: id, operation: operation, bodyBytes: max(0, header.length &- start),
             stub: bytes.extracting(min(start, held)..<held), from: direction, &context)
     }
 

@@ -33,6 +33,15 @@ struct AlertFilter {
         var counter = LimitCounter()
         /// Until then the filter's action holds.
         var until = Timestamp(nanoseconds: .min)
+
+        /// Counts a match. Beyond so many in so many seconds the rule does something else for a while; of what it
+        /// may do, `pass` alone keeps an alert back.
+        mutating func admits(_ limit: RuleLimit, at now: Timestamp) -> Bool {
+            if now > until, counter.exceeds(limit, at: now) {
+                until = now.adding(Int64(limit.timeoutSeconds) * 1_000_000_000)
+            }
+            return now > until || limit.newAction != .pass
+        }
     }
 
     private var counters: [CounterKey: LimitCounter] = [:]
@@ -79,10 +88,8 @@ struct AlertFilter {
         case .none, .rule, .flow: break
         }
         if limit.kind == .rateFilter {
-            var rate = rates[key] ?? Rate()
-            _ = rate.counter.admits(limit, at: facts.now)
-            rates[key] = rate
-            return true
+            if rates.count >= AlertFilter.entriesMax { rates.removeAll(keepingCapacity: true) }
+            return rates[key, default: Rate()].admits(limit, at: facts.now)
         }
         if counters.count >= AlertFilter.entriesMax { counters.removeAll(keepingCapacity: true) }
         return counters[key, default: LimitCounter()].admits(limit, at: facts.now)

@@ -50,6 +50,16 @@ extension Settings {
             (settings, value) throws(SettingsError) in
             settings.referenceFile = try value.string("signatures.references")
         },
+        SettingKey(
+            name: "signatures.reputation_categories", doc: "The categories of iprep: a file of NUMBER,SHORT,TEXT lines."
+        ) { (settings, value) throws(SettingsError) in
+            settings.reputationCategories = try value.string("signatures.reputation_categories")
+        },
+        SettingKey(
+            name: "signatures.reputation", doc: "Lists of addresses for iprep: files of ADDRESS,CATEGORY,SCORE lines."
+        ) { (settings, value) throws(SettingsError) in
+            settings.reputationFiles = value.strings()
+        },
         SettingKey(name: "stream.depth", doc: "Octets of each TCP direction that stream rules see; 0 for all.") {
             (settings, value) throws(SettingsError) in
             settings.signatures.streamDepth = UInt64(try value.integer("stream.depth", 0...(1 << 40)))
@@ -66,7 +76,11 @@ extension Settings {
         guard !rulePaths.isEmpty else { return nil }
         let loaded = try load(rulePaths, with: []).loaded
         for note in loaded.rejected { tell(note.text) }
-        if loaded.inert > 0 { tell("\(loaded.inert) rules name a frame, which is not evaluated: they never fire") }
+        if loaded.inert > 0 {
+            let what = loaded.unevaluated.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            let text = what.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
+            tell("\(loaded.inert) rules ask for what is not evaluated and never fire: \(text)")
+        }
         return RuleIndex(loaded.set)
     }
 
@@ -88,6 +102,8 @@ extension Settings {
         options.classificationPath = classificationFile
         options.referencePath = referenceFile
         options.thresholdPath = thresholdFile
+        options.reputationCategoriesPath = reputationCategories
+        options.reputationPaths = reputationFiles
         do {
             var loader = try RuleLoader(options)
             for path in paths {

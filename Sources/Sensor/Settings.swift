@@ -47,6 +47,9 @@ package struct Settings: Sendable {
     package var thresholdFile: String?
     package var classificationFile: String?
     package var referenceFile: String?
+    /// The categories of `iprep`, and its lists of addresses.
+    package var reputationCategories: String?
+    package var reputationFiles: [String] = []
     /// Choices of the form eve.
     package var eve = EVESettings()
     /// Seconds between stats rows, live.

@@ -22,6 +22,9 @@ extension Worker {
         var facts = PacketFacts(datagram.layer, bytes, now: now, number: packet)
         let slot = flows.current
         if let slot { engine.arrive(slot, flows.view(slot).id, &facts, isDamaged: flows.currentIsDamaged) }
+        if let slot, engine.wantsStreamEvents {
+            engine.watch(slot, bytes, facts, isDamaged: flows.currentIsDamaged)
+        }
         // Over TCP the rules see what was acknowledged: not what the packet itself carries.
         if !facts.isTCP { handleEvents(bytes, datagram, block) }
         engine.inspect(slot, bytes, facts)

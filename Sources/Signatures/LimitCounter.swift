@@ -54,6 +54,15 @@ package struct LimitCounter: BitwiseCopyable, Sendable {
         }
     }
 
+    /// Counts a match of a `rate_filter`; true where there were more than so many in the window.
+    package mutating func exceeds(_ limit: RuleLimit, at now: Timestamp) -> Bool {
+        restart(now, ifOver: now.since(windowStart) > Int64(limit.seconds) &* 1_000_000_000)
+        count &+= 1
+        guard count > limit.count else { return false }
+        isRunning = false
+        return true
+    }
+
     private mutating func restart(_ now: Timestamp, ifOver isOver: Bool) {
         guard !isRunning || isOver else { return }
         isRunning = true

@@ -79,7 +79,7 @@ package struct RuleFlags: OptionSet, Sendable, BitwiseCopyable {
     package static let toClient = RuleFlags(rawValue: 1 << 7)
     /// `filestore`.
     package static let storesFile = RuleFlags(rawValue: 1 << 8)
-    /// Has a test that Weir does not evaluate (`frame`): it never fires, and loading says so.
+    /// Has a test that Weir does not evaluate: it never fires, and loading says so.
     package static let isInert = RuleFlags(rawValue: 1 << 9)
     /// `prefilter`: a keyword of the rule is to be its prefilter.
     package static let wantsPrefilter = RuleFlags(rawValue: 1 << 10)

@@ -208,8 +208,8 @@ extension RuleParser {
     // MARK: what cannot fire
 
     mutating func warnOfSilence(_ direction: RuleDirection) {
-        if draft.hasFrame {
-            draft.warnings.append("frames are not evaluated: the rule loads and never fires")
+        if let unevaluated {
+            draft.warnings.append("\(unevaluated) is not evaluated: the rule loads and never fires")
         }
         for list in draft.lists {
             for (index, step) in list.steps.enumerated() {
@@ -258,6 +258,11 @@ extension PacketTest {
 
     var isDecoderEvent: Bool {
         if case .decoderEvent = self { return true }
+        return false
+    }
+
+    var isStreamEvent: Bool {
+        if case .streamEvent = self { return true }
         return false
     }
 

@@ -96,6 +96,7 @@ extension RuleParser {
 
     private mutating func write(_ direction: RuleDirection) throws(RuleError) {
         var rule = draft.rule
+        if unevaluated != nil { rule.flags.insert(.isInert) }
         rule.header.applications = rule.header.applications.widened
         rule.references = .adding(draft.references, to: &builder.references)
         rule.packetTests = .adding(draft.packetTests, to: &builder.packetTests)

@@ -113,6 +113,7 @@ package final class RuleIndex: Sendable {
     package let wanted: SignatureBufferSet
     package let hasTransactions: Bool
     package let hasEvents: Bool
+    let hasStreamEvents: Bool
     /// Some rule looks at reassembled streams.
     let hasStreams: Bool
 
@@ -150,6 +151,7 @@ package final class RuleIndex: Sendable {
         wanted = builder.wanted
         hasTransactions = builder.hasTransactions
         hasEvents = builder.hasEvents
+        hasStreamEvents = set.packetTests.contains(where: \.isStreamEvent)
         hasStreams = streamPatterns != nil || !streamLoose.isEmpty || builder.hasMixed
     }
 

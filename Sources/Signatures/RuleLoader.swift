@@ -29,8 +29,9 @@ package struct LoadedRules: Sendable {
     package var warnings: [RuleNote] = []
     /// Rules that ask for what is not there (`requires`): neither loaded nor wrong.
     package var skipped: [RuleNote] = []
-    /// Of the loaded ones, those that hold a `frame` and never fire.
-    package var inert = 0
+    /// Of the loaded ones, those that ask for what is not evaluated and never fire: how many, by what.
+    package var unevaluated: [String: Int] = [:]
+    package var inert: Int { unevaluated.values.reduce(0, +) }
     /// Of the loaded ones, those that a higher revision has replaced.
     package var replaced = 0
 }
@@ -87,7 +88,7 @@ package struct RuleLoader {
                 return
             }
             report.loaded += 1
-            if parser.draft.hasFrame { report.inert += 1 }
+            if let what = parser.unevaluated { report.unevaluated[what, default: 0] += 1 }
             for warning in parser.warnings {
                 report.warn(RuleNote(file: name, line: line.line, signature: signature, sentence: warning))
             }
@@ -106,14 +107,14 @@ package struct RuleLoader {
         let replaced = parser.builder.replaced.count
         return LoadedRules(
             set: RuleSet(parser.builder), loaded: report.loaded, rejected: report.rejected, warnings: report.warnings,
-            skipped: report.skipped, inert: report.inert, replaced: replaced)
+            skipped: report.skipped, unevaluated: report.unevaluated, replaced: replaced)
     }
 }
 
 /// What loading has to say.
 struct LoadReport {
     var loaded = 0
-    var inert = 0
+    var unevaluated: [String: Int] = [:]
     var rejected: [RuleNote] = []
     var warnings: [RuleNote] = []
     var skipped: [RuleNote] = []

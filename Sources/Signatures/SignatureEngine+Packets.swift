@@ -244,6 +244,7 @@ extension SignatureEngine {
     /// Octets were lost: what was before and what comes behind are two.
     package func gap(_ slot: UInt32, _ count: Int, toServer isToServer: Bool, _ id: ConnectionID, now: Timestamp) {
         guard let flow = flow(slot) else { return }
+        flow.hasNewGap = true
         let stream = flow.stream(toServer: isToServer)
         if stream.newCount > 0 {
             stream.isDue = true

@@ -47,7 +47,9 @@ extension SignatureEngine {
         case .ftpBounce: return FTPBounce.matches(bytes.extracting(facts.payload), facts)
         case .asn1(let test): return ASN1Walk.matches(test, bytes.extracting(facts.payload))
         case .decoderEvent(let name): return holdsEvent(name, facts)
-        case .streamEvent, .applicationLayerEvent, .country, .elephantFlow: return false
+        case .streamEvent(let name):
+            return streamEvents.contains { $0.rawValue.utf8.elementsEqual(set.text[name.indices]) }
+        case .applicationLayerEvent, .country, .elephantFlow: return false
         default: return false
         }
     }

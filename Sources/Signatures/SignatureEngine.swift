@@ -79,6 +79,8 @@ package final class SignatureEngine {
     var queue: [SignatureAlert] = []
     /// Events of decoding, where a rule asks for them.
     var packetEvents = PacketEvents()
+    /// Of the packet at work, where a rule asks for `stream-event`.
+    var streamEvents: [StreamEvent] = []
     /// Names of events that transactions refer to.
     var eventNames: [StaticString] = []
     /// The payload of the packet at work was looked at, for rules of a transaction that look there too.
@@ -219,6 +221,19 @@ package final class SignatureEngine {
             flow.coming = .unknown
         }
         if flow.application != .unknown { flow.decided.formUnion(side) }
+    }
+
+    package var wantsStreamEvents: Bool { index.hasStreamEvents }
+
+    /// Looks for events of the stream in a segment that has arrived.
+    package func watch(_ slot: UInt32, _ bytes: RawSpan, _ facts: PacketFacts, isDamaged: Bool) {
+        if !streamEvents.isEmpty { streamEvents.removeAll() }
+        guard facts.isTCP, facts.hasHeader, !isDamaged, let flow = flow(slot),
+            let header = try? TCPHeader(bytes, facts.layer)
+        else { return }
+        flow.watch.take(facts, TCPOptions(bytes, header)) { streamEvents.append($0) }
+        if flow.hasNewGap { streamEvents.append(.gap) }
+        flow.hasNewGap = false
     }
 
     private func begin(_ slot: UInt32, _ facts: PacketFacts) -> SignatureFlow {

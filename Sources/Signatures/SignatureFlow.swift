@@ -107,6 +107,9 @@ final class SignatureFlow {
     let toServer = SignatureStream()
     let toClient = SignatureStream()
     var transactions: [SignatureTransaction] = []
+    /// The session's segments, where a rule asks for `stream-event`; and a gap since the last packet.
+    var watch = StreamWatch()
+    var hasNewGap = false
     /// Thresholds by flow: rule, count, start.
     var limits: [FlowLimit] = []
     /// Sequence number of the first octet each way, for `stream_size`.
@@ -143,6 +146,7 @@ final class SignatureFlow {
         toClient.reset()
         transactions.removeAll(keepingCapacity: true)
         limits.removeAll(keepingCapacity: true)
+        (watch, hasNewGap) = (StreamWatch(), false)
         (firstSequence, streamOctets) = ((0, 0), (0, 0))
     }
 }

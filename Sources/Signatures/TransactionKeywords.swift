@@ -306,7 +306,6 @@ extension RuleParser {
             throw RuleError(.value, "\(value.quoted) names no protocol", advice: "write frame:PROTOCOL.FRAME")
         }
         draft.hasFrame = true
-        draft.rule.flags.insert(.isInert)
         draft.lists.append(DraftList(buffer: .payload, transforms: [], side: nil))
         draft.current = draft.lists.count - 1
     }

@@ -84,6 +84,9 @@ extension Layer {
     /// Options whose length does not fit, in the order of the bits of `Problem`.
     public var problems: UInt8 = 0
 
+    /// Those of a header without any.
+    public init(noOptions: Void) {}
+
     public enum Problem {
         public static let maximumSegmentSize: UInt8 = 1
         public static let windowScale: UInt8 = 2

@@ -188,7 +188,7 @@ enum RulesReport {
         for note in loaded.skipped { text += "skipped: \(note.text)\n" }
         text += "\(loaded.loaded) loaded, \(loaded.rejected.count) rejected, \(loaded.skipped.count) skipped"
         if loaded.replaced > 0 { text += ", \(loaded.replaced) replaced by a higher revision" }
-        if loaded.inert > 0 { text += ", \(loaded.inert) of the loaded look at frames and never fire" }
+        if loaded.inert > 0 { text += ", \(loaded.inert) of the loaded ask for what is not evaluated" }
         return text + "\n"
     }
 

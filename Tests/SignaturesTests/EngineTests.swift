@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The engine by itself: packets, streams and transactions of one made-up connection.
+
+import Records
+import Testing
+import Wire
+
+@testable import Signatures
+
+/// One connection, 10.0.0.1:40000 to 10.0.0.2:80, whose packets are handed to an engine.
+private struct Conversation {
+    let engine: SignatureEngine
+    private let slot: UInt32 = 0
+    private var second: Int64 = 0
+    private var next: (client: UInt32, server: UInt32) = (1000, 5000)
+    private let id: ConnectionID
+
+    init(_ rules: String..., isTCP: Bool = true) throws {
+        engine = SignatureEngine(try Conversation.index(rules), settings: SignatureSettings())
+        id = ConnectionID(
+            originator: Address(v4: 0x0A00_0001), responder: Address(v4: 0x0A00_0002), originatorPort: 40_000,
+            responderPort: 80, transport: isTCP ? .tcp : .udp, protocolNumber: isTCP ? 6 : 17)
+    }
+
+    static func index(_ rules: [String]) throws -> RuleIndex {
+        var loader = try RuleLoader()
+        loader.load(Array(rules.joined(separator: "\n").utf8), name: "test", folder: nil)
+        let loaded = loader.finished()
+        #expect(loaded.rejected.isEmpty)
+        return RuleIndex(loaded.set)
+    }
+
+    /// The sids that have fired since the last time.
+    mutating func fired() -> [UInt32] {
+        defer { engine.alerts.removeAll() }
+        return engine.alerts.filter { !$0.isSilent }.map { engine.rules.rules[Int($0.rule)].id.signature }
+    }
+
+    /// One packet; what it carries goes into the stream behind its inspection, as the worker does it.
+    mutating func send(_ text: String = "", fromServer: Bool = false, flags: UInt8 = 0x18) {
+        second += 1
+        let payload = Array(text.utf8)
+        var facts = PacketFacts()
+        facts.now = Timestamp(nanoseconds: second * 1_000_000_000)
+        facts.number = UInt64(second)
+        (facts.source, facts.target) = fromServer ? (id.responder, id.originator) : (id.originator, id.responder)
+        (facts.sourcePort, facts.targetPort) =
+            fromServer ? (id.responderPort, id.originatorPort) : (id.originatorPort, id.responderPort)
+        facts.layer.version = 4
+        facts.protocolNumber = id.protocolNumber
+        facts.hasHeader = true
+        facts.flags = flags
+        facts.payloadCount = payload.count
+        facts.sequence = fromServer ? next.server : next.client
+        facts.acknowledgement = flags & 0x10 == 0 ? 0 : fromServer ? next.client : next.server
+        let count = UInt32(payload.count) + (flags & 0x02 != 0 ? 1 : 0)
+        if fromServer { next.server &+= count } else { next.client &+= count }
+        engine.arrive(slot, id, &facts, isDamaged: false)
+        engine.inspect(slot, payload.octets, facts)
+        if facts.isTCP, !payload.isEmpty { engine.stream(slot, payload.octets, toServer: !fromServer) }
+    }
+
+    /// The handshake of TCP.
+    mutating func open() {
+        send(flags: 0x02)
+        send(fromServer: true, flags: 0x12)
+        send(flags: 0x10)
+    }
+
+    mutating func end() { engine.end(slot, id, now: Timestamp(nanoseconds: (second + 1) * 1_000_000_000)) }
+
+    func show(_ output: TransactionOutput) { engine.absorb(slot, output) }
+}
+
+@Suite("Signature engine") struct EngineTests {
+    @Test func `what one rule sets, a rule further down the file asks for in the same packet`() throws {
+        var talk = try Conversation(
+            #"alert udp any any -> any any (msg:"b"; flowbits:isset,seen; content:"two"; sid:2;)"#,
+            #"alert udp any any -> any any (msg:"a"; content:"one"; flowbits:set,seen; sid:1;)"#, isTCP: false)
+        talk.send("two")
+        #expect(talk.fired().isEmpty)
+        talk.send("one two")
+        #expect(talk.fired() == [1, 2])
+        talk.send("two")
+        #expect(talk.fired() == [2])
+    }
+
+    @Test func `a rule of both directions fires for either`() throws {
+        var talk = try Conversation(
+            #"alert udp 10.0.0.2 any <> 10.0.0.1 any (content:"x"; sid:1;)"#, isTCP: false)
+        talk.send("x")
+        talk.send("x", fromServer: true)
+        #expect(talk.fired() == [1, 1])
+    }
+
+    @Test func `the packet that completes the handshake is not established yet`() throws {
+        var talk = try Conversation("alert tcp any any -> any any (flow:established; sid:1;)")
+        talk.open()
+        #expect(talk.fired().isEmpty)
+        talk.send("a")
+        #expect(talk.fired() == [1])
+    }
+
+    @Test func `a content that begins in one segment and ends in the next is found once`() throws {
+        var talk = try Conversation(#"alert tcp any any -> any any (flow:to_server; content:"needle"; sid:1;)"#)
+        talk.open()
+        talk.send("hay nee")
+        talk.send(fromServer: true, flags: 0x10)
+        talk.send("dle hay")
+        talk.send(fromServer: true, flags: 0x10)
+        #expect(talk.fired().isEmpty, "too little has come to be inspected")
+        talk.end()
+        #expect(talk.fired() == [1])
+    }
+
+    @Test func `a long stream is inspected as it comes, and a match is told once`() throws {
+        var talk = try Conversation(#"alert tcp any any -> any any (content:"needle"; sid:1;)"#)
+        talk.open()
+        let hay = String(repeating: "hay ", count: 400)
+        var count = 0
+        for part in [hay, hay + "nee", "dle" + hay, hay, hay, hay] {
+            talk.send(part)
+            talk.send(fromServer: true, flags: 0x10)
+            count += talk.fired().count
+        }
+        talk.end()
+        #expect(count + talk.fired().count == 1)
+    }
+
+    @Test func `a pattern of nothing but zeros is found`() throws {
+        var talk = try Conversation(
+            #"alert udp any any -> any any (content:"|00 00 00|"; sid:1;)"#,
+            #"alert udp any any -> any any (content:"|00 00|x"; sid:2;)"#,
+            #"alert udp any any -> any any (content:"plain"; sid:3;)"#, isTCP: false)
+        talk.send("plain\0\0\0")
+        talk.send("\0\0x")
+        #expect(talk.fired() == [1, 3, 2])
+    }
+
+    @Test func `an expression's capture is a variable of the flow`() throws {
+        var talk = try Conversation(
+            #"alert udp any any -> any any (content:"user="; pcre:"/user=(\w+)/, flow:name"; sid:1;)"#, isTCP: false)
+        talk.send("user=alice")
+        #expect(talk.engine.memory(of: 0).variables.map(\.octets) == [Array("alice".utf8)])
+    }
+
+    @Test func `drop takes the flow out where it looks at streams, and the packet alone where it does not`() throws {
+        var talk = try Conversation(
+            #"drop tcp any any -> any any (flow:established; dsize:3; sid:1;)"#,
+            #"alert tcp any any -> any any (flow:established; dsize:>0; sid:2;)"#)
+        talk.open()
+        talk.send("abc")
+        talk.send("abcd")
+        #expect(talk.fired() == [1, 2, 2])
+        var other = try Conversation(
+            "drop tcp any any -> any 80 (sid:1;)", "alert tcp any any -> any any (dsize:>0; sid:2;)")
+        other.open()
+        other.send("abc")
+        #expect(other.fired() == [1])
+    }
+
+    @Test func `another rule set keeps what the flow has come to`() throws {
+        let rule = #"alert udp any any -> any any (content:"two"; flowbits:isset,seen; sid:2;)"#
+        var talk = try Conversation(
+            #"alert udp any any -> any any (content:"one"; flowbits:set,seen; flowbits:noalert; sid:1;)"#, rule,
+            isTCP: false)
+        talk.send("one")
+        talk.engine.reload(try Conversation.index(["alert udp any any -> any any (flowbits:set,other; sid:9;)", rule]))
+        talk.send("two")
+        #expect(talk.fired().contains(2))
+    }
+
+    @Test func `a transaction's rule runs with the packet behind the acknowledgement`() throws {
+        var talk = try Conversation(#"alert http any any -> any any (http.uri; content:"/x"; sid:1;)"#)
+        talk.open()
+        talk.send("GET /x")
+        var output = TransactionOutput()
+        output.wanted = talk.engine.wanted
+        output.wantsTransactions = true
+        let tx = output.begin(.http)
+        let uri = Array("/x".utf8)
+        output.expose(.httpURI, uri.octets, .octets, transaction: tx, instance: 0, from: .originator)
+        talk.show(output)
+        talk.send(" HTTP/1.1")
+        #expect(talk.fired().isEmpty, "nobody has acknowledged it")
+        talk.send(fromServer: true, flags: 0x10)
+        #expect(talk.fired().isEmpty, "it is the other direction's packet")
+        talk.send(flags: 0x10)
+        #expect(talk.fired() == [1])
+        talk.end()
+        #expect(talk.fired().isEmpty)
+    }
+
+    @Test func `an answer that does not echo the client's time is told of`() {
+        var watch = StreamWatch()
+        var told: [StreamEvent] = []
+        var facts = PacketFacts()
+        var options = TCPOptions(noOptions: ())
+        (facts.flags, facts.sequence, facts.isToServer) = (0x02, 100, true)
+        (options.hasTimestamps, options.timestamp) = (true, 7)
+        watch.take(facts, options) { told.append($0) }
+        (facts.flags, facts.acknowledgement, facts.isToServer) = (0x14, 101, false)
+        (options.timestamp, options.timestampEcho) = (100, 100)
+        watch.take(facts, options) { told.append($0) }
+        #expect(told == [.invalidTimestamp])
+        options.timestampEcho = 7
+        facts.flags = 0x12
+        watch.take(facts, options) { told.append($0) }
+        #expect(told.count == 1)
+    }
+
+    @Test func `hostile rules are refused or loaded, in one line each`() throws {
+        let rule = #"alert tcp any any -> any any (content:"abc"; pcre:"/(a+)+$/R"; flowbits:set,x; sid:1;)"#
+        var loader = try RuleLoader()
+        // A rule whose last octets alone are missing may be read.
+        for end in 0 ..< rule.utf8.count - 4 {
+            loader.load(Array(rule.utf8.prefix(end)), name: "cut", folder: nil)
+        }
+        let long = "alert tcp any any -> any any (content:\"" + String(repeating: "a", count: 1 << 20) + "\"; sid:2;)"
+        loader.load(Array(long.utf8), name: "long", folder: nil)
+        let many = "alert tcp any any -> any any (" + String(repeating: "nocase;", count: 10_000) + "sid:3;)"
+        loader.load(Array(many.utf8), name: "many", folder: nil)
+        let loaded = loader.finished()
+        #expect(loaded.rejected.allSatisfy { !$0.text.contains("\n") })
+        #expect(loaded.loaded == 0 && loaded.rejected.count > 50)
+    }
+
+    @Test func `an expression that would never end is given up`() throws {
+        var talk = try Conversation(
+            #"alert udp any any -> any any (content:"aaa"; pcre:"/^(a+)+$/"; sid:1;)"#, isTCP: false)
+        talk.send(String(repeating: "a", count: 4000) + "b")
+        #expect(talk.fired().isEmpty)
+    }
+}
