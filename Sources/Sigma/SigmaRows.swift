@@ -57,9 +57,10 @@ package struct SigmaObserver: RowObserver {
 
     package mutating func observe(_ rows: borrowing RowBatch, alerts: inout RowBatch) {
         guard let log = logs[Int(rows.log.rawValue)] else { return }
+        var fields = SigmaRowFields(rows: copy rows, row: 0, log: log)
         for row in 0..<rows.count {
             rowCount &+= 1
-            let fields = SigmaRowFields(rows: copy rows, row: row, log: log)
+            fields.row = row
             for number in log.matcher.match(fields, &log.scratch) {
                 hitCount &+= 1
                 var hit = SigmaHit(rule: log.matcher.rules[number], log: log.schema.path, time: fields.time)
@@ -77,7 +78,7 @@ package struct SigmaObserver: RowObserver {
 /// The fields of one row of a batch, as logs write them.
 struct SigmaRowFields: SigmaFields {
     let rows: RowBatch
-    let row: Int
+    var row: Int
     let log: SigmaLog
 
     func add(_ field: Int, to values: inout SigmaValues) {

@@ -2,6 +2,7 @@
 //
 // Files into the store: each record once, each damaged one in quarantine, files that grow.
 
+import Dispatch
 import Foundation
 import JSON
 import Query
@@ -191,6 +192,24 @@ private func event(_ number: Int, _ more: String = "") -> String {
         let file = try scratch.write("x.json", (event(1) + "\n" + google).utf8)
         #expect(try scratch.ingest([file], .gcp).rows == 1)
         #expect(try scratch.quarantine().map(\.reason) == ["is a record of cloudtrail, which was not asked for"])
+    }
+
+    @Test func `what comes into a watched folder comes into the store`() throws {
+        let scratch = try Scratch()
+        try FileManager.default.createDirectory(atPath: scratch.path + "/drop", withIntermediateDirectories: true)
+        try scratch.write("drop/a.json", event(1).utf8)
+        let told = DispatchSemaphore(value: 0)
+        var settings = CloudWatcher.Settings(store: scratch.store, folders: [scratch.path + "/drop"])
+        settings.intervalSeconds = 1
+        settings.tell = { _ in told.signal() }
+        let watcher = CloudWatcher(settings)
+        // The limit only keeps a broken watcher from hanging the test.
+        #expect(told.wait(timeout: .now() + .seconds(120)) == .success)
+        #expect(try scratch.raws() == [event(1)])
+        try scratch.write("drop/b.json", (event(1) + "\n" + event(2)).utf8)
+        #expect(told.wait(timeout: .now() + .seconds(120)) == .success)
+        watcher.stop()
+        #expect(try Set(scratch.raws()) == [event(1), event(2)])
     }
 
     @Test func `raw records keep their control characters and spaces`() throws {
