@@ -13,6 +13,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 internal import NIOSSL
+internal import Synchronization
 
 /// An answer, its body cut to `HTTPTransport.bodyBytesMax`.
 package struct HTTPAnswer: Sendable, Equatable {
@@ -43,7 +44,8 @@ package final class HTTPTransport: Sendable {
     /// Octets of an answer that are read; products answer with the record they made.
     static let bodyBytesMax = 1 << 20
 
-    private let client: HTTPClient
+    private let configuration: HTTPClient.Configuration
+    private let made = Mutex<HTTPClient?>(nil)
     private let timeout: Double
     private let redaction: Redaction
 
@@ -58,13 +60,30 @@ package final class HTTPTransport: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.idleTimeout = .milliseconds(500)
         configuration.httpVersion = .http1Only
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        self.configuration = configuration
         self.timeout = timeout
         self.redaction = redaction
     }
 
-    /// Must be called once, at the end.
-    func shutdown() async { try? await client.shutdown() }
+    /// The client, made when it is first wanted: one that was made has to be shut down, and a configuration that is
+    /// refused further on must not need that.
+    private var client: HTTPClient {
+        made.withLock { made in
+            if let made { return made }
+            let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+            made = client
+            return client
+        }
+    }
+
+    /// Must be called at the end where anything was sent.
+    func shutdown() async {
+        let client = made.withLock { made in
+            defer { made = nil }
+            return made
+        }
+        try? await client?.shutdown()
+    }
 
     /// Sends one request; an error of the network is a fault, every status is an answer.
     func send(_ call: HTTPCall) async -> Result<HTTPAnswer, DeliveryFault> {

@@ -49,6 +49,7 @@ package final class HandoffWorker: Sendable {
 
     /// Seconds between looks at the store.
     private static let tickSeconds = 0.5
+    private static let refreshEverySeconds = 5.0
     private static let recoverEveryMicroseconds: Int64 = 30_000_000
     /// While credentials are refused.
     private static let pause = BackOff(firstSeconds: 300, longestSeconds: 3_600)
@@ -85,12 +86,30 @@ package final class HandoffWorker: Sendable {
             for connector in connectors { try outbox.start(connector.settings.name, now: start) }
         }
         await withTaskGroup(of: Void.self) { group in
+            refresh()
+            if mode == .forever { group.addTask { await self.keepFresh() } }
             for connector in connectors {
                 group.addTask { await self.serve(connector, mode, start: start) }
             }
         }
         for connector in connectors { await connector.shutdown() }
         return summary.withLock { $0 }
+    }
+
+    private func refresh() {
+        attempt("incidents") { () throws(HandoffError) in try feed.refresh() }
+    }
+
+    /// Alerts become incidents while the worker runs, whoever else looks at them.
+    private func keepFresh() async {
+        var seconds = 0.0
+        while !isStopping.load(ordering: .relaxed) {
+            await clock.sleep(HandoffWorker.tickSeconds)
+            seconds += HandoffWorker.tickSeconds
+            guard seconds >= HandoffWorker.refreshEverySeconds else { continue }
+            seconds = 0
+            refresh()
+        }
     }
 
     private enum Signal: Sendable {

@@ -22,6 +22,8 @@ package struct FeedEvent: Sendable {
 
 /// The incidents of a store, as the hand-off needs them.
 package protocol IncidentFeed: Sendable {
+    /// Joins alerts that have come since into incidents.
+    func refresh() throws(HandoffError)
     /// Events behind `number`, in order, at most `limit`; those that the hand-off made itself are among them.
     func events(after number: Int64, limit: Int) throws(HandoffError) -> [FeedEvent]
     /// An incident as it stands; nil where there is none of that number.

@@ -143,6 +143,8 @@ struct CaptureCommand: ParsableCommand {
             store = try options.storeWriter(folder, settings)
             store?.beginUpkeep()
         }
+        // Secrets are read before privileges go.
+        let handing = try options.storeFolder.flatMap { _ in try HandingOn(config: options.config) }
         if let user {
             let saved = settings.extractionFolder
             try Ownership.give([options.logFolder, options.storeFolder, saved].compactMap { $0 }, to: user)
@@ -155,10 +157,12 @@ struct CaptureCommand: ParsableCommand {
         live.complain = { Console.warn($0) }
         let watcher = SigmaGlue.watcher(options.storeFolder, settings, sigma)
         let correlating = options.storeFolder.flatMap { Correlating.schedule($0, settings) }
+        let beside = try options.storeFolder.flatMap { try handing?.begin(store: $0, settings) }
         let summary = try live.run(
             interfaces, into: Outputs(logs: logs, store: store, isReplay: false, observers: onlookers))
         correlating?.cancel()
         watcher?.stop()
+        beside?.end()
         for source in sources { source.cancel() }
         for line in summary.lines(seconds: (ContinuousClock.now - start) / .seconds(1)) { Console.say(line) }
     }

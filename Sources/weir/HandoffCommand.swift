@@ -3,8 +3,11 @@
 // weir handoff: incidents on their way to other systems.
 
 import ArgumentParser
+import Dispatch
 import Foundation
+import Glibc
 import Handoff
+import Incidents
 import Sensor
 import Synchronization
 
@@ -16,13 +19,14 @@ struct HandoffCommand: ParsableCommand {
             The list `handoff:` of the configuration names the systems; Docs/handoff.md has its keys.
 
             Examples:
-              weir handoff list --config weir.yaml --store /var/lib/weir
+              weir handoff run --config weir.yaml --store /var/lib/weir
               weir handoff test soc --config weir.yaml
               weir handoff log --store /var/lib/weir --state dead
               weir handoff retry --store /var/lib/weir
             """,
         subcommands: [
-            HandoffListCommand.self, HandoffTestCommand.self, HandoffLogCommand.self, HandoffRetryCommand.self,
+            HandoffRunCommand.self, HandoffListCommand.self, HandoffTestCommand.self, HandoffLogCommand.self,
+            HandoffRetryCommand.self,
         ])
 }
 
@@ -31,8 +35,8 @@ struct HandoffConfiguration: ParsableArguments {
     @Option(help: ArgumentHelp("The configuration with the list handoff.", valueName: "file"))
     var config: String
 
-    /// The connectors, and the sensor's name.
-    func read() throws -> (handoff: HandoffSettings, sensor: String) {
+    /// The connectors, and the sensor's own settings.
+    func read() throws -> (handoff: HandoffSettings, sensor: Settings) {
         guard let data = FileManager.default.contents(atPath: config) else {
             throw Console.fail("\(config): the file cannot be read; check the path and its permissions")
         }
@@ -40,7 +44,7 @@ struct HandoffConfiguration: ParsableArguments {
         do {
             var settings = Settings()
             try settings.read(yaml: text, path: config)
-            return (try HandoffSettings(yaml: text, path: config), settings.sensorName)
+            return (try HandoffSettings(yaml: text, path: config), settings)
         } catch let error as SettingsError {
             throw Console.fail(error.description)
         } catch let error as HandoffError {
@@ -81,7 +85,7 @@ private func attempt<Value>(_ work: () throws(HandoffError) -> Value) throws -> 
 }
 
 /// Waits in this thread for what is done in others.
-private func wait<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) -> Value? {
+private func outcome<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) -> Value? {
     let done = DispatchSemaphore(value: 0)
     let answer = Answer<Value>()
     Task.detached {
@@ -96,6 +100,131 @@ private func wait<Value: Sendable>(_ work: @escaping @Sendable () async -> Value
 /// A value that another thread sets.
 private final class Answer<Value: Sendable>: Sendable {
     let value = Mutex<Value?>(nil)
+}
+
+struct HandoffRunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Hand on what happens to incidents, until SIGINT or SIGTERM; with --once until nothing is left.",
+        discussion: """
+            What is under way is ended in order. Killed at any moment, the next run goes on where this one was.
+            With --once the status is 1 where something is left waiting, or dead.
+
+            Examples:
+              weir handoff run --config weir.yaml --store /var/lib/weir
+              weir handoff run --config weir.yaml --store demo --once --wait 10
+            """)
+
+    @OptionGroup var configuration: HandoffConfiguration
+
+    @Option(name: .customLong("store"), help: ArgumentHelp("The store.", valueName: "dir"))
+    var folder: String
+
+    @Option(help: ArgumentHelp("Through this connector only.", valueName: "name"))
+    var connector: [String] = []
+
+    @Flag(help: "End when nothing is left to hand on.")
+    var once = false
+
+    @Option(help: ArgumentHelp("With --once: wait so long for what is to be tried again.", valueName: "seconds"))
+    var wait = 60.0
+
+    func validate() throws {
+        guard wait >= 0, wait <= 86_400 else { throw ValidationError("--wait \(wait): choose from 0 to 86400 seconds") }
+    }
+
+    func run() throws {
+        let (handoff, sensor) = try configuration.read()
+        let worker = try attempt { () throws(HandoffError) in
+            var chosen = handoff
+            if !connector.isEmpty {
+                chosen.connectors = []
+                for name in connector { chosen.connectors.append(try handoff.connector(named: name)) }
+            }
+            guard !chosen.connectors.isEmpty else {
+                throw HandoffError("\(configuration.config): there are no connectors; add them under handoff:")
+            }
+            return try HandingOn(chosen).worker(store: folder, sensor, correlates: true)
+        }
+        let sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { worker.stop() }
+            source.resume()
+            return source
+        }
+        let mode: HandoffWorker.Mode = once ? .once(wait: wait) : .forever
+        guard let summary = outcome({ await worker.run(mode) }) else { throw Console.fail("the worker did not end") }
+        for source in sources { source.cancel() }
+        Console.say(
+            "\(summary.delivered) delivered, \(summary.waiting) waiting, \(summary.dead) dead"
+                + (summary.stopped.isEmpty ? "" : "; stopped: " + summary.stopped.joined(separator: ", ")))
+        if once, summary.waiting + summary.dead > 0 { throw ExitStatus.damaged }
+    }
+}
+
+/// Connectors with their secrets, ready for a store.
+struct HandingOn {
+    private let connectors: [any Connector]
+
+    init(_ handoff: HandoffSettings) throws(HandoffError) {
+        var connectors: [any Connector] = []
+        for connector in handoff.connectors {
+            connectors.append(try Connectors.make(connector, version: WeirVersion.text))
+        }
+        self.connectors = connectors
+    }
+
+    /// What a configuration names; nil where it names nothing.
+    init?(config: String?) throws {
+        guard let config else { return nil }
+        do throws(HandoffError) {
+            let text = String(decoding: FileManager.default.contents(atPath: config) ?? Data(), as: UTF8.self)
+            let handoff = try HandoffSettings(yaml: text, path: config)
+            if handoff.connectors.isEmpty { return nil }
+            try self.init(handoff)
+        } catch {
+            throw Console.fail(error.description)
+        }
+    }
+
+    /// A worker over the incidents of a store that tells its faults on standard error.
+    func worker(store: String, _ settings: Settings, correlates: Bool) throws(HandoffError) -> HandoffWorker {
+        let outbox = try Outbox(store: store)
+        let feed = try LedgerFeed(
+            store: store, sensor: settings.sensorName, settings: settings.correlation, correlates: correlates)
+        return HandoffWorker(outbox: outbox, feed: feed, connectors: connectors) { Console.warn($0) }
+    }
+
+    /// Works beside a sensor until `end` of the answer is called.
+    func begin(store: String, _ settings: Settings) throws -> Beside {
+        do throws(HandoffError) {
+            return Beside(try worker(store: store, settings, correlates: false))
+        } catch {
+            throw Console.fail(error.description)
+        }
+    }
+
+    /// A worker in threads of its own.
+    final class Beside: Sendable {
+        private let worker: HandoffWorker
+        private let done = DispatchSemaphore(value: 0)
+
+        fileprivate init(_ worker: HandoffWorker) {
+            self.worker = worker
+            let done = self.done
+            Task.detached {
+                _ = await worker.run(.forever)
+                done.signal()
+            }
+        }
+
+        /// Ends what is under way in order.
+        func end() {
+            worker.stop()
+            done.wait()
+        }
+    }
 }
 
 struct HandoffListCommand: ParsableCommand {
@@ -167,7 +296,8 @@ struct HandoffTestCommand: ParsableCommand {
             try Connectors.make(handoff.connector(named: name), version: WeirVersion.text)
         }
         let asksHealth = health
-        let report = wait { await HandoffTest.run(connector, sensor: sensor, health: asksHealth) }
+        let sensorName = sensor.sensorName
+        let report = outcome { await HandoffTest.run(connector, sensor: sensorName, health: asksHealth) }
         guard let report else { throw Console.fail("the test did not end") }
         try form.show([report], { $0.text }, none: "")
         if !report.arrived { throw ExitStatus.damaged }

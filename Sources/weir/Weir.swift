@@ -24,8 +24,8 @@ struct Weir: ParsableCommand {
         version: WeirVersion.text,
         subcommands: [
             ReplayCommand.self, CaptureCommand.self, QueryCommand.self, StoreCommand.self, SchemaCommand.self,
-            RulesCommand.self, AlertsCommand.self, IntelCommand.self, IncidentsCommand.self, HandoffCommand.self,
-            IngestCommand.self, SigmaCommand.self,
+            RulesCommand.self, AlertsCommand.self, IngestCommand.self, SigmaCommand.self, IntelCommand.self,
+            IncidentsCommand.self, HandoffCommand.self, ExportCommand.self,
         ])
 }
 

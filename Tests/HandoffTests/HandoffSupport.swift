@@ -92,6 +92,7 @@ final class MadeFeed: IncidentFeed {
 
     var notes: [String] { state.withLock { $0.notes } }
 
+    func refresh() throws(HandoffError) {}
     func events(after number: Int64, limit: Int) throws(HandoffError) -> [FeedEvent] {
         state.withLock { Array($0.events.filter { $0.event.number > number }.prefix(limit)) }
     }
