@@ -88,8 +88,6 @@ let package = Package(
             dependencies: [
                 "Records", "JSON", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor",
                 "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
-                "Records", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor",
-                "JSON", "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
             ],
             swiftSettings: settings),
         .executableTarget(
