@@ -138,7 +138,7 @@ package struct FlowTable: ~Copyable {
             slab[slot].setInactivity(timeout, &work)
             rearm(slot)
         case .limitReached: markLimited(slot)
-        case .tunnel, .expect: break
+        case .tunnel, .expect, .encrypted: break
         case .stop: slab[slot].flags.insert(.isStopped)
         }
     }

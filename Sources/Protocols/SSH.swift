@@ -394,6 +394,8 @@ final class SSH: Analyzer {
         case 20: try offer(payload, &side, direction, &context)
         case 21:
             side.state = .encrypted
+            let other = direction == .originator ? responder.state : originator.state
+            if other == .encrypted { context.requests.append(.encrypted) }
             if let transaction { context.transactionDone(tx: transaction, from: direction) }
             confirm(&context)
         case 31 where direction == .responder && exchange == .plain,

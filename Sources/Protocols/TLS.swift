@@ -326,6 +326,7 @@ final class TLS: FramedAnalyzer {
     func establish(_ context: inout AnalyzerContext) {
         guard !isOver else { return }
         record.isEstablished = true
+        context.requests.append(.encrypted)
         touch(context)
         endView(&context)
         writeRow(&context)

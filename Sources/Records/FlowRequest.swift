@@ -15,6 +15,8 @@
     case tunnel(StreamTunnel)
     /// Nothing more is wanted of the stream: stop reassembling.
     case stop
+    /// What follows is encrypted, and no rule looks for octets in it.
+    case encrypted
     /// Another connection is to come, and what reads it is known.
     case expect(Announcement)
 }

@@ -345,6 +345,7 @@ struct Worker: ~Copyable {
                 // Signatures look at streams that no analyzer wants any more.
                 if engine == nil || request != .stop { flows.apply(request, to: slot) }
                 if case .expect(let expectation) = request { expect(expectation) }
+                if request == .encrypted { engine?.conceal(slot) }
                 guard case .tunnel(let kind) = request else { continue }
                 let view = flows.view(slot)
                 let what = Note.What.streamTunnel(kind, id: view.id)

@@ -9,7 +9,7 @@
 import Records
 
 /// For each side, stretches of addresses in order and the rules of each. A rule stands on the
-/// side whose set is the narrower one.
+/// side whose set has fewer addresses.
 struct AddressIndex: Sendable {
     private struct Stretches: Sendable {
         var firsts: [Address] = []
@@ -42,7 +42,7 @@ struct AddressIndex: Sendable {
             let target = set.addressSets[Int(header.targets)]
             if source.isAny, target.isAny {
                 wide.append(number)
-            } else if target.isAny || !source.isAny && source.ranges.count >= target.ranges.count {
+            } else if source.width <= target.width {
                 bySource.append(number)
             } else {
                 byTarget.append(number)
@@ -92,6 +92,17 @@ struct AddressIndex: Sendable {
         for number in wide { body(number) }
         for number in sources.rules(of: source) { body(number) }
         for number in targets.rules(of: target) { body(number) }
+    }
+}
+
+extension AddressSet {
+    /// How many addresses it holds, more or less.
+    fileprivate var width: Double {
+        if isAny { return .infinity }
+        return ranges.reduce(0) { sum, range in
+            let high = Double(range.last.high &- range.first.high) * 0x1p64
+            return sum + high + Double(range.last.low) - Double(range.first.low) + 1
+        }
     }
 }
 

@@ -13,6 +13,17 @@ import Wire
 struct Pattern: Hashable {
     var octets: [UInt8]
     var isCaseless: Bool
+    /// Where it was taken from, in `RuleSet.patterns`; no part of what it is.
+    var place = 0..<0
+
+    static func == (left: Pattern, right: Pattern) -> Bool {
+        left.isCaseless == right.isCaseless && left.octets == right.octets
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(octets)
+        hasher.combine(isCaseless)
+    }
 }
 
 /// Vectorscan would not take a set of patterns.
@@ -90,15 +101,23 @@ struct PatternRefusal: Error {
         var end: UInt32
     }
 
+    /// What the callback sees: room for hits, and how much of it is used.
+    // Safe: the pointer is set once, to memory of the scratch that owns this.
+    @safe private struct Found {
+        var hits: UnsafeMutablePointer<Hit>
+        var count = 0
+        var overflows: UInt64 = 0
+    }
+
     private var scratch: OpaquePointer?
-    /// Hits of the last scan, in order of their ends. One scan keeps at most `hitsMax`.
-    fileprivate(set) var hits: [Hit] = []
-    /// Scans that found more than is kept.
-    fileprivate(set) var overflows: UInt64 = 0
-    fileprivate static let hitsMax = 65_536
+    private let found: UnsafeMutablePointer<Found>
+    private static let hitsMax = 65_536
 
     /// Room for scanning with any of the databases.
     init(_ databases: [PatternDatabase]) {
+        // Safe: this object's own, freed by `deinit`; the hits are written before they are read.
+        unsafe found = .allocate(capacity: 1)
+        unsafe found.initialize(to: Found(hits: .allocate(capacity: PatternScratch.hitsMax)))
         for database in databases {
             // Safe: Vectorscan allocates or enlarges the scratch, which is this object's own.
             unsafe _ = hs_alloc_scratch(database.database, &scratch)
@@ -108,30 +127,55 @@ struct PatternRefusal: Error {
     deinit {
         // Safe: allocated by `init`, and freed here only; nil is accepted.
         unsafe _ = hs_free_scratch(scratch)
+        // Safe: as above.
+        unsafe found.pointee.hits.deallocate()
+        unsafe found.deallocate()
     }
 
-    /// Looks for all patterns in `bytes`; `hits` then has what was found.
+    /// Hits of the last scan, in order of their ends: of a pattern that is hit several times in a row the last one. One
+    /// scan keeps at most 65,536.
+    // Safe: `found` lives as long as this object.
+    var count: Int { unsafe found.pointee.count }
+
+    /// Scans that found more than is kept.
+    // Safe: as above.
+    var overflows: UInt64 { unsafe found.pointee.overflows }
+
+    subscript(_ place: Int) -> Hit {
+        precondition(place >= 0 && place < count, "no such hit")
+        // Safe: the place was checked above, and so many hits were written.
+        return unsafe found.pointee.hits[place]
+    }
+
+    /// Looks for all patterns in `bytes`; what was found is then here.
     func scan(_ bytes: RawSpan, _ database: PatternDatabase) {
-        hits.removeAll(keepingCapacity: true)
+        // Safe: `found` lives as long as this object.
+        unsafe found.pointee.count = 0
         guard bytes.byteCount > 0, bytes.byteCount <= UInt32.max else { return }
-        // Safe: Vectorscan reads the borrowed octets during the call; the context is this object, alive for it,
-        // and nobody else touches `hits` meanwhile. The scratch was allocated for this database.
+        // Safe: Vectorscan reads the borrowed octets during the call; the context is this object's own, and nobody else
+        // looks at it meanwhile. The scratch was allocated for this database.
         unsafe bytes.withUnsafeBytes { buffer in
-            let context = unsafe Unmanaged.passUnretained(self).toOpaque()
             let start = unsafe buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
             unsafe _ = hs_scan(
                 database.database, start, UInt32(buffer.count), 0, scratch,
                 { pattern, _, end, _, context in
-                    guard let context = unsafe context else { return 0 }
-                    // Safe: the context is the scratch passed below, which outlives the scan.
-                    let scratch = unsafe Unmanaged<PatternScratch>.fromOpaque(context).takeUnretainedValue()
-                    guard scratch.hits.count < PatternScratch.hitsMax else {
-                        scratch.overflows &+= 1
+                    // Safe: the context is what `scan` gives below, of this type.
+                    guard let found = unsafe context?.assumingMemoryBound(to: Found.self) else { return 0 }
+                    let count = unsafe found.pointee.count
+                    let hit = Hit(pattern: pattern, end: UInt32(truncatingIfNeeded: end))
+                    // Safe: `count` hits were written, and there is room for `hitsMax`.
+                    if count > 0, unsafe found.pointee.hits[count &- 1].pattern == pattern {
+                        unsafe found.pointee.hits[count &- 1] = hit
+                        return 0
+                    }
+                    guard count < PatternScratch.hitsMax else {
+                        unsafe found.pointee.overflows &+= 1
                         return 1
                     }
-                    scratch.hits.append(Hit(pattern: pattern, end: UInt32(truncatingIfNeeded: end)))
+                    unsafe found.pointee.hits[count] = hit
+                    unsafe found.pointee.count = count &+ 1
                     return 0
-                }, context)
+                }, found)
         }
     }
 }

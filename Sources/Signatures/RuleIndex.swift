@@ -9,55 +9,58 @@
 package import Records
 
 /// Patterns and the rules that each makes candidates.
-struct PatternGroup: Sendable {
+final class PatternGroup: Sendable {
     let database: PatternDatabase
     /// `starts[n] ..< starts[n + 1]` of `rules` are those of pattern `n`.
     let starts: [UInt32]
     let rules: [UInt32]
+
+    init(_ database: PatternDatabase, starts: [UInt32], rules: [UInt32]) {
+        self.database = database
+        self.starts = starts
+        self.rules = rules
+    }
 }
 
 /// A buffer with one chain of transforms, and the rules that look at it first.
-struct BufferGroup: Sendable {
+final class BufferGroup: Sendable {
     let buffer: SignatureBuffer
     let transforms: UInt16
-    var patterns: PatternGroup?
+    let patterns: PatternGroup?
     /// Rules without a pattern, candidates whenever the buffer is shown.
-    var loose: [UInt32] = []
+    let loose: [UInt32]
+
+    init(_ buffer: SignatureBuffer, transforms: UInt16, patterns: PatternGroup?, loose: [UInt32]) {
+        self.buffer = buffer
+        self.transforms = transforms
+        self.patterns = patterns
+        self.loose = loose
+    }
 }
 
-/// Rules without a pattern, by the ports of a packet.
-struct PortIndex: Sendable {
-    private var wide: [UInt32] = []
-    private var byTarget: [UInt16: [UInt32]] = [:]
-    private var bySource: [UInt16: [UInt32]] = [:]
-    /// A set of more ports than this is looked at for every packet.
-    private static let portsMax = 64
-
-    mutating func add(_ number: UInt32, _ rule: Rule, _ set: RuleSet) {
-        if let ports = PortIndex.few(set.portSets[Int(rule.header.targetPorts)]) {
-            for port in ports { byTarget[port, default: []].append(number) }
-        } else if let ports = PortIndex.few(set.portSets[Int(rule.header.sourcePorts)]) {
-            for port in ports { bySource[port, default: []].append(number) }
-        } else {
-            wide.append(number)
-        }
+/// Patterns that stand in most packets: of one or two octets, or of one octet again and again. A rule with such a one
+/// for few ports or one size is looked for in their packets alone, and one after the other.
+struct WeakPatterns: Sendable {
+    struct Entry: Sendable {
+        /// Into `RuleSet.patterns`.
+        var octets: Range<Int>
+        var isCaseless: Bool
+        var rule: UInt32
     }
 
-    private static func few(_ ports: PortSet) -> [UInt16]? {
-        var all: [UInt16] = []
-        for range in ports.ranges {
-            guard Int(range.last) - Int(range.first) + all.count < portsMax else { return nil }
-            all.append(contentsOf: range.first...range.last)
-        }
-        return all
+    private(set) var entries: [Entry] = []
+    private(set) var places = PortIndex()
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    static func takes(_ pattern: Pattern, _ rule: Rule, _ set: RuleSet) -> Bool {
+        let isWeak = pattern.octets.count <= 2 || pattern.octets.allSatisfy { $0 == pattern.octets[0] }
+        return isWeak && PortIndex.isNarrow(rule, set)
     }
 
-    var isEmpty: Bool { wide.isEmpty && byTarget.isEmpty && bySource.isEmpty }
-
-    func forEach(source: UInt16, target: UInt16, _ body: (UInt32) -> Void) {
-        for number in wide { body(number) }
-        if let rules = byTarget[target] { for number in rules { body(number) } }
-        if let rules = bySource[source] { for number in rules { body(number) } }
+    mutating func add(_ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ set: RuleSet) {
+        places.add(UInt32(entries.count), rule, set)
+        entries.append(Entry(octets: pattern.place, isCaseless: pattern.isCaseless, rule: number))
     }
 }
 
@@ -87,11 +90,17 @@ enum PacketClass: Int, CaseIterable, Sendable {
 /// The arrangement of a rule set.
 package final class RuleIndex: Sendable {
     package let set: RuleSet
+    /// Of each rule, what is asked first.
+    let gates: [RuleGate]
     /// Payload patterns of packet rules, by `PacketClass`.
     let packetPatterns: [PatternGroup?]
     /// The same and those of stream rules, for segments that are in no stream.
     let unstreamedPatterns: PatternGroup?
     let streamPatterns: PatternGroup?
+    /// What is looked for in packets of few ports besides.
+    let packetWeak: [WeakPatterns]
+    let unstreamedWeak: WeakPatterns
+    let streamWeak: WeakPatterns
     /// Rules without a payload pattern, by `PacketClass`.
     let packetLoose: [PortIndex]
     let unstreamedLoose: PortIndex
@@ -119,29 +128,38 @@ package final class RuleIndex: Sendable {
 
     package init(_ set: RuleSet) {
         self.set = set
+        gates = set.rules.map { RuleGate($0) }
         var builder = RuleIndexBuilder(set)
         for number in set.rules.indices where !set.rules[number].flags.contains(.isInert) {
             builder.add(UInt32(number))
         }
-        packetPatterns = builder.packets.indices.map { place in
-            builder.packets[place].build { builder.packetLoose[place].add($0, set.rules[Int($0)], set) }
+        var collectors = builder.packets + [builder.unstreamed, builder.streams]
+        var loose = builder.packetLoose + [builder.unstreamedLoose, builder.streamLoose]
+        var groups = collectors.indices.map { place in
+            collectors[place].build { loose[place].add($0, set.rules[Int($0)], set) }
         }
-        unstreamedPatterns = builder.unstreamed.build { builder.unstreamedLoose.add($0, set.rules[Int($0)], set) }
-        streamPatterns = builder.streams.build { builder.streamLoose.add($0, set.rules[Int($0)], set) }
-        packetLoose = builder.packetLoose
-        unstreamedLoose = builder.unstreamedLoose
-        streamLoose = builder.streamLoose
+        streamPatterns = groups.removeLast()
+        unstreamedPatterns = groups.removeLast()
+        packetPatterns = groups
+        streamLoose = loose.removeLast()
+        unstreamedLoose = loose.removeLast()
+        packetLoose = loose
+        packetWeak = builder.packetWeak
+        unstreamedWeak = builder.unstreamedWeak
+        streamWeak = builder.streamWeak
         addresses = AddressIndex(builder.addressRules, set)
         protocolOnly = builder.protocolOnly
         application = builder.application
         decoderEvents = builder.decoderEvents
-        var groups = builder.groups
-        for place in groups.indices {
-            groups[place].patterns = builder.groupPatterns[place].build { groups[place].loose.append($0) }
+        var buffers: [BufferGroup] = []
+        for group in builder.groups {
+            var (collector, loose) = (group.patterns, group.loose)
+            let patterns = collector.build { loose.append($0) }
+            buffers.append(BufferGroup(group.buffer, transforms: group.transforms, patterns: patterns, loose: loose))
         }
-        buffers = groups
+        self.buffers = buffers
         var ofBuffer = [[UInt16]](repeating: [], count: 256)
-        for (place, group) in groups.enumerated() {
+        for (place, group) in buffers.enumerated() {
             ofBuffer[Int(group.buffer.rawValue)].append(UInt16(truncatingIfNeeded: place))
         }
         groupsOfBuffer = ofBuffer
@@ -152,7 +170,8 @@ package final class RuleIndex: Sendable {
         hasTransactions = builder.hasTransactions
         hasEvents = builder.hasEvents
         hasStreamEvents = set.packetTests.contains(where: \.isStreamEvent)
-        hasStreams = streamPatterns != nil || !streamLoose.isEmpty || builder.hasMixed
+        hasStreams =
+            streamPatterns != nil || !streamLoose.isEmpty || !streamWeak.isEmpty || builder.hasMixed
     }
 
     /// Every database, for the scratch of a worker.
@@ -202,7 +221,7 @@ struct PatternCollector {
             all.append(contentsOf: list)
             starts.append(UInt32(all.count))
         }
-        return PatternGroup(database: database, starts: starts, rules: all)
+        return PatternGroup(database, starts: starts, rules: all)
     }
 }
 
@@ -212,6 +231,9 @@ struct RuleIndexBuilder {
     var packets = [PatternCollector](repeating: PatternCollector(), count: PacketClass.allCases.count)
     var unstreamed = PatternCollector()
     var streams = PatternCollector()
+    var packetWeak = [WeakPatterns](repeating: WeakPatterns(), count: PacketClass.allCases.count)
+    var unstreamedWeak = WeakPatterns()
+    var streamWeak = WeakPatterns()
     var packetLoose = [PortIndex](repeating: PortIndex(), count: PacketClass.allCases.count)
     var unstreamedLoose = PortIndex()
     var streamLoose = PortIndex()
@@ -219,8 +241,7 @@ struct RuleIndexBuilder {
     var protocolOnly: [UInt32] = []
     var application: [UInt32] = []
     var decoderEvents: [UInt32] = []
-    var groups: [BufferGroup] = []
-    var groupPatterns: [PatternCollector] = []
+    var groups: [Group] = []
     private var groupNumbers: [UInt32: Int] = [:]
     var byNumber = [[UInt32]](repeating: [], count: 256)
     var byEvent: [UInt32] = []
@@ -230,6 +251,14 @@ struct RuleIndexBuilder {
     /// A rule of transactions looks at the payload too.
     var hasMixed = false
     var wanted: SignatureBufferSet
+
+    /// A buffer with one chain of transforms while it is collected.
+    struct Group {
+        var buffer: SignatureBuffer
+        var transforms: UInt16
+        var patterns = PatternCollector()
+        var loose: [UInt32] = []
+    }
 
     init(_ set: RuleSet) {
         self.set = set
@@ -251,9 +280,12 @@ struct RuleIndexBuilder {
 
     private mutating func addPayload(_ number: UInt32, _ rule: Rule) {
         let pattern = payloadPattern(rule)
+        let isWeak = pattern.map { WeakPatterns.takes($0, rule, set) } ?? false
         for kind in PacketClass.allCases where kind.holds(rule.header.protocols) {
             if kind == .tcp {
-                addSegment(number, rule, pattern)
+                addSegment(number, rule, pattern, isWeak)
+            } else if let pattern, isWeak {
+                packetWeak[kind.rawValue].add(pattern, number, rule, set)
             } else if let pattern {
                 packets[kind.rawValue].add(pattern, number)
             } else {
@@ -262,16 +294,26 @@ struct RuleIndexBuilder {
         }
     }
 
-    private mutating func addSegment(_ number: UInt32, _ rule: Rule, _ pattern: Pattern?) {
+    private mutating func addSegment(_ number: UInt32, _ rule: Rule, _ pattern: Pattern?, _ isWeak: Bool) {
         let kind = PacketClass.tcp.rawValue
-        if rule.kind != .stream {
-            if let pattern { packets[kind].add(pattern, number) } else { packetLoose[kind].add(number, rule, set) }
+        let isOfPackets = rule.kind != .stream
+        let isOfUnstreamed = rule.header.scope != .stream
+        let isOfStreams = rule.kind != .packet
+        guard let pattern else {
+            if isOfPackets { packetLoose[kind].add(number, rule, set) }
+            if isOfUnstreamed { unstreamedLoose.add(number, rule, set) }
+            if isOfStreams { streamLoose.add(number, rule, set) }
+            return
         }
-        if rule.header.scope != .stream {
-            if let pattern { unstreamed.add(pattern, number) } else { unstreamedLoose.add(number, rule, set) }
+        if isWeak {
+            if isOfPackets { packetWeak[kind].add(pattern, number, rule, set) }
+            if isOfUnstreamed { unstreamedWeak.add(pattern, number, rule, set) }
+            if isOfStreams { streamWeak.add(pattern, number, rule, set) }
+            return
         }
-        guard rule.kind != .packet else { return }
-        if let pattern { streams.add(pattern, number) } else { streamLoose.add(number, rule, set) }
+        if isOfPackets { packets[kind].add(pattern, number) }
+        if isOfUnstreamed { unstreamed.add(pattern, number) }
+        if isOfStreams { streams.add(pattern, number) }
     }
 
     /// The pattern in the payload that makes the rule a candidate; nil where there is none, or
@@ -289,7 +331,8 @@ struct RuleIndexBuilder {
         let end = start + Int(fast.count)
         guard end <= Int(content.pattern.offset) + Int(content.pattern.count) else { return nil }
         return Pattern(
-            octets: Array(set.patterns[start..<end]), isCaseless: content.flags.contains(.isCaseless))
+            octets: Array(set.patterns[start..<end]), isCaseless: content.flags.contains(.isCaseless),
+            place: start..<end)
     }
 
     private mutating func addTransaction(_ number: UInt32, _ rule: Rule) {
@@ -303,7 +346,7 @@ struct RuleIndexBuilder {
             }
         }
         if let fast = rule.fast, set.buffers[Int(fast.buffer)].buffer != .payload, let pattern = pattern(fast) {
-            groupPatterns[group(set.buffers[Int(fast.buffer)])].add(pattern, number)
+            groups[group(set.buffers[Int(fast.buffer)])].patterns.add(pattern, number)
             return
         }
         // Whatever must be there makes the rule a candidate.
@@ -326,8 +369,7 @@ struct RuleIndexBuilder {
         let key = UInt32(test.buffer.rawValue) << 16 | UInt32(test.transforms)
         if let known = groupNumbers[key] { return known }
         groupNumbers[key] = groups.count
-        groups.append(BufferGroup(buffer: test.buffer, transforms: test.transforms))
-        groupPatterns.append(PatternCollector())
+        groups.append(Group(buffer: test.buffer, transforms: test.transforms))
         return groups.count - 1
     }
 }

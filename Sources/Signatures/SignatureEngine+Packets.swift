@@ -25,8 +25,9 @@ extension SignatureEngine {
     package func inspect(_ slot: UInt32?, _ bytes: RawSpan, _ facts: PacketFacts) {
         let flow = slot.flatMap { self.flow($0) }
         if let flow, flow.flags.contains(.isPassed) { return }
-        queue.removeAll(keepingCapacity: true)
+        if !queue.isEmpty { queue.removeAll(keepingCapacity: true) }
         if !packetVariables.isEmpty { packetVariables.removeAll() }
+        isOpaque = flow?.flags.contains(.isEncrypted) ?? false
         if !facts.isPseudo {
             inspectAddresses(bytes, facts, flow, slot)
             inspectPacket(bytes, facts, flow, slot)
@@ -53,6 +54,7 @@ extension SignatureEngine {
         }
         beginRound()
         index.addresses.forEach(source: facts.source, target: facts.target) { addCandidate($0) }
+        guard !candidates.isEmpty else { return }
         evaluate(bytes, bytes.extracting(0..<0), .packet, facts, flow, slot)
     }
 
@@ -65,10 +67,17 @@ extension SignatureEngine {
         let kind = PacketClass(protocolNumber: facts.protocolNumber)
         let payload = bytes.extracting(facts.payload)
         let isUnstreamed = kind == .tcp && !facts.isInStream
-        let patterns = isUnstreamed ? index.unstreamedPatterns : index.packetPatterns[kind.rawValue]
-        if payload.byteCount > 0, let patterns { scan(payload, patterns) }
+        let index = index
+        if payload.byteCount > 0, !isOpaque {
+            if let patterns = isUnstreamed ? index.unstreamedPatterns : index.packetPatterns[kind.rawValue] {
+                scan(payload, patterns)
+            }
+            look(
+                for: isUnstreamed ? index.unstreamedWeak : index.packetWeak[kind.rawValue], in: payload, facts,
+                size: facts.payloadCount)
+        }
         let loose = isUnstreamed ? index.unstreamedLoose : index.packetLoose[kind.rawValue]
-        loose.forEach(source: facts.sourcePort, target: facts.targetPort) { addCandidate($0) }
+        loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: facts.payloadCount) { addCandidate($0) }
         if let flow { addProtocolRules(flow, facts) }
         evaluate(bytes, payload, .packet, facts, flow, slot)
     }
@@ -92,70 +101,52 @@ extension SignatureEngine {
     ) {
         guard !candidates.isEmpty else { return }
         if candidates.count > 1 { candidates.sort() }
+        let bits = RuleGate.Bits(facts, kind, hasFlow: flow != nil)
         for place in candidates.indices {
             let number = candidates[place]
-            let rule = set.rules[Int(number)]
             counters.evaluations &+= 1
             profile?.begin(number)
-            guard admits(rule, facts, flow, kind), holds(rule, bytes, facts, flow) else { continue }
+            guard admits(number, bits, facts, flow), holds(number, bytes, facts, flow) else { continue }
             var evidence = Evidence()
             if !captured.isEmpty { captured.removeAll() }
-            guard matches(rule, bytes, payload, facts, kind, streamOffset: 0, &evidence) else { continue }
+            guard matches(number, bytes, payload, facts, kind, streamOffset: 0, &evidence) else { continue }
             fire(number, facts, flow, slot, nil, isStream: false, evidence)
         }
         profile?.stop()
     }
 
-    /// Header, direction, state and protocol.
-    func admits(_ rule: Rule, _ facts: PacketFacts, _ flow: SignatureFlow?, _ kind: PayloadKind) -> Bool {
-        guard rule.header.protocols.contains(facts.protocolNumber),
-            rule.header.version == 0 || rule.header.version == facts.layer.version,
-            set.addressSets[Int(rule.header.sources)].contains(facts.source),
-            set.addressSets[Int(rule.header.targets)].contains(facts.target)
-        else { return false }
-        if facts.protocolNumber == 6 || facts.protocolNumber == 17 || facts.protocolNumber == 132 {
-            guard set.portSets[Int(rule.header.sourcePorts)].contains(facts.sourcePort),
-                set.portSets[Int(rule.header.targetPorts)].contains(facts.targetPort)
+    /// Header, direction, state and protocol. `bits` are those of the facts.
+    func admits(
+        _ number: UInt32, _ bits: RuleGate.Bits, _ facts: PacketFacts, _ flow: SignatureFlow?
+    ) -> Bool {
+        let set = set
+        let gate = index.gates[Int(number)]
+        guard gate.refused.isDisjoint(with: bits) else { return false }
+        if bits.contains(.other), !set.rules[Int(number)].header.protocols.contains(facts.protocolNumber) {
+            return false
+        }
+        if !gate.applications.isEmpty {
+            guard let flow, gate.applications.contains(flow.application) else { return false }
+        }
+        if !bits.contains(.other) || facts.protocolNumber == 132 {
+            guard gate.sourcePorts == 0 || set.portSets[Int(gate.sourcePorts)].contains(facts.sourcePort),
+                gate.targetPorts == 0 || set.portSets[Int(gate.targetPorts)].contains(facts.targetPort)
             else { return false }
         }
-        guard admits(rule.flow, facts, flow, kind) else { return false }
-        if !rule.header.applications.isEmpty {
-            guard let flow, rule.header.applications.contains(flow.application) else { return false }
-        }
-        return true
-    }
-
-    private func admits(_ test: FlowTest, _ facts: PacketFacts, _ flow: SignatureFlow?, _ kind: PayloadKind) -> Bool {
-        guard test.isPresent else { return true }
-        guard flow != nil else { return false }
-        switch test.side {
-        case .either: break
-        case .toServer: if !facts.isToServer { return false }
-        case .toClient: if facts.isToServer { return false }
-        }
-        switch test.state {
-        case .any, .stateless: break
-        case .established: if !facts.isEstablished { return false }
-        case .notEstablished: if facts.isEstablished { return false }
-        }
-        switch test.stream {
-        case .both: break
-        case .only: if kind == .packet, !facts.isPseudo { return false }
-        case .no: if kind == .stream { return false }
-        }
-        switch test.fragments {
-        case .both: return true
-        case .only: return facts.layer.isReassembled || facts.layer.isFragment
-        case .no: return !facts.layer.isReassembled && !facts.layer.isFragment
-        }
+        guard gate.sources | gate.targets != 0 else { return true }
+        if !memos.0.isOf(facts.source) { memos = (memos.1, memos.0) }
+        memos.0.move(to: facts.source)
+        memos.1.move(to: facts.target)
+        return memos.0.isIn(gate.sources, set) && memos.1.isIn(gate.targets, set)
     }
 
     /// The tests of the packet and of what is remembered.
-    func holds(_ rule: Rule, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?) -> Bool {
-        for place in rule.packetTests.indices {
+    func holds(_ number: UInt32, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?) -> Bool {
+        let set = set
+        for place in set.rules[Int(number)].packetTests.indices {
             guard holds(set.packetTests[place], bytes, facts, flow) else { return false }
         }
-        for place in rule.stateTests.indices {
+        for place in set.rules[Int(number)].stateTests.indices {
             guard holds(set.stateTests[place], flow) else { return false }
         }
         return true
@@ -163,13 +154,15 @@ extension SignatureEngine {
 
     /// Every list of contents of a packet or stream rule.
     private func matches(
-        _ rule: Rule, _ bytes: RawSpan, _ payload: RawSpan, _ facts: PacketFacts, _ kind: PayloadKind,
+        _ number: UInt32, _ bytes: RawSpan, _ payload: RawSpan, _ facts: PacketFacts, _ kind: PayloadKind,
         streamOffset: UInt64, _ evidence: inout Evidence
     ) -> Bool {
-        for place in rule.buffers.indices {
+        let set = set
+        for place in set.rules[Int(number)].buffers.indices {
             let test = set.buffers[place]
             let holds: Bool
             if test.buffer == .payload {
+                guard kind == .stream || !isOpaque else { return false }
                 holds = walk(test, payload, streamOffset: streamOffset, &evidence)
             } else if let range = headerRange(test.buffer, bytes, facts) {
                 holds = walk(test, bytes.extracting(range), streamOffset: 0, &evidence)
@@ -221,7 +214,9 @@ extension SignatureEngine {
 
     /// The next octets of a direction, in order.
     package func stream(_ slot: UInt32, _ bytes: RawSpan, toServer isToServer: Bool) {
-        guard index.hasStreams, let flow = flow(slot), flow.isFollowed, !flow.flags.contains(.isPassed) else { return }
+        guard index.hasStreams, let flow = flow(slot), flow.isFollowed,
+            flow.flags.isDisjoint(with: [.isPassed, .isEncrypted])
+        else { return }
         let stream = flow.stream(toServer: isToServer)
         guard !stream.isOver else { return }
         let position = stream.offset &+ UInt64(stream.window.count)
@@ -269,38 +264,47 @@ extension SignatureEngine {
         beginRound()
         stream.isDue = false
         let window = stream.window
-        if let patterns = index.streamPatterns {
-            // A pattern may begin in what was inspected, if it ends in what was not.
-            let start = max(0, stream.inspectedCount &- patterns.database.lengthMax &+ 1)
-            let part = window.octets.extracting(start..<window.count)
-            scan(part, patterns, endingBehind: stream.inspectedCount &- start)
-        }
-        for rule in stream.waiting { addCandidate(rule) }
-        stream.waiting.removeAll(keepingCapacity: true)
-        index.streamLoose.forEach(source: facts.sourcePort, target: facts.targetPort) { addCandidate($0) }
+        findCandidates(window, stream, facts)
         if candidates.count > 1 { candidates.sort() }
+        let bits = RuleGate.Bits(facts, .stream, hasFlow: true)
         let nothing: [UInt8] = []
         for place in candidates.indices {
             let number = candidates[place]
-            let rule = set.rules[Int(number)]
             counters.evaluations &+= 1
             profile?.begin(number)
-            guard admits(rule, facts, flow, .stream), !isQueued(number),
-                holds(rule, nothing.octets, facts, flow)
+            guard admits(number, bits, facts, flow), !isQueued(number),
+                holds(number, nothing.octets, facts, flow)
             else { continue }
             var evidence = Evidence()
             if !captured.isEmpty { captured.removeAll() }
             guard
                 matches(
-                    rule, nothing.octets, window.octets, facts, .stream, streamOffset: stream.offset, &evidence)
+                    number, nothing.octets, window.octets, facts, .stream, streamOffset: stream.offset, &evidence)
             else {
-                if rule.fast != nil, stream.waiting.count < 256 { stream.waiting.append(number) }
+                if set.rules[Int(number)].fast != nil, stream.waiting.count < 256 { stream.waiting.append(number) }
                 continue
             }
             fire(number, facts, flow, slot, nil, isStream: true, evidence)
         }
         profile?.stop()
         stream.isInspected = true
+    }
+
+    /// Rules whose pattern ends in what is new, those that waited, and those without a pattern.
+    private func findCandidates(_ window: [UInt8], _ stream: SignatureStream, _ facts: PacketFacts) {
+        let index = index
+        if let patterns = index.streamPatterns {
+            // A pattern may begin in what was inspected, if it ends in what was not.
+            let start = max(0, stream.inspectedCount &- patterns.database.lengthMax &+ 1)
+            let part = window.octets.extracting(start..<window.count)
+            scan(part, patterns, endingBehind: stream.inspectedCount &- start)
+        }
+        look(for: index.streamWeak, in: window.octets, facts, size: -1, endingBehind: stream.inspectedCount)
+        if !stream.waiting.isEmpty {
+            for rule in stream.waiting { addCandidate(rule) }
+            stream.waiting.removeAll(keepingCapacity: true)
+        }
+        index.streamLoose.forEach(source: facts.sourcePort, target: facts.targetPort, size: -1) { addCandidate($0) }
     }
 
     /// A rule fires once for a packet, be it on the packet or on the stream.
@@ -315,6 +319,7 @@ extension SignatureEngine {
         _ number: UInt32, _ facts: PacketFacts, _ flow: SignatureFlow?, _ slot: UInt32?,
         _ transaction: SignatureTransaction?, isStream: Bool, _ evidence: Evidence
     ) {
+        let set = set
         let rule = set.rules[Int(number)]
         counters.matches &+= 1
         let context = captured.isEmpty ? [] : applyCaptures(flow)
@@ -377,11 +382,13 @@ extension SignatureEngine {
 
 extension PacketFacts {
     /// The other direction, for what was waiting there.
-    mutating func turn() {
-        swap(&source, &target)
-        swap(&sourcePort, &targetPort)
-        isToServer.toggle()
-        isPseudo = true
+    var turned: PacketFacts {
+        var facts = self
+        swap(&facts.source, &facts.target)
+        swap(&facts.sourcePort, &facts.targetPort)
+        facts.isToServer.toggle()
+        facts.isPseudo = true
+        return facts
     }
 }
 

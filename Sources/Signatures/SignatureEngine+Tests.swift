@@ -44,6 +44,9 @@ extension SignatureEngine {
         case .rpc(let program, let version, let procedure):
             return holdsRPC(program, version, procedure, bytes, facts)
         case .checksum(let kind, let isValid): return holds(kind, isValid: isValid, bytes, facts)
+        // With a stretch of a stream the packet's own octets are not at hand.
+        case .ftpBounce where facts.payload.upperBound > bytes.byteCount: return false
+        case .asn1 where facts.payload.upperBound > bytes.byteCount: return false
         case .ftpBounce: return FTPBounce.matches(bytes.extracting(facts.payload), facts)
         case .asn1(let test): return ASN1Walk.matches(test, bytes.extracting(facts.payload))
         case .decoderEvent(let name): return holdsEvent(name, facts)

@@ -104,7 +104,7 @@ extension SignatureEngine {
             counters.exposuresDropped &+= 1
             return
         }
-        transaction.entries.append(entry)
+        transaction.append(entry)
     }
 
     private func add(_ exposure: Exposure, _ output: borrowing TransactionOutput, _ transaction: SignatureTransaction) {
@@ -251,11 +251,11 @@ extension SignatureEngine {
         target.removeAll(keepingCapacity: true)
         walker.transform(group.transforms, octets, into: &target)
         scan(target.octets, patterns)
-        let room = SignatureTransaction.textBytesMax &- transaction.text.count
+        let room = SignatureTransaction.textBytesMax &- transaction.text.count &- transaction.changedText.count
         if !isBody, target.count <= room, transaction.entries.count < SignatureTransaction.entriesMax {
-            let start = UInt32(truncatingIfNeeded: transaction.text.count)
-            transaction.text.append(contentsOf: target)
-            transaction.entries.append(
+            let start = UInt32(truncatingIfNeeded: transaction.changedText.count)
+            transaction.changedText.append(contentsOf: target)
+            transaction.append(
                 SignatureEntry(
                     kind: .octets, buffer: group.buffer, direction: direction, transforms: group.transforms,
                     offset: start, count: UInt32(truncatingIfNeeded: target.count)))
@@ -265,25 +265,30 @@ extension SignatureEngine {
 
     /// Keeps the candidates whose header, direction and protocol fit.
     private func takeCandidates(
-        _ direction: Direction, _ transaction: SignatureTransaction, _ facts: PacketFacts, _ flow: SignatureFlow
+        _ direction: Direction, _ transaction: SignatureTransaction, _ facts: PacketFacts,
+        _ flow: SignatureFlow
     ) {
+        guard !candidates.isEmpty else { return }
+        let set = set
+        let sides = TurnedFacts(facts)
         for number in candidates {
-            let rule = set.rules[Int(number)]
-            var isToServer = direction == .originator
-            if rule.flags.contains(.isTransactional) { isToServer = true }
-            if isToServer, !rule.flags.contains(.toServer), rule.flags.contains(.toClient) { continue }
-            if !isToServer, !rule.flags.contains(.toClient), rule.flags.contains(.toServer) { continue }
+            let flags = set.rules[Int(number)].flags
+            let isToServer = direction == .originator || flags.contains(.isTransactional)
+            if isToServer, !flags.contains(.toServer), flags.contains(.toClient) { continue }
+            if !isToServer, !flags.contains(.toClient), flags.contains(.toServer) { continue }
+            let applications = index.gates[Int(number)].applications
+            guard applications.isEmpty || applications.contains(transaction.application)
+                || applications.contains(flow.application)
+            else { continue }
             let key = number << 1 | (isToServer ? 1 : 0)
             guard !transaction.fired.contains(key),
                 !transaction.candidates.contains(where: { $0.rule == number && $0.isToServer == isToServer }),
                 transaction.candidates.count < SignatureTransaction.candidatesMax
             else { continue }
-            guard rule.header.applications.isEmpty || rule.header.applications.contains(transaction.application)
-                || rule.header.applications.contains(flow.application)
-            else { continue }
-            var side = facts
-            if isToServer != facts.isToServer { side.turn() }
-            guard admits(rule, side, flow, .stream) else { continue }
+            let isAdmitted =
+                isToServer == facts.isToServer
+                ? admits(number, sides.bits, facts, flow) : admits(number, sides.turnedBits, sides.turned, flow)
+            guard isAdmitted else { continue }
             transaction.candidates.append(SignatureCandidate(rule: number, isToServer: isToServer))
         }
     }
@@ -296,27 +301,34 @@ extension SignatureEngine {
         if transaction.candidates.count > 1 {
             transaction.candidates.sort { $0.rule != $1.rule ? $0.rule < $1.rule : $0.isToServer && !$1.isToServer }
         }
+        let set = set
+        let turned = facts.turned
+        let hasDueBody = transaction.bodies.contains { $0.isDue }
         var kept = 0
         for place in transaction.candidates.indices {
             var candidate = transaction.candidates[place]
-            guard sides.contains(FlowSides(toServer: candidate.isToServer))
+            let isOfSides =
+                sides.contains(FlowSides(toServer: candidate.isToServer))
                 || set.rules[Int(candidate.rule)].flags.contains(.isTransactional)
-            else {
-                transaction.candidates[kept] = candidate
+            guard isOfSides, hasDueBody || hasNews(candidate, transaction) else {
+                if kept != place { transaction.candidates[kept] = candidate }
                 kept &+= 1
                 continue
             }
-            var side = facts
-            if candidate.isToServer != facts.isToServer { side.turn() }
             profile?.begin(candidate.rule)
-            let outcome = evaluate(&candidate, transaction, bytes, side, flow)
+            let outcome =
+                candidate.isToServer == facts.isToServer
+                ? evaluate(&candidate, transaction, bytes, facts, flow)
+                : evaluate(&candidate, transaction, bytes, turned, flow)
             switch outcome {
             case .matches:
                 transaction.fired.append(candidate.rule << 1 | (candidate.isToServer ? 1 : 0))
+                let side = candidate.isToServer == facts.isToServer ? facts : turned
                 fire(candidate.rule, side, flow, slot, transaction, isStream: false, candidate.evidence)
             case .waits:
                 candidate.isNew = false
                 candidate.seenEntries = UInt32(truncatingIfNeeded: transaction.entries.count)
+                candidate.seenDone = transaction.doneSides
                 transaction.candidates[kept] = candidate
                 kept &+= 1
             case .fails: break
@@ -326,40 +338,63 @@ extension SignatureEngine {
         transaction.candidates.removeSubrange(kept...)
     }
 
+    /// Whether something that the rule may look at has come since its last evaluation, bodies aside.
+    private func hasNews(_ candidate: SignatureCandidate, _ transaction: SignatureTransaction) -> Bool {
+        if candidate.isNew || Int(candidate.seenEntries) != transaction.entries.count
+            || candidate.seenDone != transaction.doneSides
+        {
+            return true
+        }
+        let set = set
+        for place in set.rules[Int(candidate.rule)].buffers.indices where set.buffers[place].buffer.isOfPacket {
+            return true
+        }
+        return false
+    }
+
     private enum Outcome { case matches, waits, fails }
 
     private func evaluate(
         _ candidate: inout SignatureCandidate, _ transaction: SignatureTransaction, _ bytes: RawSpan,
         _ facts: PacketFacts, _ flow: SignatureFlow
     ) -> Outcome {
-        let rule = set.rules[Int(candidate.rule)]
+        let set = set
+        let number = Int(candidate.rule)
         counters.evaluations &+= 1
         if !captured.isEmpty { captured.removeAll() }
         if candidate.isNew {
             // A rule that tests the packet at hand does so once, with the packet that made it a candidate.
-            guard holds(rule, bytes, facts, flow) else { return .fails }
+            guard holds(candidate.rule, bytes, facts, flow) else { return .fails }
         }
+        let isTransactional = set.rules[number].flags.contains(.isTransactional)
         var waits = false
-        for (bit, place) in rule.buffers.indices.enumerated() where candidate.matchedLists >> UInt64(bit) & 1 == 0 {
-            switch evaluate(set.buffers[place], rule, &candidate, transaction, bytes, facts, flow) {
+        for (bit, place) in set.rules[number].buffers.indices.enumerated()
+        where candidate.matchedLists >> UInt64(bit) & 1 == 0 {
+            let test = set.buffers[place]
+            let from = direction(isTransactional ? test.side : .either, candidate.isToServer)
+            switch evaluate(test, from, &candidate, transaction, bytes, facts, flow) {
             case .matches: candidate.matchedLists |= 1 << UInt64(bit)
             case .waits: waits = true
             case .fails: return .fails
             }
         }
-        for (bit, place) in rule.transactionTests.indices.enumerated()
+        for (bit, place) in set.rules[number].transactionTests.indices.enumerated()
         where candidate.matchedTests >> UInt64(bit) & 1 == 0 {
-            switch evaluate(set.transactionTests[place], rule, candidate, transaction) {
-            case .matches: candidate.matchedTests |= 1 << UInt64(bit)
-            case .waits: waits = true
-            case .fails: return .fails
+            let test = set.transactionTests[place]
+            let from = direction(isTransactional ? test.side : .either, candidate.isToServer)
+            if holds(test.element, from, transaction) {
+                candidate.matchedTests |= 1 << UInt64(bit)
+            } else if transaction.isDone(from) {
+                return .fails
+            } else {
+                waits = true
             }
         }
         return waits ? .waits : .matches
     }
 
-    /// Whose exposures a test of the rule looks at.
-    private func direction(_ side: FlowTest.Side, _ rule: Rule, _ isToServer: Bool) -> Direction {
+    /// Whose exposures a test looks at.
+    private func direction(_ side: FlowTest.Side, _ isToServer: Bool) -> Direction {
         switch side {
         case .toServer: .originator
         case .toClient: .responder
@@ -368,37 +403,45 @@ extension SignatureEngine {
     }
 
     private func evaluate(
-        _ test: BufferTest, _ rule: Rule, _ candidate: inout SignatureCandidate, _ transaction: SignatureTransaction,
-        _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow
+        _ test: BufferTest, _ from: Direction, _ candidate: inout SignatureCandidate,
+        _ transaction: SignatureTransaction, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow
     ) -> Outcome {
-        if test.buffer == .payload { return payload(test, &candidate, bytes, facts, flow) }
-        if let range = headerRange(test.buffer, bytes, facts) {
-            let holds = walk(test, bytes.extracting(range), streamOffset: 0, &candidate.evidence)
-            return holds ? .matches : .fails
+        if test.buffer.isOfPacket {
+            if test.buffer == .payload { return payload(test, &candidate, bytes, facts, flow) }
+            if let range = headerRange(test.buffer, bytes, facts) {
+                let holds = walk(test, bytes.extracting(range), streamOffset: 0, &candidate.evidence)
+                return holds ? .matches : .fails
+            }
+            if let address = addressOctets(test.buffer, facts) {
+                return walk(test, address.octets, streamOffset: 0, &candidate.evidence) ? .matches : .fails
+            }
         }
-        if let address = addressOctets(test.buffer, facts) {
-            return walk(test, address.octets, streamOffset: 0, &candidate.evidence) ? .matches : .fails
-        }
-        let from = direction(
-            rule.flags.contains(.isTransactional) ? test.side : .either, rule, candidate.isToServer)
         let isDone = transaction.isDone(from)
         var isThere = false
-        let text = transaction.text
-        for place in transaction.entries.indices {
-            let entry = transaction.entries[place]
-            guard entry.kind == .octets, entry.buffer == test.buffer, entry.direction == from,
-                entry.transforms == 0 || entry.transforms == test.transforms
-            else { continue }
-            isThere = true
-            guard place >= Int(candidate.seenEntries) else { continue }
-            let octets = text.octets.extracting(Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count))
-            let holds: Bool
-            if entry.transforms == test.transforms {
-                holds = matchAndNote(test, octets, streamOffset: 0, isComplete: true, &candidate.evidence)
-            } else {
-                holds = walk(test, octets, streamOffset: 0, &candidate.evidence)
+        var next = Int(transaction.first(of: test.buffer))
+        if next > 0 {
+            let entries = transaction.entries
+            let (text, changed) = (transaction.text, transaction.changedText)
+            while next > 0 {
+                let place = next &- 1
+                let entry = entries[place]
+                next = Int(entry.next)
+                guard entry.kind == .octets, entry.direction == from,
+                    entry.transforms == 0 || entry.transforms == test.transforms
+                else { continue }
+                isThere = true
+                guard place >= Int(candidate.seenEntries) else { continue }
+                let range = Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count)
+                let holds: Bool
+                if entry.transforms != 0 {
+                    holds = matchAndNote(
+                        test, changed.octets.extracting(range), streamOffset: 0, isComplete: true, &candidate.evidence)
+                } else {
+                    // Octets as exposed; the list's transforms, where it has any, come first.
+                    holds = walk(test, text.octets.extracting(range), streamOffset: 0, &candidate.evidence)
+                }
+                if holds, test.absence != .mustBeAbsent { return .matches }
             }
-            if holds, test.absence != .mustBeAbsent { return .matches }
         }
         for body in transaction.bodies where body.buffer == test.buffer && body.direction == from {
             isThere = true
@@ -438,16 +481,22 @@ extension SignatureEngine {
         body.window.removeFirst(body.window.count &- kept)
         body.inspectedCount = kept
     }
+}
 
-    // MARK: tests of a transaction
+extension SignatureBuffer {
+    /// Read off the packet or the stream, not shown by an analyzer.
+    var isOfPacket: Bool { rawValue <= SignatureBuffer.ipDestination.rawValue }
+}
 
-    private func evaluate(
-        _ test: TransactionTest, _ rule: Rule, _ candidate: SignatureCandidate, _ transaction: SignatureTransaction
-    ) -> Outcome {
-        let from = direction(
-            rule.flags.contains(.isTransactional) ? test.side : .either, rule, candidate.isToServer)
-        let isDone = transaction.isDone(from)
-        if holds(test.element, from, transaction) { return .matches }
-        return isDone ? .fails : .waits
+/// A packet's facts as the other direction's rules see them, and what both are.
+private struct TurnedFacts {
+    let turned: PacketFacts
+    let bits: RuleGate.Bits
+    let turnedBits: RuleGate.Bits
+
+    init(_ facts: PacketFacts) {
+        turned = facts.turned
+        bits = RuleGate.Bits(facts, .stream, hasFlow: true)
+        turnedBits = RuleGate.Bits(turned, .stream, hasFlow: true)
     }
 }

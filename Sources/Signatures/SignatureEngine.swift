@@ -48,9 +48,9 @@ package struct SignatureAlert: Sendable {
 }
 
 package final class SignatureEngine {
+    private(set) var set: RuleSet
     private(set) var index: RuleIndex
-    var set: RuleSet { index.set }
-    package var rules: RuleSet { index.set }
+    package var rules: RuleSet { self.set }
     let settings: SignatureSettings
     var walker: Walker
     var scratch: PatternScratch
@@ -69,6 +69,10 @@ package final class SignatureEngine {
     private var round: UInt32 = 0
     /// Octets of a transform at work.
     var transformed: [UInt8] = []
+    /// Which address sets hold the two addresses at work.
+    var memos = (AddressMemo(), AddressMemo())
+    /// The payload of the packet at work is encrypted: no rule looks at it.
+    var isOpaque = false
     /// The packet at work: its direction, and where its octets end in the sequence space of TCP.
     var arrival: (isToServer: Bool, end: UInt32) = (true, 0)
     /// What the rule at work has captured; it counts when the whole rule matches.
@@ -91,6 +95,7 @@ package final class SignatureEngine {
 
     package init(_ index: RuleIndex, settings: SignatureSettings) {
         self.index = index
+        set = index.set
         self.settings = settings
         walker = Walker(index.set)
         scratch = PatternScratch(index.databases)
@@ -107,6 +112,8 @@ package final class SignatureEngine {
             if let old = names[name] { newNumber[old] = UInt16(truncatingIfNeeded: number) }
         }
         self.index = index
+        set = index.set
+        memos = (AddressMemo(), AddressMemo())
         walker = Walker(index.set)
         scratch = PatternScratch(index.databases)
         rounds = [UInt32](repeating: 0, count: index.set.rules.count)
@@ -165,13 +172,42 @@ package final class SignatureEngine {
     func scan(_ bytes: RawSpan, _ group: PatternGroup, endingBehind start: Int = 0) {
         scratch.scan(bytes, group.database)
         counters.scannedOctets &+= UInt64(bytes.byteCount)
-        for hit in scratch.hits where Int(hit.end) > start {
+        for place in 0..<scratch.count {
+            let hit = scratch[place]
+            guard Int(hit.end) > start else { continue }
             let pattern = Int(hit.pattern)
             for place in group.starts[pattern] ..< group.starts[pattern &+ 1] { addCandidate(group.rules[Int(place)]) }
         }
     }
 
+    /// The same for patterns that are looked for in packets of few ports.
+    func look(
+        for weak: WeakPatterns, in bytes: RawSpan, _ facts: PacketFacts, size: Int, endingBehind start: Int = 0
+    ) {
+        guard !weak.isEmpty, bytes.byteCount > 0 else { return }
+        let patterns = set.patterns
+        let all = patterns.octets
+        weak.places.forEach(source: facts.sourcePort, target: facts.targetPort, size: size) { place in
+            let entry = weak.entries[Int(place)]
+            let first = max(0, start &- entry.octets.count &+ 1)
+            guard rounds[Int(entry.rule)] != round,
+                PatternSearch.first(
+                    all.extracting(entry.octets), in: bytes, first, bytes.byteCount, isCaseless: entry.isCaseless)
+                    != nil
+            else { return }
+            addCandidate(entry.rule)
+        }
+    }
+
     // MARK: flows
+
+    /// What follows of the connection is encrypted: rules look at its octets no more, as Suricata's do not
+    /// (`encryption-handling: track-only`, for TLS and SSH). What was in the clear is still inspected.
+    package func conceal(_ slot: UInt32) {
+        guard let flow = flow(slot), flow.isTCP, flow.isFollowed else { return }
+        flow.flags.insert(.isEncrypted)
+        for stream in [flow.toServer, flow.toClient] where stream.newCount > 0 { stream.isDue = true }
+    }
 
     /// Notes a packet of a flow, and says in `facts` what the flow makes of it. To be called before
     /// the packet's octets go anywhere. One with a wrong checksum is in no stream.

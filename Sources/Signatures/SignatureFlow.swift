@@ -80,6 +80,8 @@ final class SignatureFlow {
         static let hasAlert = Flags(rawValue: 256)
         /// The next packet of the direction runs rules that look at the protocol alone.
         static let isReset = Flags(rawValue: 512)
+        /// Both sides encrypt what they send.
+        static let isEncrypted = Flags(rawValue: 1024)
     }
 
     var start = Timestamp.zero
@@ -193,6 +195,8 @@ struct SignatureEntry: BitwiseCopyable {
     var count: UInt32 = 0
     /// The value, or the event's place in the engine's names.
     var number: UInt64 = 0
+    /// The place of the next entry of the same buffer, from 1; 0 where there is none.
+    fileprivate(set) var next: UInt16 = 0
 }
 
 /// A rule that may match a transaction, and how much of it has.
@@ -205,6 +209,8 @@ struct SignatureCandidate: BitwiseCopyable {
     var matchedTests: UInt64 = 0
     /// Entries that were looked at.
     var seenEntries: UInt32 = 0
+    /// Sides that were complete then.
+    var seenDone: FlowSides = []
     /// Where the first list matched: buffer, offset, and octets in the engine's evidence.
     var evidence = Evidence()
 }
@@ -222,8 +228,13 @@ struct Evidence: BitwiseCopyable {
 final class SignatureTransaction {
     var number: UInt64 = 0
     var application = AppProtocol.unknown
-    var entries: [SignatureEntry] = []
+    private(set) var entries: [SignatureEntry] = []
+    /// By buffer, the places of the first and the last entry, from 1.
+    private var firsts = [UInt16](repeating: 0, count: 256)
+    private var lasts = [UInt16](repeating: 0, count: 256)
+    /// Octets of the entries as they were exposed, and as transforms have changed them.
     var text: [UInt8] = []
+    var changedText: [UInt8] = []
     var bodies: [SignatureBody] = []
     var candidates: [SignatureCandidate] = []
     /// Rules that have fired, twice their number plus the direction.
@@ -248,12 +259,41 @@ final class SignatureTransaction {
     /// Both sides are complete, and have been inspected.
     var isOver: Bool { isDoneToServer && isDoneToClient && changed.isEmpty }
 
+    /// The place of a buffer's first entry, from 1; 0 where there is none.
+    func first(of buffer: SignatureBuffer) -> UInt16 { firsts[Int(buffer.rawValue)] }
+
+    /// Adds an entry; the caller keeps to `entriesMax`.
+    func append(_ entry: SignatureEntry) {
+        let place = UInt16(entries.count &+ 1)
+        let buffer = Int(entry.buffer.rawValue)
+        entries.append(entry)
+        if lasts[buffer] == 0 {
+            firsts[buffer] = place
+        } else {
+            entries[Int(lasts[buffer]) &- 1].next = place
+        }
+        lasts[buffer] = place
+    }
+
+    /// Sides that are complete.
+    var doneSides: FlowSides {
+        var sides: FlowSides = []
+        if isDoneToServer { sides.insert(.toServer) }
+        if isDoneToClient { sides.insert(.toClient) }
+        return sides
+    }
+
     func isDone(_ direction: Direction) -> Bool { direction == .originator ? isDoneToServer : isDoneToClient }
 
     func reset() {
         number = 0
+        for entry in entries {
+            firsts[Int(entry.buffer.rawValue)] = 0
+            lasts[Int(entry.buffer.rawValue)] = 0
+        }
         entries.removeAll(keepingCapacity: true)
         text.removeAll(keepingCapacity: text.capacity <= 65_536)
+        changedText.removeAll(keepingCapacity: changedText.capacity <= 65_536)
         bodies.removeAll(keepingCapacity: true)
         candidates.removeAll(keepingCapacity: true)
         fired.removeAll(keepingCapacity: true)
