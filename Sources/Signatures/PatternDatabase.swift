@@ -16,6 +16,9 @@ struct Pattern: Hashable {
     /// Where it was taken from, in `RuleSet.patterns`; no part of what it is.
     var place = 0..<0
 
+    /// One octet, once or again and again.
+    var isUniform: Bool { octets.allSatisfy { $0 == octets[0] } }
+
     static func == (left: Pattern, right: Pattern) -> Bool {
         left.isCaseless == right.isCaseless && left.octets == right.octets
     }

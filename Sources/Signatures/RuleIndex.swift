@@ -27,13 +27,23 @@ final class BufferGroup: Sendable {
     let buffer: SignatureBuffer
     let transforms: UInt16
     let patterns: PatternGroup?
+    /// Patterns that a buffer holds many times if at all: the first place is enough.
+    let weak: [Weak]
     /// Rules without a pattern, candidates whenever the buffer is shown.
     let loose: [UInt32]
 
-    init(_ buffer: SignatureBuffer, transforms: UInt16, patterns: PatternGroup?, loose: [UInt32]) {
+    /// A pattern, as its place in `RuleSet.patterns`, and the rules that it makes candidates.
+    struct Weak: Sendable {
+        var octets: Range<Int>
+        var isCaseless: Bool
+        var rules: [UInt32]
+    }
+
+    init(_ buffer: SignatureBuffer, transforms: UInt16, patterns: PatternGroup?, weak: [Weak], loose: [UInt32]) {
         self.buffer = buffer
         self.transforms = transforms
         self.patterns = patterns
+        self.weak = weak
         self.loose = loose
     }
 }
@@ -54,8 +64,7 @@ struct WeakPatterns: Sendable {
     var isEmpty: Bool { entries.isEmpty }
 
     static func takes(_ pattern: Pattern, _ rule: Rule, _ set: RuleSet) -> Bool {
-        let isWeak = pattern.octets.count <= 2 || pattern.octets.allSatisfy { $0 == pattern.octets[0] }
-        return isWeak && PortIndex.isNarrow(rule, set)
+        (pattern.octets.count <= 2 || pattern.isUniform) && PortIndex.isNarrow(rule, set)
     }
 
     mutating func add(_ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ set: RuleSet) {
@@ -155,7 +164,9 @@ package final class RuleIndex: Sendable {
         for group in builder.groups {
             var (collector, loose) = (group.patterns, group.loose)
             let patterns = collector.build { loose.append($0) }
-            buffers.append(BufferGroup(group.buffer, transforms: group.transforms, patterns: patterns, loose: loose))
+            buffers.append(
+                BufferGroup(
+                    group.buffer, transforms: group.transforms, patterns: patterns, weak: group.weak, loose: loose))
         }
         self.buffers = buffers
         var ofBuffer = [[UInt16]](repeating: [], count: 256)
@@ -257,7 +268,21 @@ struct RuleIndexBuilder {
         var buffer: SignatureBuffer
         var transforms: UInt16
         var patterns = PatternCollector()
+        var weak: [BufferGroup.Weak] = []
         var loose: [UInt32] = []
+
+        mutating func add(_ pattern: Pattern, _ rule: UInt32, _ set: RuleSet) {
+            guard pattern.isUniform else { return patterns.add(pattern, rule) }
+            let known = weak.firstIndex { entry in
+                entry.isCaseless == pattern.isCaseless && set.patterns[entry.octets].elementsEqual(pattern.octets)
+            }
+            if let known {
+                weak[known].rules.append(rule)
+            } else {
+                weak.append(
+                    BufferGroup.Weak(octets: pattern.place, isCaseless: pattern.isCaseless, rules: [rule]))
+            }
+        }
     }
 
     init(_ set: RuleSet) {
@@ -346,7 +371,7 @@ struct RuleIndexBuilder {
             }
         }
         if let fast = rule.fast, set.buffers[Int(fast.buffer)].buffer != .payload, let pattern = pattern(fast) {
-            groups[group(set.buffers[Int(fast.buffer)])].patterns.add(pattern, number)
+            groups[group(set.buffers[Int(fast.buffer)])].add(pattern, number, set)
             return
         }
         // Whatever must be there makes the rule a candidate.

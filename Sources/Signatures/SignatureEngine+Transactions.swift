@@ -244,13 +244,13 @@ extension SignatureEngine {
         isBody: Bool = false
     ) {
         for rule in group.loose { addCandidate(rule) }
-        guard let patterns = group.patterns else { return }
-        guard group.transforms != 0 else { return scan(octets, patterns) }
+        guard group.patterns != nil || !group.weak.isEmpty else { return }
+        guard group.transforms != 0 else { return look(for: group, in: octets) }
         var target: [UInt8] = []
         swap(&target, &transformed)
         target.removeAll(keepingCapacity: true)
         walker.transform(group.transforms, octets, into: &target)
-        scan(target.octets, patterns)
+        look(for: group, in: target.octets)
         let room = SignatureTransaction.textBytesMax &- transaction.text.count &- transaction.changedText.count
         if !isBody, target.count <= room, transaction.entries.count < SignatureTransaction.entriesMax {
             let start = UInt32(truncatingIfNeeded: transaction.changedText.count)
@@ -261,6 +261,19 @@ extension SignatureEngine {
                     offset: start, count: UInt32(truncatingIfNeeded: target.count)))
         }
         swap(&target, &transformed)
+    }
+
+    /// Adds the rules of a group whose pattern stands in the octets.
+    private func look(for group: BufferGroup, in octets: RawSpan) {
+        if let patterns = group.patterns { scan(octets, patterns) }
+        guard !group.weak.isEmpty else { return }
+        let patterns = set.patterns
+        for weak in group.weak {
+            let pattern = patterns.octets.extracting(weak.octets)
+            let place = PatternSearch.first(pattern, in: octets, 0, octets.byteCount, isCaseless: weak.isCaseless)
+            guard place != nil else { continue }
+            for rule in weak.rules { addCandidate(rule) }
+        }
     }
 
     /// Keeps the candidates whose header, direction and protocol fit.
