@@ -75,27 +75,52 @@ struct CloudBatch {
                 digest: digest, ordinal: ordinal, isUnfinished: stretch.isUnfinished))
     }
 
+    /// Identities of one statement: as literals, which are quicker to bind than arguments, and bounded in length.
+    private static let literalsMax = 256
+
+    /// The rows in the order of the table's key, cut into statements of one day each.
+    private func groups(_ isLeftOut: (Int) -> Bool) -> [[Int]] {
+        let order = keys.indices.filter { !isLeftOut($0) }
+            .sorted { (days[$0], Int64(bitPattern: keys[$0].high)) < (days[$1], Int64(bitPattern: keys[$1].high)) }
+        var groups: [[Int]] = []
+        for row in order {
+            if let first = groups.last?.first, days[first] == days[row],
+                groups[groups.count - 1].count < CloudBatch.literalsMax
+            {
+                groups[groups.count - 1].append(row)
+            } else {
+                groups.append([row])
+            }
+        }
+        return groups
+    }
+
     /// Of each row whether the store has it.
     func known(_ database: Database) throws -> [Bool] {
-        let statement = try database.makeStatement(
-            sql: "SELECT 1 FROM cloud_seen WHERE day = ? AND high = ? AND low = ?")
         var isKnown = [Bool](repeating: false, count: keys.count)
-        for (row, key) in keys.enumerated() {
-            let arguments: StatementArguments = [days[row], Int64(bitPattern: key.high), Int64(bitPattern: key.low)]
-            isKnown[row] = try Int.fetchOne(statement, arguments: arguments) != nil
+        for rows in groups({ _ in false }) {
+            let highs = rows.map { "\(Int64(bitPattern: keys[$0].high))" }.joined(separator: ",")
+            var found: Set<CloudKey> = []
+            let cursor = try Row.fetchCursor(
+                database, sql: "SELECT high, low FROM cloud_seen WHERE day = \(days[rows[0]]) AND high IN (\(highs))")
+            while let row = try cursor.next() {
+                let (high, low): (Int64, Int64) = (row[0], row[1])
+                found.insert(CloudKey(high: UInt64(bitPattern: high), low: UInt64(bitPattern: low)))
+            }
+            guard !found.isEmpty else { continue }
+            for row in rows where found.contains(keys[row]) { isKnown[row] = true }
         }
         return isKnown
     }
 
     /// What the catalogue must say once the rows are there.
     func write(_ database: Database, _ isKnown: [Bool]) throws {
-        let statement = try database.makeStatement(sql: "INSERT INTO cloud_seen VALUES (?, ?, ?, ?)")
-        for row in keys.indices.sorted(by: { (days[$0], keys[$0].high) < (days[$1], keys[$1].high) })
-        where !isKnown[row] {
-            statement.setUncheckedArguments([
-                days[row], Int64(bitPattern: keys[row].high), Int64(bitPattern: keys[row].low), today,
-            ])
-            try statement.execute()
+        for rows in groups({ isKnown[$0] }) {
+            let values = rows.map { row in
+                let (high, low) = (Int64(bitPattern: keys[row].high), Int64(bitPattern: keys[row].low))
+                return "(\(days[row]),\(high),\(low),\(today))"
+            }
+            try database.execute(sql: "INSERT INTO cloud_seen VALUES " + values.joined(separator: ","))
         }
         for (path, checkpoint) in checkpoints.sorted(by: { $0.key < $1.key }) {
             try CloudTables.forgetUnfinished(path, database)

@@ -20,18 +20,17 @@ struct CloudKey: Hashable, Sendable {
     var high: UInt64
     var low: UInt64
 
+    init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
     init(_ octets: [UInt8]) {
         var words: (UInt64, UInt64) = (0, 0)
         for (index, octet) in SHA256.hash(data: octets).prefix(16).enumerated() {
             if index < 8 { words.0 = words.0 << 8 | UInt64(octet) } else { words.1 = words.1 << 8 | UInt64(octet) }
         }
         (high, low) = words
-    }
-
-    /// 16 octets, as the catalogue keeps them.
-    var octets: [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: high >> UInt64(56 - $0 * 8)) }
-            + (0..<8).map { UInt8(truncatingIfNeeded: low >> UInt64(56 - $0 * 8)) }
     }
 }
 
