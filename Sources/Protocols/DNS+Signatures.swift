@@ -53,9 +53,8 @@ struct DNSView {
         guard let header = DNSHeader(bytes) else { return malformed(&context) }
         if !isMulticast { noteFlags(header, bytes, &context) }
         context.exposeNumber(.dnsOpcode, UInt64(header.opcode), tx: transaction, from: direction)
-        if header.isResponse {
-            context.exposeNumber(.dnsRcode, UInt64(header.responseCode), tx: transaction, from: direction)
-        }
+        // A question has the field too.
+        context.exposeNumber(.dnsRcode, UInt64(header.responseCode), tx: transaction, from: direction)
         guard questions(header, bytes, &context) else { return malformed(&context) }
         guard records(header.answerCount, .answer, bytes, &context) else { return malformed(&context) }
         guard records(header.authorityCount, .authority, bytes, &context) else {

@@ -23,8 +23,9 @@ struct FileReaders {
     var gathered: [UInt8] = []
     var gatheredMax = 0
     var gatheredAt = Timestamp.zero
-    /// Its octets go to the signatures, on this transaction.
+    /// The signatures hear of it, on this transaction; of its octets and name only where nobody else shows them.
     var isExposed = false
+    var exposesContent = false
     var transaction: UInt64 = 0
 
     mutating func clear() {
@@ -34,7 +35,7 @@ struct FileReaders {
         wantedDigest = nil
         gathered.removeAll(keepingCapacity: gathered.capacity <= 8192)
         gatheredMax = 0
-        isExposed = false
+        (isExposed, exposesContent) = (false, false)
     }
 
     var isEmpty: Bool { digests == nil && extraction == nil && gatheredMax == 0 && !isExposed }
@@ -54,8 +55,9 @@ extension AnalyzerContext {
             if wants(.fileMD5) { hashes.insert(.md5) }
             if wants(.fileSHA1) { hashes.insert(.sha1) }
             if wants(.fileSHA256) { hashes.insert(.sha256) }
+            file.readers.isExposed = true
             // HTTPView shows the bodies of HTTP, as signatures want them.
-            file.readers.isExposed = file.source != .http
+            file.readers.exposesContent = file.source != .http
             file.readers.transaction = currentTransaction(from: file.direction)
         }
         guard !hashes.isEmpty else { return }
@@ -86,7 +88,7 @@ extension AnalyzerContext {
     mutating func fileConsumed(_ bytes: RawSpan, rest: RawSpan, of file: SeenFile) {
         guard !file.readers.isEmpty else { return }
         file.readers.digests?.add(bytes)
-        if file.readers.isExposed {
+        if file.readers.exposesContent {
             exposePart(
                 .fileData, bytes, tx: file.readers.transaction, from: file.direction, instance: file.id.value)
         }
@@ -185,10 +187,12 @@ extension AnalyzerContext {
         // A timer may end a file, with another connection at work.
         guard let last = file.connections.last, last.uid == uid else { return }
         let (transaction, from) = (file.readers.transaction, file.direction)
-        let none: [UInt8] = []
-        exposePart(.fileData, none.octets, tx: transaction, from: from, instance: file.id.value, isLast: true)
-        let name = file.name
-        if file.hasName { expose(.fileName, name.octets, tx: transaction, from: from) }
+        if file.readers.exposesContent {
+            let none: [UInt8] = []
+            exposePart(.fileData, none.octets, tx: transaction, from: from, instance: file.id.value, isLast: true)
+            let name = file.name
+            if file.hasName { expose(.fileName, name.octets, tx: transaction, from: from) }
+        }
         if let type = file.type?.name { expose(.fileMagic, type.octets, tx: transaction, from: from) }
         exposeNumber(.fileSize, file.seenBytes, tx: transaction, from: from)
         expose(.fileMD5, filesRecord.md5, tx: transaction, from: from)

@@ -23,7 +23,9 @@ extension SignatureEngine {
 
     /// Inspects a packet, and what of its flow is due. `slot` is nil for one without a flow.
     package func inspect(_ slot: UInt32?, _ bytes: RawSpan, _ facts: PacketFacts) {
-        let flow = slot.flatMap { self.flow($0) }
+        // Other transports have connections, but no flows in Suricata's sense: each packet is for itself.
+        let hasFlow = facts.protocolNumber.hasFlow
+        let flow = hasFlow ? slot.flatMap { self.flow($0) } : nil
         if let flow, flow.flags.contains(.isPassed) { return }
         if !queue.isEmpty { queue.removeAll(keepingCapacity: true) }
         if !packetVariables.isEmpty { packetVariables.removeAll() }
@@ -255,7 +257,8 @@ extension SignatureEngine {
     private func inspectStreams(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
         guard flow.isTCP, index.hasStreams else { return }
         let stream = flow.stream(toServer: facts.isToServer)
-        guard stream.isDue, stream.newCount > 0 else { return stream.isDue = false }
+        // Mail is inspected line by line.
+        guard stream.isDue || flow.application == .smtp, stream.newCount > 0 else { return stream.isDue = false }
         guard facts.isPseudo || !flow.unacknowledged.contains(FlowSides(toServer: facts.isToServer)) else { return }
         inspect(stream, facts, flow, slot)
     }
@@ -378,6 +381,11 @@ extension SignatureEngine {
         }
         return true
     }
+}
+
+extension UInt8 {
+    /// TCP, UDP, ICMP, ICMPv6, SCTP, ESP.
+    fileprivate var hasFlow: Bool { [6, 17, 1, 58, 132, 50].contains(self) }
 }
 
 extension PacketFacts {

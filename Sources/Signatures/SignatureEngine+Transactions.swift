@@ -164,7 +164,8 @@ extension SignatureEngine {
             body.isComplete = true
             body.isDue = true
         }
-        flow.stream(toServer: direction == .originator).isDue = true
+        // A command of FTP is no reason to look at the stream.
+        if transaction.application != .ftp { flow.stream(toServer: direction == .originator).isDue = true }
     }
 
     // MARK: inspection
