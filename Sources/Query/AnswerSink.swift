@@ -9,28 +9,37 @@ final class AnswerSink {
     let isTerminal: Bool
     /// Whether the reader has gone; no more need be made.
     private(set) var isClosed = false
-    private let handle: FileHandle
+    private var handle: FileHandle
     private let path: String
     private var pager: Process?
+    private let usesPager: Bool
+    private let control: QueryControl
+    private var hasBegun = false
     private var waiting: [UInt8] = []
 
     private static let waitingBytesMax = 64 << 10
 
-    init(_ options: QueryOptions) throws(QueryError) {
+    init(_ options: QueryOptions, _ control: QueryControl) throws(QueryError) {
+        self.control = control
         if let path = options.outputPath {
             isTerminal = options.isTerminal ?? false
             self.path = path
             handle = try AnswerSink.file(path)
+            usesPager = false
             return
         }
         isTerminal = options.isTerminal ?? (isatty(1) != 0)
         path = "standard output"
-        if isTerminal, options.usesPager, options.format == .table, let (process, input) = AnswerSink.startPager() {
-            pager = process
-            handle = input
-        } else {
-            handle = .standardOutput
-        }
+        usesPager = isTerminal && options.usesPager && options.format == .table
+        handle = .standardOutput
+    }
+
+    /// The pager comes when there is something to show: until then the terminal is the progress's.
+    private func begin() {
+        guard !hasBegun else { return }
+        hasBegun = true
+        control.beginAnswer()
+        if usesPager, let (process, input) = AnswerSink.startPager() { (pager, handle) = (process, input) }
     }
 
     static func file(_ path: String) throws(QueryError) -> FileHandle {
@@ -72,6 +81,7 @@ final class AnswerSink {
 
     private func flush() throws(QueryError) {
         guard !isClosed, !waiting.isEmpty else { return }
+        begin()
         do {
             try handle.write(contentsOf: Data(waiting))
         } catch {

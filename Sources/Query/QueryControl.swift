@@ -10,7 +10,12 @@ package final class QueryControl: Sendable {
     private let wanted = Atomic(0)
     private let done = Atomic(0)
 
-    package init() {}
+    private let onAnswer: @Sendable () -> Void
+
+    /// - Parameter onAnswer: called before the first octets of an answer are written.
+    package init(onAnswer: @escaping @Sendable () -> Void = {}) { self.onAnswer = onAnswer }
+
+    func beginAnswer() { onAnswer() }
 
     /// Has the question end with `QueryError.cancelled` as soon as it can.
     package func cancel() { cancelled.store(true, ordering: .relaxed) }

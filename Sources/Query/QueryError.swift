@@ -50,7 +50,7 @@ package struct QueryError: Error, Equatable, CustomStringConvertible {
         self.init(.store, "\(error.path): \(error.reason)", advice: error.advice)
     }
 
-    static let cancelled = QueryError(.cancelled, "cancelled", advice: "ask again for the whole answer")
+    package static let cancelled = QueryError(.cancelled, "cancelled", advice: "ask again for the whole answer")
 
     package var description: String {
         guard let place else { return "\(reason); \(advice)" }

@@ -41,12 +41,25 @@ package struct QueryOptions: Sendable {
     package var usesPager = true
     /// Whether filters and aggregates are worked on column by column, on all cores, where they can be.
     package var isVectorised = true
+    /// Most octets of the store that the question may read; nil is any number.
+    package var limitBytes: Int?
     /// Characters of the widest column of a table; longer values end in `…`.
     package var columnWidthMax = 60
 
     package init(store: String, statement: String) {
         self.store = store
         self.statement = statement
+    }
+}
+
+extension QueryOptions {
+    /// Octets of a size as people write it: `500MB`, `2 GB`, `1000000`; powers of 1000. Nil for anything else.
+    package static func byteCount(_ text: String) -> Int? {
+        let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        let unit = text.dropFirst(digits.count).uppercased().filter { $0 != " " }
+        let units = ["": 1.0, "B": 1, "KB": 1e3, "K": 1e3, "MB": 1e6, "M": 1e6, "GB": 1e9, "G": 1e9, "TB": 1e12]
+        guard let number = Double(digits), let scale = units[unit], number * scale < 1e18 else { return nil }
+        return Int(number * scale)
     }
 }
 
@@ -66,6 +79,7 @@ package func runQuery(
 ) throws(QueryError) -> QueryOutcome {
     let store = try StoreQuery(store: options.store, schemas: options.schemas, control: control)
     store.isVectorised = options.isVectorised
+    store.limitBytes = options.limitBytes
     return try store.run(options)
 }
 
@@ -75,17 +89,22 @@ extension StoreQuery {
         let text = try bindParameters(options.statement, options.values)
         let before = snapshot.counters
         var outcome = QueryOutcome()
-        let question = try prepare(text)
+        let question = try question(text)
         outcome.wasVectorised = question.wasVectorised
         if options.format == .parquet {
             outcome.rowCount = try ParquetAnswer(question.columns).write(question.statement, options)
         } else {
-            let sink = try AnswerSink(options)
+            let sink = try AnswerSink(options, snapshot.control)
             outcome.rowCount = try writeRows(question.statement, question.columns, options, to: sink)
             try sink.finish()
         }
         outcome.counters = snapshot.counters.since(before)
         return outcome
+    }
+
+    private func question(_ text: String) throws(QueryError) -> PreparedQuestion {
+        guard let inner = ReadPlan.explained(text) else { return try prepare(text) }
+        return try explain(inner)
     }
 }
 

@@ -177,6 +177,11 @@ import Store
         return StatementErrors(sql: sql, tables: snapshot.tables).error(status, message, offset)
     }
 
+    /// The plan of a number, as SQLite shows it in EXPLAIN QUERY PLAN.
+    func plan(_ number: Int) -> TablePlan? {
+        failures.plans.indices.contains(number) ? failures.plans[number] : nil
+    }
+
     /// Leaves an error for the call that SQLite is in.
     func fail(_ error: QueryError) { failures.error = error }
 }

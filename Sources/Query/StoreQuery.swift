@@ -22,6 +22,8 @@ package final class StoreQuery {
     let connection: SQLiteConnection
     /// Whether filters, aggregates and joins are worked on column by column, on all cores, where they can be.
     package var isVectorised = true
+    /// Most octets that one question may read of the store; nil is any number.
+    package var limitBytes: Int?
 
     /// Opens a store.
     ///
@@ -82,6 +84,7 @@ package final class StoreQuery {
         // SQLite has the word on what is a statement, and on the names and types of its columns.
         let plain = try connection.prepare(text)
         let columns = AnswerColumn.columns(plain)
+        if let limitBytes { try ReadPlan(text, self).check(limit: limitBytes) }
         guard isVectorised, let better = try VectorAnswer.prepare(text, connection) else {
             return PreparedQuestion(statement: plain, columns: columns, wasVectorised: false)
         }
@@ -195,8 +198,8 @@ package struct QueryRow: Sendable {
     package var json: [UInt8] { JSONAnswer(names.columns).line(values).dropLast() }
 }
 
-/// Rows of `define`.
-private final class MemoryRows: ComputedRows {
+/// Rows of `define` and of EXPLAIN.
+final class MemoryRows: ComputedRows {
     private let columns: [String]
     private let rows: [[SQLValue]]
 

@@ -31,39 +31,42 @@ struct PlannedSelect {
 enum VectorAnswer {
     /// The statement that answers `text`, with its work done; nil where SQLite is to do it all.
     static func prepare(_ text: String, _ connection: SQLiteConnection) throws(QueryError) -> SQLiteStatement? {
-        let octets = Array(text.utf8)
         var holding: [String] = []
+        do throws(VectorFailure) {
+            let rest = try rewritten(text, selects(of: text, connection.snapshot.tables), &holding) {
+                (plan, select, octets) throws(VectorFailure) in try answer(plan, select, octets, connection)
+            }
+            guard !holding.isEmpty else { return nil }
+            return try? connection.prepare(rest, holding: holding)
+        } catch {
+            connection.drop(holding)
+            if case .store(let error) = error { throw QueryError(error) }
+            throw .cancelled
+        }
+    }
+
+    /// The statement with what stands for the SELECTs that are planned in their places. `answer` makes a table, and the
+    /// text over it; a SELECT that turns out to be SQLite's stays as it is.
+    static func rewritten(
+        _ text: String, _ selects: [PlannedSelect], _ holding: inout [String],
+        _ answer: (VectorPlan, PlannedSelect, [UInt8]) throws(VectorFailure) -> (table: String, text: [UInt8])
+    ) throws(VectorFailure) -> String {
+        let octets = Array(text.utf8)
         var rest: [UInt8] = []
         var place = 0
-        for select in selects(of: text, connection.snapshot.tables) {
+        for select in selects {
             guard case .success(let plan) = select.plan else { continue }
             do throws(VectorFailure) {
-                let (name, part) = try answer(plan, select, octets, connection)
+                let (name, part) = try answer(plan, select, octets)
                 holding.append(name)
                 rest += octets[place..<select.range.lowerBound]
                 rest += part
                 place = select.range.upperBound
             } catch {
-                switch error {
-                case .store(let error):
-                    connection.drop(holding)
-                    throw QueryError(error)
-                case .cancelled:
-                    connection.drop(holding)
-                    throw .cancelled
-                case .notOurs: continue
-                }
+                guard case .notOurs = error else { throw error }
             }
         }
-        guard !holding.isEmpty else { return nil }
-        rest += octets[place...]
-        do {
-            return try connection.prepare(String(decoding: rest, as: UTF8.self), holding: holding)
-        } catch {
-            // SQLite accepted the statement as it was: then it is for SQLite.
-            connection.drop(holding)
-            return nil
-        }
+        return String(decoding: rest + octets[place...], as: UTF8.self)
     }
 
     /// The SELECTs of a statement, each with its plan; those inside one that is planned are not among them.
@@ -139,18 +142,44 @@ enum VectorAnswer {
     ) throws(VectorFailure) -> (table: String, text: [UInt8]) {
         switch plan {
         case .groups(let statement):
-            let name = connection.serve(GroupRows(try aggregate(statement, connection.snapshot)))
-            let text = statement.text(over: name)
-            // A limit keeps SQLite from asking the groups again for each row of what they are joined with.
-            return (name, Array((select.isWhole ? text : "SELECT * FROM (\(text)) LIMIT -1").utf8))
+            return served(try aggregate(statement, connection.snapshot), statement, select, connection)
         case .rows(let statement):
-            let name = connection.serve(try find(statement, connection.snapshot), of: statement.table)
-            let alias = statement.named.alias == nil ? " AS \"\(statement.named.name)\"" : ""
-            return (
-                name, octets[select.range.lowerBound..<statement.named.range.lowerBound] + Array((name + alias).utf8)
-                    + octets[statement.named.range.upperBound..<select.range.upperBound]
-            )
+            return served(found: try find(statement, connection.snapshot), statement, select, octets, connection)
         }
+    }
+
+    /// The same without the work, as if nothing had been found.
+    static func emptyAnswer(
+        _ plan: VectorPlan, _ select: PlannedSelect, _ octets: [UInt8], _ connection: SQLiteConnection
+    ) -> (table: String, text: [UInt8]) {
+        switch plan {
+        case .groups(let statement):
+            served([Aggregation(statement.plan)], statement, select, connection)
+        case .rows(let statement): served(found: [], statement, select, octets, connection)
+        }
+    }
+
+    private static func served(
+        _ groups: [Aggregation], _ statement: GroupStatement, _ select: PlannedSelect, _ connection: SQLiteConnection
+    ) -> (table: String, text: [UInt8]) {
+        let name = connection.serve(GroupRows(groups))
+        let text = statement.text(over: name)
+        // A limit keeps SQLite from asking the groups again for each row of what they are joined with.
+        return (name, Array((select.isWhole ? text : "SELECT * FROM (\(text)) LIMIT -1").utf8))
+    }
+
+    private static func served(
+        found: [FoundPage], _ statement: RowStatement, _ select: PlannedSelect, _ octets: [UInt8],
+        _ connection: SQLiteConnection
+    ) -> (table: String, text: [UInt8]) {
+        let name = connection.serve(found, of: statement.table)
+        let alias = statement.named.alias == nil ? " AS \"\(statement.named.name)\"" : ""
+        let named = statement.named.range
+        return (
+            name,
+            octets[select.range.lowerBound..<named.lowerBound] + Array((name + alias).utf8)
+                + octets[named.upperBound..<select.range.upperBound]
+        )
     }
 
     private static func aggregate(

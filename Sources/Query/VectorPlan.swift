@@ -19,6 +19,8 @@ enum RowSource {
 struct GroupStatement {
     var source: RowSource
     var plan: AggregationPlan
+    /// Columns that are read.
+    var used: Set<Int> = []
     /// The same question over the groups, around the name of their table.
     var rest: (head: String, tail: String)
 
@@ -33,6 +35,8 @@ struct RowStatement {
     var filter: RowFilter
     /// The one column and the number of rows that matter; nil for all rows.
     var top: (column: Int, isDescending: Bool, count: Int)?
+    /// Columns that are read to find them.
+    var used: Set<Int> = []
 }
 
 enum VectorPlan {
@@ -58,10 +62,11 @@ enum VectorPlan {
         var filter = RowFilter.all
         if let expression = select.filter { filter = try made(expression, names, statement) }
         if isGrouped { return .groups(try groups(select, statement, names, .scan(table, filter))) }
-        guard isWhole, table.list == nil, let rows = rows(select, names, filter) else {
+        guard isWhole, table.list == nil, case .rows(var found)? = rows(select, names, filter) else {
             throw VectorRefusal(reason: "rows are asked for as they come")
         }
-        return rows
+        found.used = names.use.columns
+        return .rows(found)
     }
 
     private static func known(_ named: SQLTable, _ tables: [QueryTable]) throws(VectorRefusal) -> QueryTable {
@@ -78,8 +83,9 @@ enum VectorPlan {
         guard var made = maker.make(source) else {
             throw VectorRefusal(reason: "the vectorised path does not know \(maker.refused ?? "its groups")")
         }
+        made.used = names.use.columns
         if case .join(var join) = made.source {
-            join.used = names.use.columns
+            join.used = made.used
             made.source = .join(join)
         }
         return made

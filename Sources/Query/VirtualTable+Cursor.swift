@@ -94,7 +94,7 @@ enum TableCursor {
         let state = unsafe state(cursor)
         state.row = 0
         guard state.served.computed == nil else { return SQLITE_OK }
-        let steps = state.served.plans[Int(plan)]
+        let steps = state.served.failures.plans[Int(plan)].steps
         var constraints: [Constraint] = []
         do {
             for index in 0 ..< min(Int(count), steps.count) {

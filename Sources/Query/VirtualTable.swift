@@ -14,8 +14,6 @@ import Store
 final class ServedTable {
     let table: QueryTable
     let snapshot: Snapshot
-    /// The plans that `xBestIndex` made; `idxNum` is an index.
-    var plans: [[PlanStep]] = []
     let failures: FailureBox
     /// The rows themselves, where they are not a log's.
     let computed: (any ComputedRows)?
@@ -96,8 +94,20 @@ protocol ComputedRows: AnyObject {
 final class FailureBox {
     /// The error that SQLite cannot carry.
     var error: QueryError?
+    /// The plans that `xBestIndex` made, of all tables; `idxNum` is an index.
+    var plans: [TablePlan] = []
     /// Whether a table is being declared.
     var isDeclaring = false
+}
+
+/// A way in which SQLite may ask a table.
+struct TablePlan {
+    let table: QueryTable
+    let steps: [PlanStep]
+    /// One bit for each of the first 63 columns that the statement wants; the last for all others.
+    let columnsUsed: UInt64
+
+    func uses(_ column: Int) -> Bool { columnsUsed & (1 << UInt64(min(column, 63))) != 0 }
 }
 
 /// One constraint of a plan: its value is the next argument of `xFilter`.
@@ -105,6 +115,8 @@ struct PlanStep {
     let column: Int
     let op: ConstraintOperator
     let isList: Bool
+    /// The value where it stands in the statement; nil where it is known only when the table is asked.
+    let value: SQLValue?
 }
 
 /// SQLite's head of a table, then ours: SQLite sees a pointer to `base`, which stands first.
@@ -208,7 +220,11 @@ enum TableModule {
             guard collation.lowercased() == own.lowercased() else { continue }
             // Safe: as above; asks for all values of an IN at once.
             let isList = unsafe sqlite3_vtab_in(info, Int32(index), 1) != 0
-            plan.append(PlanStep(column: column, op: op, isList: isList))
+            // Safe: as above; the value is SQLite's, and copied.
+            var given: OpaquePointer?
+            let isKnown = unsafe sqlite3_vtab_rhs_value(info, Int32(index), &given) == SQLITE_OK && !isList
+            let value = unsafe isKnown ? SQLValue(given) : nil
+            plan.append(PlanStep(column: column, op: op, isList: isList, value: value))
             // Safe: as above. SQLite tests every row again, since `omit` stays 0.
             unsafe info.pointee.aConstraintUsage[index].argvIndex = Int32(plan.count)
             share *= op.share(of: served.table.columns[column], isList: isList)
@@ -218,8 +234,9 @@ enum TableModule {
         // Safe: plain fields of the struct that SQLite passed.
         unsafe info.pointee.estimatedRows = Int64(max(1, Double(rows) * share))
         unsafe info.pointee.estimatedCost = 200 + Double(rows) * (share + share.squareRoot() / 20)
-        unsafe info.pointee.idxNum = Int32(served.plans.count)
-        served.plans.append(plan)
+        unsafe info.pointee.idxNum = Int32(served.failures.plans.count)
+        unsafe served.failures.plans.append(
+            TablePlan(table: served.table, steps: plan, columnsUsed: info.pointee.colUsed))
         return SQLITE_OK
     }
 }

@@ -72,6 +72,8 @@ package final class SegmentReader: Sendable {
     package let rowCount: Int
     package var rowGroupCount: Int { groups.count }
     package func rowCount(rowGroup: Int) -> Int { groups[rowGroup].rowCount }
+    /// Octets of a column's pages, dictionary included.
+    package func byteCount(column: Int, rowGroup: Int) -> Int { groups[rowGroup].columns[column].compressedSize }
     package func index(of column: String) -> Int? { columns.firstIndex { $0.name == column } }
 
     private static func footer(_ file: MappedSegment) throws(StoreError) -> FileMetadata {
