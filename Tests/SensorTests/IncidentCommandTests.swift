@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From captures to incidents with the built command.
+// From captures to incidents with the built command: the break-in is one, the office has none.
 
 import Foundation
 import Testing
+
+/// Whether the questions that hunts ask come with this tree.
+private let hasHunts = FileManager.default.fileExists(atPath: Repository.root + "/Signatures/hunts")
 
 @Suite("incidents of captures", .enabled(if: WeirCommand.isBuilt)) struct IncidentCommandTests {
     /// A small feed, as somebody who met the attacker before would have written it.
@@ -16,6 +19,61 @@ import Testing
         "x", "", "Sync", "", "75", "", "", "0", "a"
 
         """
+
+    /// Replays a capture with rules, feed and hunts; answers the incidents that were raised.
+    private func incidents(_ capture: String, in folder: TestFolder) throws -> [[String: Any]] {
+        let store = folder.path + "/store"
+        let feed = try folder.write("feed.csv", Array(IncidentCommandTests.feed.utf8))
+        let rules = Repository.root + "/Signatures/weir.rules"
+        for arguments in [
+            ["intel", "import", feed, "--store", store],
+            ["replay", capture, "--store", store, "--rules", rules, "--quiet"],
+            ["hunt", "--all", "--alert", "--store", store],
+        ] {
+            let result = try WeirCommand.run(arguments)
+            #expect(result.status == 0, "weir \(arguments.joined(separator: " ")): \(result.errors)")
+        }
+        let list = try WeirCommand.run(["incidents", "list", "--store", store, "--format", "json"])
+        #expect(list.status == 0, "\(list.errors)")
+        return try list.output.split(separator: "\n").map { line in
+            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+    }
+
+    @Test(.enabled(if: hasHunts)) func `a break-in is one incident with its stages in order`() throws {
+        let folder = try TestFolder()
+        let found = try incidents(Repository.intrusion, in: folder)
+        #expect((1...2).contains(found.count))
+        let number = try #require(found.first?["number"] as? Int)
+        let shown = try WeirCommand.run([
+            "incidents", "show", "\(number)", "--store", folder.path + "/store", "--format", "json",
+        ])
+        let page = try #require(try JSONSerialization.jsonObject(with: Data(shown.output.utf8)) as? [String: Any])
+        let stages = try #require(page["stages"] as? [[String: Any]]).compactMap { $0["stage"] as? String }
+        let wanted = ["scan", "exploit", "beacon", "tunnel", "exfiltration"]
+        #expect(stages.filter(wanted.contains) == wanted)
+        #expect(page["severity"] as? String == "critical")
+        let hosts = try #require(page["entities"] as? [[String: Any]]).compactMap { $0["value"] as? String }
+        #expect(Set(hosts).isSuperset(of: ["203.0.113.66", "10.20.5.80", "10.20.1.13", "10.20.0.45", "198.51.100.77"]))
+        let steps = try #require(page["steps"] as? [[String: Any]])
+        #expect(steps.count >= 5)
+        // Every question of a playbook can be asked as it stands.
+        for query in steps.compactMap({ $0["query"] as? String }) {
+            let answer = try WeirCommand.run(["query", "--store", folder.path + "/store", "--format", "json", query])
+            #expect(answer.status == 0, "\(query): \(answer.errors)")
+        }
+        for form in ["text", "md"] {
+            let page = try WeirCommand.run([
+                "incidents", "show", "\(number)", "--store", folder.path + "/store", "--format", form,
+            ])
+            #expect(page.status == 0 && page.output.contains("203.0.113.66 scanned 10.20.5.80"), "\(page.errors)")
+        }
+    }
+
+    @Test(.enabled(if: hasHunts)) func `an ordinary hour of an office is no incident`() throws {
+        let found = try incidents(Repository.office, in: try TestFolder())
+        #expect(found.isEmpty, "\(found)")
+    }
 
     @Test func `who met an indicator before it was known is told`() throws {
         let folder = try TestFolder()
