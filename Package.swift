@@ -80,6 +80,7 @@ let package = Package(
         library("Ingest", ["Records", "JSON", "Store", "CZlib", grdb]),
         library("Incidents", ["Records", "JSON", "Store", "Query", yams, grdb]),
         library("Handoff", ["Records", "JSON", "Store", "Incidents", crypto, grdb, yams, httpClient] + nio),
+        library("Lake", ["Records", "Store", crypto, httpClient] + nio),
         library(
             "Sensor",
             ["Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", "CloudAudit", yams]),
@@ -87,7 +88,7 @@ let package = Package(
             name: "weir",
             dependencies: [
                 "Records", "JSON", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor",
-                "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", arguments,
+                "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff", "Lake", arguments,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -115,6 +116,7 @@ let package = Package(
         tests("IngestTests", ["Ingest", "Records", "JSON", "Store", "Query"]),
         tests("HandoffTests", ["Handoff", "Incidents", "Records", "JSON", "Store", crypto, grdb] + nio),
         tests("IncidentsTests", ["Incidents", "Records", "JSON", "Store", "Query", grdb]),
+        tests("LakeTests", ["Lake", "Records", "Store", "Sensor", "Capture", "Query"]),
         tests("TidyTests", []),
         .target(
             name: "Fuzzing",

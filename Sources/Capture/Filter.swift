@@ -84,3 +84,30 @@ final class PacketFilter {
         return program
     }
 }
+
+/// A filter expression for packets that no capture of this module delivered.
+package final class PacketMatcher {
+    private let filter: PacketFilter
+
+    /// - Throws: `filter` with libpcap's sentence when the expression fits no link type at all.
+    package init(_ expression: String) throws(CaptureError) { filter = try PacketFilter(expression) }
+
+    /// - Throws: `filter` when a packet's link type is new and the expression does not fit it.
+    package func matches(
+        _ octets: ArraySlice<UInt8>, linkType: UInt16, wireLength: UInt32
+    ) throws(CaptureError) -> Bool {
+        let packet = CapturePacket(
+            timestampNanoseconds: 0, offset: 0, capturedLength: UInt32(clamping: octets.count), wireLength: wireLength,
+            linkType: linkType)
+        var result: Result<Bool, CaptureError> = .success(false)
+        // Safe: the buffer lives through the closure and has the captured length given.
+        unsafe octets.withUnsafeBytes { bytes in
+            do throws(CaptureError) {
+                result = .success(try unsafe filter.matches(bytes, packet))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        return try result.get()
+    }
+}

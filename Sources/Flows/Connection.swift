@@ -256,6 +256,9 @@ package struct Connection: BitwiseCopyable, Sendable {
     /// Octets of payload of both ends so far.
     package var sizeSoFar: UInt64 { size(.originator) &+ size(.responder) }
 
+    /// Octets of both ends' IP datagrams so far.
+    package var octets: UInt64 { ends[0].ipBytes &+ ends[1].ipBytes }
+
     package func packets(_ direction: Direction) -> UInt64 { ends[Int(direction.rawValue)].packets }
 
     /// Exchanges originator and responder, and says so in the history.

@@ -88,6 +88,8 @@ package struct FlowTable: ~Copyable {
     package func view(_ slot: UInt32) -> FlowView { FlowView(slab[slot]) }
     package func uid(_ slot: UInt32) -> UID { slab[slot].uid }
     package func ordinal(_ slot: UInt32) -> UInt64 { slab[slot].ordinal }
+    /// Octets of both directions' IP datagrams so far.
+    package func octets(_ slot: UInt32) -> UInt64 { slab[slot].octets }
 
     /// The Sensor's own word of a connection, 0 for none.
     package func analysis(_ slot: UInt32) -> UInt32 { slab[slot].analysis }

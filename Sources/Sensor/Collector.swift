@@ -19,6 +19,7 @@ struct Collector: ~Copyable {
     private var sampler = WeirdSampler()
     private var daily = DailyFilter.all()
     private let logsTunnels: Bool
+    private let sensorName: String
     /// Rows that the collector makes itself.
     private var own = RecordOutput(schemas: Schemas.all)
     private var merged = RecordOutput(schemas: Schemas.all)
@@ -50,6 +51,7 @@ struct Collector: ~Copyable {
         desk = alerts
         self.outputs = outputs
         self.logsTunnels = logsTunnels
+        self.sensorName = sensorName
         ledger = TunnelLedger(sensorName: sensorName)
     }
 
@@ -108,7 +110,15 @@ struct Collector: ~Copyable {
     }
 
     /// What waits in memory becomes visible.
-    mutating func flush(at time: Timestamp) throws { try outputs.flush(at: time) }
+    mutating func flush(at time: Timestamp) throws {
+        try outputs.flush(at: time)
+        guard let trouble = outputs.takeTrouble() else { return }
+        own.order = .max
+        own.ordinal = 0
+        own.emit(trouble.alert(of: sensorName))
+        var none: [WorkerOutput] = []
+        try pass(Schemas.all[Int(LogID.alert.rawValue)], &none)
+    }
 
     /// What an operator should hear of the outputs since the last time.
     func complaints() -> [String] { outputs.complaints() }

@@ -11,6 +11,7 @@ package import Capture
 import Foundation
 import Protocols
 import Records
+package import Store
 import Synchronization
 
 /// Tells the threads of a live run to end; safe to use from a signal's handler queue.
@@ -27,6 +28,9 @@ package struct Live: Sendable {
     private let stop: StopSignal
     /// Called with a line for the operator when something beside the packets goes wrong, such as a full disk.
     package var complain: (@Sendable (String) -> Void)?
+
+    /// Where packets are kept, if they are; ended with the run.
+    package var ring: PacketRing?
 
     /// The rules, which may change while it runs.
     private let rules: RuleShelf?
@@ -75,15 +79,31 @@ package struct Live: Sendable {
         for runner in runners {
             do { try runner.join() } catch { failure = failure ?? error }
         }
-        var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
-        counters.weirdsSampled = collector.suppressedWeirds
-        counters.storeRowsLost = collector.lostRowCount
+        ring?.finish()
+        let counters = counters(latest, collector)
+        complain(of: collector)
         try collector.add(stats(counters))
         let totals = try collector.finish()
         if let failure { throw failure }
         return Summary(
             counters: counters, rows: totals.rows, weirds: totals.weirds, warnings: [], filteredPackets: 0,
             skippedPackets: 0)
+    }
+
+    private func counters(_ latest: [SensorCounters], _ collector: borrowing Collector) -> SensorCounters {
+        var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
+        counters.weirdsSampled = collector.suppressedWeirds
+        counters.storeRowsLost = collector.lostRowCount
+        counters.ring = ring?.counters ?? PacketRingCounters()
+        return counters
+    }
+
+    /// Tells the operator what went wrong beside the packets.
+    private func complain(of collector: borrowing Collector) {
+        for line in collector.complaints() { complain?(line) }
+        for error in ring?.takeComplaints() ?? [] {
+            complain?("\(error); packets are counted and lost until there is room")
+        }
     }
 
     private func stats(_ counters: SensorCounters) -> StatsRecord {
@@ -108,15 +128,12 @@ package struct Live: Sendable {
             if share.isLast { running -= 1 }
             let now = Live.wallClock
             if now >= nextStats {
-                var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
-                counters.weirdsSampled = collector.suppressedWeirds
-                counters.storeRowsLost = collector.lostRowCount
-                try collector.add(stats(counters))
+                try collector.add(stats(counters(latest, collector)))
                 nextStats = now.adding(Int64(settings.statsIntervalSeconds) * second)
             }
             if now >= nextFlush {
                 try collector.flush(at: share.time)
-                for line in collector.complaints() { complain?(line) }
+                complain(of: collector)
                 nextFlush = now.adding(Int64(settings.flushIntervalSeconds) * second)
             }
         }
@@ -129,7 +146,8 @@ package struct Live: Sendable {
     ) throws {
         var ingress = Ingress(settings: settings, workers: 1, firstTunnel: UInt32(number) << 18 + 1)
         var worker = Worker(
-            number: 0, settings: settings, selection: selection, shared: expectations, rules: rules?.newest)
+            number: 0, settings: settings, selection: selection, shared: expectations, rules: rules?.newest,
+            tap: ring.map { PacketTap($0, run: .random(in: .min ... .max)) })
         let block = WorkBlock()
         var generation = rules?.number ?? 0
         var clock = Timestamp.zero
@@ -149,6 +167,7 @@ package struct Live: Sendable {
             }
             worker.run(block)
             let wall = Live.wallClock
+            worker.tap?.handOver(at: wall)
             clock = max(clock, ingress.networkTime, wall.adding(-second))
             worker.tick(to: clock)
             guard wall >= nextShare || worker.hasOutput || !block.notes.isEmpty else { continue }

@@ -15,6 +15,9 @@ package final class Outputs {
     var witness: ((borrowing RowBatch, LogSchema) -> Void)?
     private var last: Timestamp?
     private var isPaused = false
+    /// Since when the disk has been full, and how many records were lost before.
+    private var pauseBegan: (time: Timestamp, lost: UInt64)?
+    private var trouble: StoreTrouble?
     /// Each sees the rows before they are written.
     private var observers: [any RowObserver]
 
@@ -63,7 +66,17 @@ package final class Outputs {
     func flush(at time: Timestamp) throws {
         try logs?.flush()
         try store?.flush(time: time)
+        guard let store else { return }
+        if store.pause != nil {
+            if pauseBegan == nil { pauseBegan = (time, store.lostRowCount) }
+        } else if let began = pauseBegan {
+            trouble = StoreTrouble(since: began.time, until: time, lostRowCount: store.lostRowCount - began.lost)
+            pauseBegan = nil
+        }
     }
+
+    /// The time without room on the disk that has just ended, if one has; told once.
+    func takeTrouble() -> StoreTrouble? { trouble.take() }
 
     /// What an operator should hear of the store since the last time: a full disk, room again, faults.
     func complaints() -> [String] {
@@ -90,5 +103,34 @@ package final class Outputs {
         }
         try store?.flush(time: last ?? .zero)
         try store?.commitSource()
+    }
+}
+
+/// A time in which nothing could be stored because the disk was full.
+struct StoreTrouble {
+    var since: Timestamp
+    var until: Timestamp
+    var lostRowCount: UInt64
+
+    /// The alert that tells of it once there is room again.
+    func alert(of sensor: String) -> AlertRecord {
+        var alert = AlertRecord()
+        alert.source = "sensor"
+        (alert.ts, alert.first, alert.last) = (since, since, until)
+        alert.ruleID = alert.text.add("weir:store-full")
+        alert.title = alert.text.add("Records were lost because the store's disk was full")
+        alert.category = alert.text.add("Sensor health")
+        alert.severity = 2
+        // A sensor's name has letters, digits, dots and dashes only.
+        let start = alert.text.begin()
+        alert.text.append("{\"sensor\":\"")
+        alert.text.bytes.append(contentsOf: sensor.utf8)
+        alert.text.append("\",\"lost_records\":")
+        alert.text.append(decimal: lostRowCount)
+        alert.text.append(",\"seconds\":")
+        alert.text.append(decimal: UInt64(max(0, until.since(since) / second)))
+        alert.text.append("}")
+        alert.evidence = alert.text.end(start)
+        return alert
     }
 }

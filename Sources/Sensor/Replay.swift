@@ -10,7 +10,7 @@ package import Capture
 import Protocols
 import Records
 package import Signatures
-
+package import Store
 
 /// One run over captures.
 package struct Replay {
@@ -22,6 +22,11 @@ package struct Replay {
     package var progress: (@Sendable (_ consumed: Int, _ total: Int?, _ packets: UInt64) -> Void)?
     /// Counts what each rule costs; with one worker only.
     var profile: RuleProfile?
+
+    /// Where packets are kept, if they are; ended with the run. `packetRun` names what is read: a second reading of the
+    /// same captures has the same.
+    package var ring: PacketRing?
+    package var packetRun: UInt64 = 0
 
     package init(settings: Settings, workerCount: Int, rules: RuleIndex? = nil) {
         self.settings = settings
@@ -47,7 +52,8 @@ package struct Replay {
     ) throws -> Summary {
         var collector = collector
         var ingress = Ingress(settings: settings, workers: 1)
-        var worker = Worker(number: 0, settings: settings, selection: selection, rules: rules)
+        var worker = Worker(
+            number: 0, settings: settings, selection: selection, rules: rules, tap: tap(ring, packetRun))
         worker.engine?.profile = profile
         let block = WorkBlock()
         var parts = [WorkerOutput()]
@@ -78,7 +84,8 @@ package struct Replay {
         _ source: inout CaptureSource, _ collector: consuming Collector, _ selection: AnalyzerSelection
     ) throws -> Summary {
         let team = WorkerTeam(
-            workerCount, settings: settings, selection: selection, rules: rules, collector: collector)
+            workerCount, settings: settings, selection: selection, rules: rules, collector: collector,
+            tap: { [ring, packetRun] in tap(ring, packetRun) })
         var ingress = Ingress(settings: settings, workers: workerCount)
         var failure: (any Error)?
         do {
@@ -103,6 +110,8 @@ package struct Replay {
         var counters = read
         for worker in workers { counters += worker }
         counters.weirdsSampled = collector.suppressedWeirds
+        ring?.finish()
+        counters.ring = ring?.counters ?? PacketRingCounters()
         var stats = StatsRecord()
         stats.ts = time
         stats.counters = counters
@@ -113,3 +122,6 @@ package struct Replay {
             filteredPackets: UInt64(source.filteredPackets), skippedPackets: UInt64(source.skippedPackets))
     }
 }
+
+/// A worker's way into the ring.
+private func tap(_ ring: PacketRing?, _ run: UInt64) -> PacketTap? { ring.map { PacketTap($0, run: run) } }

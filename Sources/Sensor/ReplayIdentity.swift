@@ -32,6 +32,9 @@ package enum ReplayIdentity {
         return parts.joined(separator: ":")
     }
 
+    /// The identity as a number, under which the packet ring numbers a replay's packets.
+    package static func number(_ identity: String) -> UInt64 { hash(Array(identity.utf8)) }
+
     /// Hashes the ends of a file and places evenly between.
     private static func sample(_ path: String, _ byteCount: Int) throws -> UInt64 {
         guard let handle = FileHandle(forReadingAtPath: path) else {

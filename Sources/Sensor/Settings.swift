@@ -61,6 +61,8 @@ package struct Settings: Sendable {
     package var merge = MergeSettings()
     /// Megabytes that stay free on the store's disk.
     package var reserveMegabytes = 64
+    /// The packet ring; of no size there is none.
+    package var packets = PacketRingSettings()
     package var snapLength = 262_144
     package var bufferMegabytes = 64
     package var isPromiscuous = true

@@ -4,6 +4,7 @@
 // live; one at the end of a replay.
 
 package import Records
+package import Store
 
 package struct StatsRecord: LogRecord {
     package var ts = Timestamp.zero
@@ -35,6 +36,11 @@ package struct StatsRecord: LogRecord {
         row.count("files_overflow", counters.filesOverflow, "Octets of files that were given up waiting for.")
         row.count("files_not_extracted", counters.filesNotExtracted, "Files that were not saved, or not whole.")
         row.count("store_rows_lost", counters.storeRowsLost, "Records lost while the store's disk was full.")
+        row.count("ring_pkts", counters.ring.stored, "Packets that the packet ring has taken.")
+        row.count("ring_bytes", counters.ring.storedBytes, "Octets that it has written for them.")
+        row.count("ring_dropped", counters.ring.dropped, "Packets not kept because the disk was slow, or full.")
+        row.count("ring_cut", counters.ring.cut, "Packets not kept because they are beyond their connection's cutoff.")
+        row.count("ring_elephants", counters.ring.elephants, "Connections that reached the cutoff.")
     }
 }
 
@@ -58,6 +64,8 @@ package struct SensorCounters: Sendable, Equatable {
     package var filesOverflow: UInt64 = 0
     package var filesNotExtracted: UInt64 = 0
     package var storeRowsLost: UInt64 = 0
+    /// Of the packet ring, which all workers share.
+    package var ring = PacketRingCounters()
 
     package init() {}
 

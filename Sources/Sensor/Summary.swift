@@ -4,6 +4,7 @@
 
 package import Capture
 package import Records
+import Store
 
 /// The end of a run.
 package struct Summary: Sendable {
@@ -31,6 +32,14 @@ package struct Summary: Sendable {
         let logs = LogID.allCases.filter { rows[Int($0.rawValue)] > 0 }
             .map { "\($0.path) \(Summary.grouped(rows[Int($0.rawValue)]))" }
         lines.append("records: " + (logs.isEmpty ? "none" : logs.joined(separator: ", ")))
+        let ring = counters.ring
+        if ring != PacketRingCounters() {
+            lines.append(
+                "packets kept: \(Summary.grouped(ring.stored)) in \(Summary.grouped(ring.storedBytes)) octets; "
+                    + "\(Summary.grouped(ring.dropped)) dropped because the disk was slow or full, "
+                    + "\(Summary.grouped(ring.cut)) beyond the cutoff, which "
+                    + "\(Summary.grouped(ring.elephants)) connections reached")
+        }
         let losses: [(String, UInt64)] = [
             ("without IP", counters.notIP), ("damaged or with a bad IP checksum", counters.anomalous),
             ("left out by the filter", filteredPackets), ("of link types that are not decoded", skippedPackets),

@@ -33,6 +33,8 @@ struct Worker: ~Copyable {
     /// The signatures, where rules are loaded.
     var engine: SignatureEngine?
     var alerts: [AlertCandidate] = []
+    /// The way into the packet ring, where there is one.
+    let tap: PacketTap?
     private let analyzes: Bool
     private var notes: [Note] = []
     private var conn = ConnRecord()
@@ -54,8 +56,9 @@ struct Worker: ~Copyable {
 
     init(
         number: Int, settings: borrowing Settings, selection: AnalyzerSelection, shared: SharedExpectations? = nil,
-        rules: RuleIndex? = nil
+        rules: RuleIndex? = nil, tap: PacketTap? = nil
     ) {
+        self.tap = tap
         self.number = UInt8(truncatingIfNeeded: number)
         var flowSettings = settings.flows
         flowSettings.likelyTCPPorts = PortSet(selection.serverPortsTCP)
@@ -105,8 +108,11 @@ struct Worker: ~Copyable {
                 decode(captured[place.packet], packets, packet, engine)
             }
             if context.wantsEvents { eve.advance(to: time, &context.output) }
+            let start = place.datagram
+            var isOwn = false
             while place.datagram < datagrams.count, Int(datagrams[place.datagram].packet) == place.packet {
                 if datagrams[place.datagram].worker == number {
+                    isOwn = true
                     now = Timestamp(nanoseconds: captured[place.packet].timestampNanoseconds)
                     packets.withBytes(of: captured[place.packet]) { bytes in
                         take(datagrams[place.datagram], bytes, packet, block)
@@ -117,6 +123,11 @@ struct Worker: ~Copyable {
             while place.frame < block.frames.count, Int(block.frames[place.frame].packet) == place.packet {
                 if number == 0 { take(block.frames[place.frame].frame, captured[place.packet], packet, block) }
                 place.frame &+= 1
+            }
+            if let tap, isOwn || number == 0 && place.datagram == start {
+                packets.withBytes(of: captured[place.packet]) { bytes in
+                    tap.keep(captured[place.packet], number: packet, bytes)
+                }
             }
             place.packet &+= 1
         }
@@ -160,6 +171,7 @@ struct Worker: ~Copyable {
         drainTimers(time)
         context.finish()
         eve.finish(&context.output)
+        tap?.handOver()
         return true
     }
 
@@ -215,6 +227,7 @@ struct Worker: ~Copyable {
     ) {
         let outer = datagram.tunnel == 0 ? 0 : TunnelName.make(tunnel: datagram.tunnel, packet: packet)
         flows.process(datagram.layer, bytes: bytes, now: now, ordinal: order, outer: outer)
+        if let tap { mark(datagram, tap) }
         if context.wantsEvents { countForEvents(datagram, bytes, packet, block) }
         if engine == nil { handleEvents(bytes, datagram, block) } else { inspect(bytes, datagram, packet, block) }
         if let slot = flows.current {

@@ -45,7 +45,7 @@ final class WorkerTeam: Sendable {
 
     init(
         _ count: Int, settings: Settings, selection: AnalyzerSelection, rules: RuleIndex?,
-        collector: consuming Collector
+        collector: consuming Collector, tap: @escaping @Sendable () -> PacketTap?
     ) {
         feeds = (0..<count).map { _ in Channel<WorkBlock>(capacity: WorkerTeam.blockCount) }
         shares = (0..<count).map { _ in Channel<Share>(capacity: WorkerTeam.blockCount) }
@@ -59,7 +59,8 @@ final class WorkerTeam: Sendable {
                 Runner(name: "worker \(number)") {
                     WorkerTeam.work(
                         Worker(
-                            number: number, settings: settings, selection: selection, shared: shared, rules: rules),
+                            number: number, settings: settings, selection: selection, shared: shared, rules: rules,
+                            tap: tap()),
                         feed, share, spare, end)
                 })
         }

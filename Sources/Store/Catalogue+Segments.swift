@@ -45,15 +45,18 @@ extension Catalogue {
 
     /// The visible segments, in order of log and number.
     func storedSegments() throws(StoreError) -> [StoredSegment] {
-        try read { database in
-            let hasLevel = try database.columns(in: "segments").contains { $0.name == "level" }
-            let sql = Catalogue.stored + " WHERE s.state = 'live' ORDER BY s.log, s.id"
-            return try Row.fetchAll(database, sql: sql).map { row in
-                StoredSegment(
-                    id: row["id"], log: row["log"], path: row["path"], rowCount: row["rows"], byteCount: row["bytes"],
-                    newest: row["max_ts"], source: row["source"], isReplay: row["is_replay"],
-                    fingerprint: row["fingerprint"], level: hasLevel ? row["level"] : 0)
-            }
+        try read(Catalogue.storedSegments)
+    }
+
+    /// The same, inside a transaction.
+    static func storedSegments(_ database: Database) throws -> [StoredSegment] {
+        let hasLevel = try database.columns(in: "segments").contains { $0.name == "level" }
+        let sql = Catalogue.stored + " WHERE s.state = 'live' ORDER BY s.log, s.id"
+        return try Row.fetchAll(database, sql: sql).map { row in
+            StoredSegment(
+                id: row["id"], log: row["log"], path: row["path"], rowCount: row["rows"], byteCount: row["bytes"],
+                newest: row["max_ts"], source: row["source"], isReplay: row["is_replay"],
+                fingerprint: row["fingerprint"], level: hasLevel ? row["level"] : 0)
         }
     }
 
@@ -71,10 +74,12 @@ extension Catalogue {
         _ inputs: [StoredSegment], with entry: CatalogueEntry, source: Int64?, level: Int, inPlace: Bool = false,
         hiding hidden: String? = nil
     ) throws(StoreError) {
+        // What was merged for good, or is being shipped, goes into no other.
         let retire = inPlace ? "DELETE FROM segments" : "UPDATE segments SET state = 'dead'"
+        let condition = " WHERE id = ? AND state = 'live'" + (inPlace ? "" : " AND level < 2")
         try write { database in
             for input in inputs {
-                try database.execute(sql: retire + " WHERE id = ? AND state = 'live'", arguments: [input.id])
+                try database.execute(sql: retire + condition, arguments: [input.id])
                 guard database.changesCount == 1 else {
                     throw StoreError(
                         .catalogue, "a segment went while it was merged", path: input.path, advice: "merge again")

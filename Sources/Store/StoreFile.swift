@@ -127,6 +127,13 @@ package enum StoreFile {
         _ = unsafe unlink(path)
     }
 
+    /// Octets of a file; 0 where it is not there.
+    static func byteCount(_ path: String) -> Int {
+        var status = stat()
+        // Safe: `status` is a local variable of the type that the call fills; the path is copied for the call.
+        return unsafe stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+
     /// Octets that this user may still write on the file system of `folder`; nil where the system does not say.
     static func freeByteCount(_ folder: String) -> Int? {
         var status = statvfs()

@@ -145,9 +145,11 @@ struct CaptureCommand: ParsableCommand {
         }
         // Secrets are read before privileges go.
         let handing = try options.storeFolder.flatMap { _ in try HandingOn(config: options.config) }
+        let ring = try options.packetRing(settings, isReplay: false)
         if let user {
             let saved = settings.extractionFolder
-            try Ownership.give([options.logFolder, options.storeFolder, saved].compactMap { $0 }, to: user)
+            let folders = [options.logFolder, options.storeFolder, ring?.settings.folder, saved]
+            try Ownership.give(folders.compactMap { $0 }, to: user)
             try Privileges.drop(toUser: user)
         }
         Console.say(
@@ -158,6 +160,7 @@ struct CaptureCommand: ParsableCommand {
         let watcher = SigmaGlue.watcher(options.storeFolder, settings, sigma)
         let correlating = options.storeFolder.flatMap { Correlating.schedule($0, settings) }
         let beside = try options.storeFolder.flatMap { try handing?.begin(store: $0, settings) }
+        live.ring = ring
         let summary = try live.run(
             interfaces, into: Outputs(logs: logs, store: store, isReplay: false, observers: onlookers))
         correlating?.cancel()

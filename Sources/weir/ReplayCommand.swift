@@ -70,15 +70,21 @@ struct ReplayCommand: ParsableCommand {
             }
             store = writer
         }
+        let ring = try options.packetRing(settings, isReplay: true)
         var replay = Replay(settings: settings, workerCount: options.workerCount(settings), rules: rules)
         let progress = quiet ? nil : ProgressBar()
         if let progress {
             replay.progress = { progress.update(consumed: $0, total: $1, packets: $2) }
         }
+        replay.ring = ring
+        if ring != nil {
+            replay.packetRun = ReplayIdentity.number(try ReplayIdentity.make(source, settings: settings))
+        }
         let start = ContinuousClock.now
         let outputs = Outputs(logs: logs, store: store, isReplay: store != nil, observers: observers)
         let summary = try replay.run(&source, into: outputs)
         progress?.clear()
+        for error in ring?.takeComplaints() ?? [] { Console.warn(error.description) }
         try report(summary, seconds: (ContinuousClock.now - start) / .seconds(1), settings)
     }
 

@@ -23,6 +23,11 @@ struct RunOptions: ParsableArguments {
     @Option(name: .customLong("store"), help: ArgumentHelp("Write records into this store.", valueName: "dir"))
     var storeFolder: String?
 
+    @Option(
+        name: .customLong("packets"),
+        help: ArgumentHelp("Keep the newest packets, up to this size, such as 200GB.", valueName: "size"))
+    var packetSize: String?
+
     @Option(help: ArgumentHelp("Worker threads; one a core when left out.", valueName: "n"))
     var workers: Int?
 
@@ -90,6 +95,7 @@ struct RunOptions: ParsableArguments {
                     analyzers.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
             }
             if let bpf { settings.filter = bpf }
+            if let packetSize { try settings.set("packets.size=\(packetSize)") }
             try chooseExtraction(&settings)
             settings.rulePaths += ruleFiles
             settings.sigma.rulePaths += sigma
@@ -157,6 +163,11 @@ struct RunOptions: ParsableArguments {
         return try LogWriter(
             directory: logFolder, format: format, schemas: Schemas.all, communityID: settings.logsCommunityID,
             eve: eve, appending: appending)
+    }
+
+    /// The packet ring, where one is asked for.
+    func packetRing(_ settings: Settings, isReplay: Bool) throws -> PacketRing? {
+        try settings.packetRing(store: storeFolder, isReplay: isReplay)
     }
 
     func storeWriter(_ folder: String, _ settings: Settings) throws -> StoreWriter {

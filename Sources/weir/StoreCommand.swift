@@ -5,6 +5,7 @@
 import ArgumentParser
 import Foundation
 import Records
+import Sensor
 import Store
 
 struct StoreCommand: ParsableCommand {
@@ -137,18 +138,22 @@ struct StoreCheckCommand: ParsableCommand {
         var rows: Int
         var bytes: Int
         var checksums: Int
+        var packets: Int
         var faults: [Fault]
     }
 
     func run() throws {
-        let report = try choice.attempt { () throws(StoreError) in
+        var report = try choice.attempt { () throws(StoreError) in
             try StoreReader.open(choice.folder).check(progress: segmentProgress())
         }
+        // A ring in another folder has no store beside it that knows of it.
+        let ring = try? PacketRingReader(folder: Settings.packetFolder(store: choice.folder)).check()
+        report.faults += ring?.faults ?? []
         if choice.isJSON {
             try printJSON(
                 Report(
                     segments: report.segmentCount, rows: report.rowCount, bytes: report.byteCount,
-                    checksums: report.checksumCount,
+                    checksums: report.checksumCount, packets: ring?.reading.packets ?? 0,
                     faults: report.faults.map { .init(kind: $0.kind.rawValue, path: $0.path, reason: $0.reason) }))
         } else {
             for fault in report.faults { print(fault.description) }
@@ -156,7 +161,8 @@ struct StoreCheckCommand: ParsableCommand {
             let verdict = faults == 0 ? "the store is whole" : "\(faults) faults; see weir store repair"
             print(
                 "\(report.segmentCount) segments, \(report.rowCount) rows, \(byteText(report.byteCount)), "
-                    + "\(report.checksumCount) checksums: " + verdict)
+                    + "\(report.checksumCount) checksums"
+                    + (ring.map { ", \($0.reading.packets) packets" } ?? "") + ": " + verdict)
         }
         if !report.faults.isEmpty { throw ExitStatus.damaged }
     }

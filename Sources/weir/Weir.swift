@@ -25,7 +25,7 @@ struct Weir: ParsableCommand {
         subcommands: [
             ReplayCommand.self, CaptureCommand.self, QueryCommand.self, StoreCommand.self, SchemaCommand.self,
             RulesCommand.self, AlertsCommand.self, IngestCommand.self, SigmaCommand.self, IntelCommand.self,
-            IncidentsCommand.self, HandoffCommand.self, ExportCommand.self,
+            IncidentsCommand.self, HandoffCommand.self, ExportCommand.self, PacketsCommand.self, ShipCommand.self,
         ])
 }
 

@@ -59,6 +59,8 @@ import Testing
             "logs.community_id": "false", "eve.types": "dns", "eve.ether": "yes",
             "stats.interval": "6", "store.flush_interval": "8", "store.max_age": "90d", "store.max_gb": "5",
             "store.log_bounds": "dns=30d", "store.reserve_mb": "3", "store.merge_zstd": "yes",
+            "packets.size": "200GB", "packets.folder": "ring", "packets.cutoff": "10MB", "packets.snaplen": "96",
+            "packets.file_mb": "64", "packets.queue_mb": "128",
         ]
         for key in Settings.keys {
             var settings = Settings()

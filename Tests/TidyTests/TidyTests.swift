@@ -71,8 +71,12 @@ private let allowedImports: [String: Set<String>] = [
         "Records", "JSON", "Store", "Incidents", "Crypto", "GRDB", "Yams", "AsyncHTTPClient", "NIOCore", "NIOPosix",
         "NIOHTTP1", "NIOSSL", "Glibc", "Foundation", "Synchronization",
     ],
+    "Lake": [
+        "Records", "Store", "Crypto", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Foundation",
+    ],
     "weir": [
         "JSON", "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff",
+        "Lake",
         "Records", "Flows", "Protocols", "Signatures", "Capture", "Logs", "Store", "Query", "Sensor", "ArgumentParser",
         "Glibc", "Dispatch", "Foundation", "FoundationEssentials", "Synchronization",
     ],
@@ -102,6 +106,7 @@ private let unsafeFiles: Set<String> = [
     "Sources/CloudAudit/GzipReader.swift",
     "Sources/Store/LZ4.swift",
     "Sources/Store/PageChecksum.swift",
+    "Sources/Store/PacketChunk.swift",
     "Sources/Store/Zstd.swift",
     "Sources/Store/MappedSegment.swift",
     "Sources/Store/ByteSink.swift",
