@@ -46,6 +46,9 @@ package struct QueryOptions: Sendable {
     /// Characters of the widest column of a table; longer values end in `…`.
     package var columnWidthMax = 60
 
+    /// Analyses that stand where a table does.
+    package var functions: [any TableFunction] = []
+
     package init(store: String, statement: String) {
         self.store = store
         self.statement = statement
@@ -80,6 +83,7 @@ package func runQuery(
     let store = try StoreQuery(store: options.store, schemas: options.schemas, control: control)
     store.isVectorised = options.isVectorised
     store.limitBytes = options.limitBytes
+    store.functions = options.functions
     return try store.run(options)
 }
 

@@ -20,6 +20,10 @@ import Store
 package final class StoreQuery {
     let snapshot: Snapshot
     let connection: SQLiteConnection
+    let folder: String
+    let schemas: [LogSchema]
+    /// Analyses that stand where a table does (`FROM beacons()`).
+    package var functions: [any TableFunction] = []
     /// Whether filters, aggregates and joins are worked on column by column, on all cores, where they can be.
     package var isVectorised = true
     /// Most octets that one question may read of the store; nil is any number.
@@ -35,6 +39,8 @@ package final class StoreQuery {
     package init(
         store folder: String, schemas: [LogSchema] = [], control: QueryControl = QueryControl()
     ) throws(QueryError) {
+        self.folder = folder
+        self.schemas = schemas
         do {
             snapshot = try Snapshot(store: StoreReader.open(folder), schemas: schemas, control: control)
         } catch {
@@ -80,7 +86,8 @@ package final class StoreQuery {
     }
 
     /// A statement, ready to give rows; its heavy part has been worked on.
-    func prepare(_ text: String) throws(QueryError) -> PreparedQuestion {
+    func prepare(_ given: String) throws(QueryError) -> PreparedQuestion {
+        let text = try expanded(given)
         // SQLite has the word on what is a statement, and on the names and types of its columns.
         let plain = try connection.prepare(text)
         let columns = AnswerColumn.columns(plain)

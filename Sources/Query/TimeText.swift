@@ -7,6 +7,8 @@
 // Writes  `2026-11-22 13:00:05.250000`, UTC, always 26 octets, so that order of text is order of time.
 // Leaves  time zones by name.
 
+package import Records
+
 /// Times as text, in microseconds since 1970-01-01 UTC.
 enum TimeText {
     static let octetCount = 26
@@ -173,5 +175,15 @@ private struct Reader {
             microseconds = value
         }
         return isAtEnd ? seconds * 1_000_000 + microseconds : nil
+    }
+}
+
+extension Timestamp {
+    /// A time as a person or a statement writes it, UTC where it names no zone; nil where it is none.
+    package init?(sqlText: String) {
+        guard let microseconds = TimeText.parse(Array(sqlText.utf8)) else { return nil }
+        let (nanoseconds, overflow) = microseconds.multipliedReportingOverflow(by: 1000)
+        guard !overflow else { return nil }
+        self.init(nanoseconds: nanoseconds)
     }
 }

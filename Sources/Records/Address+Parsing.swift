@@ -8,13 +8,15 @@
 
 extension Address {
     /// An address as people write it; nil where the text is none.
-    package init?(_ text: String) {
-        let octets = Array(text.utf8)
-        if let v4 = Address.parseV4(octets[...]) {
+    package init?(_ text: String) { self.init(octets: Array(text.utf8)[...]) }
+
+    /// The same out of octets. Allocates nothing for IPv4.
+    package init?(octets: ArraySlice<UInt8>) {
+        if let v4 = Address.parseV4(octets) {
             self.init(v4: v4)
             return
         }
-        guard let groups = Address.parseV6(octets) else { return nil }
+        guard octets.count <= 45, let groups = Address.parseV6(Array(octets)) else { return nil }
         var words: (UInt64, UInt64) = (0, 0)
         for (index, group) in groups.enumerated() {
             if index < 4 { words.0 = words.0 << 16 | UInt64(group) } else { words.1 = words.1 << 16 | UInt64(group) }
@@ -22,21 +24,24 @@ extension Address {
         self.init(high: words.0, low: words.1)
     }
 
+    /// Four numbers up to 255 without leading zeros, dots between them.
     private static func parseV4(_ octets: ArraySlice<UInt8>) -> UInt32? {
-        let parts = octets.split(separator: 0x2E, omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
+        guard (7...15).contains(octets.count) else { return nil }
         var value: UInt32 = 0
-        for part in parts {
-            guard (1...3).contains(part.count), part.count == 1 || part.first != 0x30 else { return nil }
-            var number: UInt32 = 0
-            for digit in part {
-                guard (0x30...0x39).contains(digit) else { return nil }
-                number = number * 10 + UInt32(digit - 0x30)
+        var (part, digits, dots): (UInt32, Int, Int) = (0, 0, 0)
+        for octet in octets {
+            if octet == 0x2E {
+                guard digits > 0, dots < 3 else { return nil }
+                value = value << 8 | part
+                (part, digits, dots) = (0, 0, dots + 1)
+                continue
             }
-            guard number <= 255 else { return nil }
-            value = value << 8 | number
+            guard (0x30...0x39).contains(octet), digits == 0 || part > 0 else { return nil }
+            part = part * 10 + UInt32(octet - 0x30)
+            digits += 1
+            guard part <= 255 else { return nil }
         }
-        return value
+        return dots == 3 && digits > 0 ? value << 8 | part : nil
     }
 
     private static func parseV6(_ octets: [UInt8]) -> [UInt16]? {

@@ -12,16 +12,19 @@ import Sensor
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Write incidents, alerts and cloud audit records as OCSF events, one JSON object a line.",
+        abstract: "Write rows as Zeek's logs, Suricata's events, CSV or Parquet; findings as OCSF events.",
         discussion: """
-            Incidents are events of class 2005, alerts of 2004, cloud audit records of 6003.
+            Of OCSF, incidents are events of class 2005, alerts of 2004, cloud audit records of 6003. zeek-tsv and
+            zeek-json write FOLDER/TABLE.log, as the sensor does; eve, csv and parquet write one file.
 
             Examples:
               weir export --format ocsf --store /var/lib/weir > events.ndjson
+              weir export --format zeek-tsv --store demo --table conn -o logs
+              weir export --format csv --store demo --table http --where "status_code >= 400" -o errors.csv
               weir export --format ocsf --store demo --class incidents --since '2026-11-22' --output incidents.ndjson
             """)
 
-    @Option(help: ArgumentHelp("ocsf.", valueName: "form"))
+    @Option(help: ArgumentHelp("ocsf, zeek-tsv, zeek-json, eve, csv or parquet.", valueName: "form"))
     var format = "ocsf"
 
     @Option(help: ArgumentHelp("The store.", valueName: "dir"))
@@ -43,14 +46,30 @@ struct ExportCommand: ParsableCommand {
     @Option(name: [.short, .long], help: ArgumentHelp("Write here.", valueName: "file"))
     var output: String?
 
+    @Option(help: ArgumentHelp("The log to write (not with ocsf).", valueName: "log"))
+    var table: String?
+
+    @Option(help: ArgumentHelp("A condition of SQL on its rows.", valueName: "sql"))
+    var `where`: String?
+
     func validate() throws {
-        guard format == "ocsf" else { throw ValidationError("--format \(format): choose ocsf") }
+        guard format == "ocsf" || LogExport.forms.contains(format) else {
+            throw ValidationError("--format \(format): choose ocsf or one of \(LogExport.forms.joined(separator: ", "))")
+        }
+        guard format == "ocsf" || table != nil && output != nil else {
+            throw ValidationError("--format \(format) needs --table LOG and --output PATH")
+        }
         for name in classes where OCSFExport.EventClass(rawValue: name) == nil {
             throw ValidationError("--class \(name): choose incidents, findings or cloud")
         }
     }
 
     func run() throws {
+        if format != "ocsf", let table, let output {
+            return try LogExport(
+                store: store, table: table, format: format, output: output, since: since, until: until, where: `where`
+            ).run()
+        }
         var export = OCSFExport(store: store, sensor: sensor)
         let chosen = classes.compactMap { OCSFExport.EventClass(rawValue: $0) }
         if !chosen.isEmpty { export.classes = chosen }

@@ -5,6 +5,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import Hunts
 import Query
 import Records
 import Sensor
@@ -59,6 +60,7 @@ struct QueryCommand: ParsableCommand {
         options.format = form
         options.outputPath = output
         options.schemas = Schemas.logs
+        options.functions = huntFunctions
         options.usesPager = !noPager
         if let limitBytes {
             guard let limit = QueryOptions.byteCount(limitBytes) else {

@@ -64,7 +64,7 @@ private let allowedImports: [String: Set<String>] = [
     ],
     "Sigma": ["Records", "JSON", "Query", "Signatures", "CPCRE2", "Yams", "Glibc", "Foundation"],
     "Intel": ["Wire", "Records", "JSON", "Signatures", "Store", "Query", "Foundation", "Synchronization"],
-    "Hunts": ["Records", "Store", "Query", "Yams", "Glibc", "Foundation", "Synchronization"],
+    "Hunts": ["Records", "Store", "Query", "CMaxMind", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Ingest": ["Records", "JSON", "Store", "CZlib", "GRDB", "Glibc", "Foundation"],
     "Incidents": ["Records", "JSON", "Store", "Query", "Yams", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Handoff": [
@@ -115,6 +115,8 @@ private let unsafeFiles: Set<String> = [
     "Sources/Store/Catalogue+Log.swift",
     "Sources/Query/VirtualTable.swift",
     "Sources/Query/VirtualTable+Cursor.swift",
+    "Sources/Hunts/NetworkFile.swift",
+    "Sources/Ingest/GzipFile.swift",
     "Sources/Query/SQLiteConnection.swift",
     "Sources/Query/SQLFunctions+SQLite.swift",
     "Sources/Query/TerminalInput.swift",
