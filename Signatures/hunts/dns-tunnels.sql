@@ -16,7 +16,7 @@
 WITH names AS (
     SELECT id_orig_h AS src, registered_domain(query) AS domain, count(DISTINCT query) AS names, count(*) AS queries,
         avg(length(query)) AS average_length, max(length(query)) AS longest, sum(length(query)) AS query_bytes,
-        min(ts) AS first_ts, max(ts) AS last_ts, max(query) AS example
+        min(CASE WHEN length(query) >= :length_min THEN ts END) AS first_ts, max(ts) AS last_ts, max(query) AS example
     FROM dns
     WHERE ts >= :since AND ts < :until AND is_internal(id_orig_h) AND query IS NOT NULL AND query NOT LIKE '%.arpa'
     GROUP BY id_orig_h, registered_domain(query)

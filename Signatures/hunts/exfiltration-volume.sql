@@ -9,7 +9,7 @@
 -- parameter bytes_min = 500000000: Octets that a pair's originator sent.
 
 SELECT id_orig_h AS src, id_resp_h AS dst, sum(orig_bytes) AS sent_bytes, sum(resp_bytes) AS received_bytes,
-    count(*) AS connections, min(id_resp_p) AS port, max(service) AS service, min(ts) AS first_ts, max(ts) AS last_ts
+    count(*) AS connections, min(id_resp_p) AS port, max(service) AS service, max_by(ts, orig_bytes) AS first_ts, max(ts) AS last_ts
 FROM conn
 WHERE ts >= :since AND ts < :until AND is_internal(id_orig_h) AND NOT is_internal(id_resp_h)
 GROUP BY id_orig_h, id_resp_h
