@@ -26,7 +26,7 @@ struct Weir: ParsableCommand {
             ReplayCommand.self, CaptureCommand.self, QueryCommand.self, StoreCommand.self, SchemaCommand.self,
             RulesCommand.self, AlertsCommand.self, IngestCommand.self, SigmaCommand.self, IntelCommand.self,
             IncidentsCommand.self, HandoffCommand.self, ExportCommand.self, PacketsCommand.self, ShipCommand.self,
-            IncidentsCommand.self, HandoffCommand.self, ExportCommand.self, HuntCommand.self,
+            HuntCommand.self,
         ])
 }
 
