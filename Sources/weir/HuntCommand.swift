@@ -24,6 +24,7 @@ struct HuntCommand: ParsableCommand {
               weir hunt port-scan --store demo --set ports_min=100 --format json
               weir hunt --all --store demo --alert
               weir hunt dns-tunnels --explain
+              weir hunt --sigma rules/ --store demo --since 7d
               weir hunt beacons --sql --since '2026-11-22'
 
             Exit status: 0 done; 1 a hunt failed while others ran; 2 could not be done; 64 wrong usage.
@@ -76,6 +77,11 @@ struct HuntCommand: ParsableCommand {
     @Flag(help: "Print the SQL with all values in it, for another engine.")
     var sql = false
 
+    @Option(help: ArgumentHelp("Sigma rules, files or folders, over the store in place of a hunt.", valueName: "path"))
+    var sigma: [String] = []
+
+    @OptionGroup var sigmaOptions: SigmaOptions
+
     func run() throws {
         keepFreedMemory()
         do { try act() } catch let error as HuntError { throw Console.fail(error.description) }
@@ -85,6 +91,7 @@ struct HuntCommand: ParsableCommand {
         guard let form = HuntFormat(rawValue: format) else {
             throw Console.fail("--format \(format): choose text, json or csv")
         }
+        if !sigma.isEmpty { return try huntSigma(form) }
         let library = try HuntLibrary(folder: hunts)
         guard name != nil || all else {
             print(HuntReport.list(library, form), terminator: "")
@@ -102,6 +109,17 @@ struct HuntCommand: ParsableCommand {
         }
         guard let store else { throw ValidationError("--store DIR is missing: which store shall be asked?") }
         try hunt(chosen, values, store, form)
+    }
+
+    /// Sigma rules over the store (Docs/sigma.md).
+    private func huntSigma(_ form: HuntFormat) throws {
+        guard form != .csv else { throw ValidationError("--format csv: with --sigma choose text or json") }
+        guard let store else { throw ValidationError("--store DIR is missing: which store shall be asked?") }
+        let values = try values()
+        let hunting = SigmaHunting(
+            store: store, since: values.since, until: values.until, limit: limit, isJSON: form == .json,
+            writesAlerts: alert, sensor: sensor)
+        try hunting.run(sigma, sigmaOptions.values())
     }
 
     private func hunt(_ chosen: [Hunt], _ values: HuntValues, _ store: String, _ form: HuntFormat) throws {
