@@ -228,7 +228,7 @@ enum NumberText {
         guard octets.count <= 32, octets.contains(0x65) || octets.contains(0x45),
             let number = Double(String(decoding: octets, as: UTF8.self)), abs(number) < 9_223_372_036
         else { return nil }
-        return Int64(number * 1e9)
+        return Int64((number * 1e9).rounded())
     }
 }
 
