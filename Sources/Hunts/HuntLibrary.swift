@@ -23,7 +23,7 @@ package struct HuntLibrary: Sendable {
         guard let found = places.first(where: HuntLibrary.isFolder) else {
             throw HuntError(
                 .unknownHunt, "there is no folder of hunts at \(places.joined(separator: ", "))",
-                advice: "name it with --hunts, or set hunts.folder")
+                advice: "name it with --hunts")
         }
         self.folder = found
         let names = (try? FileManager.default.contentsOfDirectory(atPath: found)) ?? []

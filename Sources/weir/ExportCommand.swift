@@ -54,7 +54,8 @@ struct ExportCommand: ParsableCommand {
 
     func validate() throws {
         guard format == "ocsf" || LogExport.forms.contains(format) else {
-            throw ValidationError("--format \(format): choose ocsf or one of \(LogExport.forms.joined(separator: ", "))")
+            let forms = LogExport.forms.joined(separator: ", ")
+            throw ValidationError("--format \(format): choose ocsf or one of \(forms)")
         }
         guard format == "ocsf" || table != nil && output != nil else {
             throw ValidationError("--format \(format) needs --table LOG and --output PATH")

@@ -5,6 +5,7 @@
 import ArgumentParser
 import Foundation
 import Hunts
+import Lake
 import Query
 import Records
 import Sensor
@@ -26,6 +27,7 @@ struct HuntCommand: ParsableCommand {
               weir hunt dns-tunnels --explain
               weir hunt --sigma rules/ --store demo --since 7d
               weir hunt beacons --sql --since '2026-11-22'
+              weir hunt port-scan --engine spark --lake s3://lake/weir --master spark://host:7077
 
             Exit status: 0 done; 1 a hunt failed while others ran; 2 could not be done; 64 wrong usage.
             """)
@@ -82,6 +84,8 @@ struct HuntCommand: ParsableCommand {
 
     @OptionGroup var sigmaOptions: SigmaOptions
 
+    @OptionGroup var elsewhere: LakeOptions
+
     func run() throws {
         keepFreedMemory()
         do { try act() } catch let error as HuntError { throw Console.fail(error.description) }
@@ -105,6 +109,14 @@ struct HuntCommand: ParsableCommand {
         let values = try values()
         if sql {
             for hunt in chosen { print(try values.statement(hunt) + ";\n") }
+            return
+        }
+        if let engine = try elsewhere.chosen() {
+            guard !alert else { throw ValidationError("--alert: a lake takes no alerts; run the hunt over a store") }
+            for hunt in chosen {
+                let statement = try values.statement(hunt)
+                try LakeOptions.ask(engine, statement, form: form == .text ? "table" : format, library)
+            }
             return
         }
         guard let store else { throw ValidationError("--store DIR is missing: which store shall be asked?") }

@@ -4,6 +4,7 @@
 
 import ArgumentParser
 import Foundation
+import Hunts
 import Lake
 import Sensor
 
@@ -49,9 +50,17 @@ struct LakeOptions: ParsableArguments {
         return chosen
     }
 
-    /// What stands for Weir's SQL functions in the engine: the prelude beside the hunts, where there is one.
-    static func prelude(_ kind: LakeEngine.Kind, hunts folder: String?) -> String {
-        guard let folder else { return "" }
-        return (try? String(contentsOfFile: "\(folder)/prelude.\(kind.rawValue).sql", encoding: .utf8)) ?? ""
+    /// Asks the engine, and prints its answer; `form` is table, json or csv. `library` has the prelude, which
+    /// makes the engine know Weir's SQL functions.
+    static func ask(_ engine: LakeEngine, _ statement: String, form: String, _ library: HuntLibrary) throws {
+        guard let form = LakeForm(rawValue: form) else {
+            throw ValidationError("--format \(form): with --engine choose table, json or csv")
+        }
+        do {
+            let prelude = try library.prelude(engine.kind.rawValue)
+            print(try engine.run(prelude: prelude, statement: statement).text(form), terminator: "")
+        } catch {
+            throw Console.fail("\(error)")
+        }
     }
 }

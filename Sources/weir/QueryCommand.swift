@@ -6,6 +6,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import Hunts
+import Lake
 import Query
 import Records
 import Sensor
@@ -29,12 +30,15 @@ struct QueryCommand: ParsableCommand {
               weir query --store demo --limit-bytes 2GB "SELECT * FROM conn WHERE in_cidr(id_resp_h, '192.0.2.0/24')"
               weir query --store demo --format parquet --output top.parquet "SELECT * FROM conn"
               weir query --store demo                   a shell; statements end with a semicolon, .help says more
+              weir query --engine duckdb --lake /mnt/lake "SELECT count(*) FROM conn"
 
             Exit status: 0 answered; 2 could not be done; 130 cancelled.
             """)
 
     @Option(help: ArgumentHelp("The store to ask.", valueName: "dir"))
-    var store: String
+    var store: String?
+
+    @OptionGroup var elsewhere: LakeOptions
 
     @Option(help: ArgumentHelp("table, json (one object a line), csv or parquet.", valueName: "form"))
     var format = "table"
@@ -52,6 +56,8 @@ struct QueryCommand: ParsableCommand {
     var statement: String?
 
     func run() throws {
+        if let engine = try elsewhere.chosen() { return try ask(engine) }
+        guard let store else { throw ValidationError("--store DIR is missing: which store shall be asked?") }
         guard let form = QueryFormat(rawValue: format) else {
             let known = QueryFormat.allCases.map(\.rawValue).joined(separator: ", ")
             throw Console.fail("--format \(format): there is no such form; choose one of \(known)")
@@ -82,6 +88,19 @@ struct QueryCommand: ParsableCommand {
             watch.end()
             let failure = Console.fail(error.description)
             throw error == .cancelled ? ExitCode(130) : failure
+        }
+    }
+}
+
+extension QueryCommand {
+    /// The same over a lake, by another engine.
+    private func ask(_ engine: LakeEngine) throws {
+        guard let statement else { throw ValidationError("with --engine a statement is needed: there is no shell") }
+        guard output == nil else { throw ValidationError("--output: send the answer of --engine on with > FILE") }
+        do {
+            try LakeOptions.ask(engine, statement, form: format, try HuntLibrary(folder: nil))
+        } catch let error as HuntError {
+            throw Console.fail(error.description)
         }
     }
 }

@@ -27,16 +27,12 @@ enum LiveHost {
         return unsafe unsafeBitCast(unshare, to: Unshare.self)(0x4000_0000) == 0  // CLONE_NEWNET
     }
 
-    /// Runs a shell command in the network namespace of the calling thread.
+    /// Runs a shell command in the network namespace of the calling thread. Not by Foundation's `Process`, whose
+    /// watch for the end may miss it once the user is another one.
     @discardableResult static func run(_ command: String) -> Int32 {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", command]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return -1 }
-        process.waitUntilExit()
-        return process.terminationStatus
+        // Safe: the command is copied for the call.
+        let status = unsafe system("( \(command)\n) >/dev/null 2>&1")
+        return status & 0x7F == 0 ? status >> 8 & 0xFF : -1
     }
 }
 
