@@ -207,16 +207,6 @@ enum LEEF {
     /// As the header names it.
     static let delimiterName = "x5E"
 
-    static func severity(_ severity: HandoffSeverity) -> Int {
-        switch severity {
-        case .info: 1
-        case .low: 3
-        case .medium: 5
-        case .high: 8
-        case .critical: 10
-        }
-    }
-
     static func text(_ facts: SIEMFacts, _ fields: [(String, String)], _ version: String, room: Int) -> String {
         var text = [
             "LEEF:2.0", header(CEF.vendor), header(CEF.product), header(version), header(facts.eventID),
@@ -239,7 +229,7 @@ enum LEEF {
             ("devTime", "\(facts.milliseconds)"), ("externalId", facts.delivery.key), ("src", facts.source),
             ("dst", facts.target), ("srcPort", facts.alert?.sourcePort.map { "\($0)" }),
             ("dstPort", facts.alert?.targetPort.map { "\($0)" }), ("proto", facts.alert?.transport?.uppercased()),
-            ("usrName", facts.user), ("sev", "\(severity(incident.severity))"), ("cat", "incident"),
+            ("usrName", facts.user), ("sev", "\(CEF.severity(incident.severity))"), ("cat", "incident"),
             ("identHostName", incident.entities(of: "domain").first), ("sensor", incident.sensor),
             ("incident", incident.key), ("title", incident.title), ("status", incident.status),
             ("verdict", incident.verdict), ("techniques", incident.techniques.joined(separator: " ")),
