@@ -224,7 +224,7 @@ final class IKE: Analyzer {
     /// Version 2 (RFC 7296 sections 3.3 to 3.12).
     private func payload2(_ type: UInt8, _ body: RawSpan) -> Bool {
         switch type {
-        case 33: return proposals2(body)
+        case 33: return proposals(body, transforms2)
         case 34:
             guard body.byteCount >= 4 else { return false }
             view.keyExchange = record.text.add(body.extracting(4..<body.byteCount))
@@ -253,7 +253,7 @@ final class IKE: Analyzer {
         case 1:
             guard body.byteCount >= 8 else { return false }
             view.domain = body.load(0, as: UInt32.self)
-            return proposals1(body.extracting(8..<body.byteCount))
+            return proposals(body.extracting(8..<body.byteCount), transforms1)
         case 4: view.keyExchange = record.text.add(body)
         case 10: view.nonce = record.text.add(body)
         case 11:
@@ -266,8 +266,9 @@ final class IKE: Analyzer {
         return true
     }
 
+    /// The proposals of either version, each with its transforms (RFC 2408 section 3.5, RFC 7296 section 3.3.1).
     //  | more | reserved | length | number | protocol | SPI size | transforms |
-    private func proposals2(_ body: RawSpan) -> Bool {
+    private func proposals(_ body: RawSpan, _ transforms: (RawSpan) -> Bool) -> Bool {
         var at = 0
         while at < body.byteCount {
             guard body.byteCount &- at >= 8, (record.proposalCount ?? 0) < 255 else { return false }
@@ -275,7 +276,7 @@ final class IKE: Analyzer {
             let head = 8 &+ Int(body.octet(at &+ 6))
             guard length >= head, length <= body.byteCount &- at else { return false }
             record.proposalCount = (record.proposalCount ?? 0) &+ 1
-            guard transforms2(body.extracting(at &+ head ..< at &+ length)) else { return false }
+            guard transforms(body.extracting(at &+ head ..< at &+ length)) else { return false }
             let isLast = body.octet(at) == 0
             at &+= length
             if isLast { break }
@@ -322,23 +323,6 @@ final class IKE: Analyzer {
         case 4: record.group.append(text)
         default: break
         }
-    }
-
-    //  | next | reserved | length | number | protocol | SPI size | transforms |
-    private func proposals1(_ body: RawSpan) -> Bool {
-        var at = 0
-        while at < body.byteCount {
-            guard body.byteCount &- at >= 8, (record.proposalCount ?? 0) < 255 else { return false }
-            let length = Int(body.load(at &+ 2, as: UInt16.self))
-            let head = 8 &+ Int(body.octet(at &+ 6))
-            guard length >= head, length <= body.byteCount &- at else { return false }
-            record.proposalCount = (record.proposalCount ?? 0) &+ 1
-            guard transforms1(body.extracting(at &+ head ..< at &+ length)) else { return false }
-            let isLast = body.octet(at) == 0
-            at &+= length
-            if isLast { break }
-        }
-        return true
     }
 
     //  | next | reserved | length | number | identity | reserved, two octets | attributes

@@ -59,8 +59,10 @@ extension Worker {
 
     /// Takes what an analyzer has shown, and the protocol that it has confirmed.
     mutating func takeShown(_ engine: SignatureEngine, _ slot: UInt32, _ analysis: Analysis) {
-        let application = analysis.applications(context.id).now
-        if application != .unknown { engine.confirm(slot, application) }
+        if analysis.hasServices {
+            let application = analysis.applications(context.id).now
+            if application != .unknown { engine.confirm(slot, application) }
+        }
         if !context.transactions.isEmpty { engine.absorb(slot, context.transactions) }
     }
 

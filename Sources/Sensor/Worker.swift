@@ -90,6 +90,7 @@ struct Worker: ~Copyable {
         // Taken out of the block once: every look into a class costs a check of exclusive access.
         let times = block.networkTimes
         let datagrams = block.datagrams
+        let frames = block.frames
         let packets = block.packets
         let captured = packets.packets
         let first = block.firstPacket
@@ -120,8 +121,8 @@ struct Worker: ~Copyable {
                 }
                 place.datagram &+= 1
             }
-            while place.frame < block.frames.count, Int(block.frames[place.frame].packet) == place.packet {
-                if number == 0 { take(block.frames[place.frame].frame, captured[place.packet], packet, block) }
+            while place.frame < frames.count, Int(frames[place.frame].packet) == place.packet {
+                if number == 0 { take(frames[place.frame].frame, captured[place.packet], packet, block) }
                 place.frame &+= 1
             }
             if let tap, isOwn || number == 0 && place.datagram == start {

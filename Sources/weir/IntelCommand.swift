@@ -98,7 +98,25 @@ struct FeedArguments: ParsableArguments {
         return outcome
     }
 
-    static func sentence(_ outcome: FeedOutcome) -> String {
+    /// Reads several feeds, each told in a line under the name that `take` gives it. One that fails costs no other.
+    func each(_ paths: [String], isFull: Bool, _ take: (String, FeedOutcome) throws -> String) throws {
+        var (failed, refused) = (0, 0)
+        for path in paths {
+            do {
+                let outcome = try read(path, isFull: isFull)
+                let name = try take(path, outcome)
+                refused += outcome.refusedCount
+                print("\(name): \(FeedArguments.sentence(outcome))")
+            } catch let error as IntelError {
+                failed += 1
+                Console.say("weir: \(error)")
+            }
+        }
+        if failed == paths.count { throw ExitStatus.failed }
+        if failed > 0 || refused > 0 { throw ExitStatus.damaged }
+    }
+
+    private static func sentence(_ outcome: FeedOutcome) -> String {
         var text = "\(outcome.form.rawValue), \(outcome.acceptedCount) indicators"
         if outcome.refusedCount > 0 { text += ", \(outcome.refusedCount) refused" }
         if outcome.doubleCount > 0 { text += ", \(outcome.doubleCount) doubles" }
@@ -129,21 +147,11 @@ struct IntelImportCommand: ParsableCommand {
     func run() throws {
         if feed.name != nil, paths.count > 1 { throw ValidationError("--name is for one file") }
         let folder = IntelFolder(store: store)
-        var (failed, refused) = (0, 0)
-        for path in paths {
-            do {
-                let outcome = try feed.read(path, isFull: false)
-                try folder.replace(outcome.set)
-                refused += outcome.refusedCount
-                print("\(outcome.set.name): \(FeedArguments.sentence(outcome))")
-            } catch let error as IntelError {
-                // The feed that was there before stays.
-                failed += 1
-                Console.say("weir: \(error)")
-            }
+        try feed.each(paths, isFull: false) { _, outcome in
+            // Where this fails the feed that was there before stays.
+            try folder.replace(outcome.set)
+            return outcome.set.name
         }
-        if failed == paths.count { throw ExitStatus.failed }
-        if failed > 0 || refused > 0 { throw ExitStatus.damaged }
     }
 }
 
@@ -159,19 +167,7 @@ struct IntelCheckCommand: ParsableCommand {
     @OptionGroup var feed: FeedArguments
 
     func run() throws {
-        var (failed, refused) = (0, 0)
-        for path in paths {
-            do {
-                let outcome = try feed.read(path, isFull: true)
-                refused += outcome.refusedCount
-                print("\(path): \(FeedArguments.sentence(outcome))")
-            } catch let error as IntelError {
-                failed += 1
-                Console.say("weir: \(error)")
-            }
-        }
-        if failed == paths.count { throw ExitStatus.failed }
-        if failed > 0 || refused > 0 { throw ExitStatus.damaged }
+        try feed.each(paths, isFull: true) { path, _ in path }
     }
 }
 
