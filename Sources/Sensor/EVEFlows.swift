@@ -60,6 +60,9 @@ struct EVEFlows: ~Copyable {
     private let takesMidstream: Bool
     private var record = EventRecord()
 
+    /// Whether the packet at work goes from responder to originator.
+    var isReversed: Bool { current.isReversed }
+
     init(takesMidstream: Bool) { self.takesMidstream = takesMidstream }
 
     // MARK: events that wait

@@ -67,6 +67,9 @@ final class PacketTap {
         marks.append(place)
     }
 
+    /// The packet at work is kept even where its connection has enough.
+    func keepTagged() { isBelowCutoff = true }
+
     /// Ends the packet at work and keeps it, where it is to be kept.
     func keep(_ packet: CapturePacket, number: UInt64, _ bytes: RawSpan) {
         let isOfFlows = isLost || !marks.isEmpty

@@ -60,6 +60,15 @@ extension Settings {
         ) { (settings, value) throws(SettingsError) in
             settings.reputationFiles = value.strings()
         },
+        SettingKey(name: "signatures.geoip", doc: "An MMDB file of countries, for geoip.") {
+            (settings, value) throws(SettingsError) in
+            settings.countryFile = try value.string("signatures.geoip")
+        },
+        SettingKey(
+            name: "signatures.data", doc: "The folder below which rules keep data sets (dataset: save, state)."
+        ) { (settings, value) throws(SettingsError) in
+            settings.ruleDataFolder = try value.string("signatures.data")
+        },
         SettingKey(name: "stream.depth", doc: "Octets of each TCP direction that stream rules see; 0 for all.") {
             (settings, value) throws(SettingsError) in
             settings.signatures.streamDepth = UInt64(try value.integer("stream.depth", 0...(1 << 40)))
@@ -72,31 +81,21 @@ extension Settings {
 
     /// Reads the rules that the settings name; nil where they name none. `tell` hears of rules that
     /// are refused and of what else there is to say.
-    package func loadRules(_ tell: (String) -> Void) throws(SettingsError) -> RuleIndex? {
+    /// `old` are those that they take the place of: what traffic has added to data sets stays.
+    package func loadRules(
+        replacing old: RuleIndex? = nil, _ tell: (String) -> Void
+    ) throws(SettingsError) -> RuleIndex? {
         guard !rulePaths.isEmpty else { return nil }
-        let loaded = try load(rulePaths, with: []).loaded
+        var options = ruleLoaderOptions
+        options.predecessor = old?.set
+        let loaded = try load(rulePaths, with: [], options).loaded
         for note in loaded.rejected { tell(note.text) }
-        if loaded.inert > 0 {
-            let what = loaded.unevaluated.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-            let text = what.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
-            tell("\(loaded.inert) rules ask for what is not evaluated and never fire: \(text)")
-        }
-        return RuleIndex(loaded.set)
+        if let text = loaded.silence { tell(text) }
+        return RuleIndex(loaded.set, replacing: old)
     }
 
-    /// The rules that the settings name, and more rules as text. Which of these did not load is told by number;
-    /// throws where the last does not: it is the one that the others lead to.
-    func loadRules(with more: [String]) throws(SettingsError) -> (rules: RuleIndex, refused: Set<Int>) {
-        let (loaded, refused) = try load(rulePaths, with: more)
-        if let last = more.indices.last, let reason = refused[last] {
-            throw SettingsError("the rule does not load: \(reason)")
-        }
-        return (RuleIndex(loaded.set), Set(refused.keys))
-    }
-
-    private func load(
-        _ paths: [String], with more: [String]
-    ) throws(SettingsError) -> (loaded: LoadedRules, refused: [Int: String]) {
+    /// The files of the configuration that rules need.
+    package var ruleLoaderOptions: RuleLoaderOptions {
         var options = RuleLoaderOptions()
         options.variables = variables
         options.classificationPath = classificationFile
@@ -104,6 +103,24 @@ extension Settings {
         options.thresholdPath = thresholdFile
         options.reputationCategoriesPath = reputationCategories
         options.reputationPaths = reputationFiles
+        options.countryPath = countryFile
+        options.dataFolder = ruleDataFolder
+        return options
+    }
+
+    /// The rules that the settings name, and more rules as text. Which of these did not load is told by number;
+    /// throws where the last does not: it is the one that the others lead to.
+    func loadRules(with more: [String]) throws(SettingsError) -> (rules: RuleIndex, refused: Set<Int>) {
+        let (loaded, refused) = try load(rulePaths, with: more, ruleLoaderOptions)
+        if let last = more.indices.last, let reason = refused[last] {
+            throw SettingsError("the rule does not load: \(reason)")
+        }
+        return (RuleIndex(loaded.set), Set(refused.keys))
+    }
+
+    private func load(
+        _ paths: [String], with more: [String], _ options: RuleLoaderOptions
+    ) throws(SettingsError) -> (loaded: LoadedRules, refused: [Int: String]) {
         do {
             var loader = try RuleLoader(options)
             for path in paths {

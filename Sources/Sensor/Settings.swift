@@ -50,6 +50,10 @@ package struct Settings: Sendable {
     /// The categories of `iprep`, and its lists of addresses.
     package var reputationCategories: String?
     package var reputationFiles: [String] = []
+    /// An MMDB file of countries, for `geoip`.
+    package var countryFile: String?
+    /// The folder below which rules keep data sets.
+    package var ruleDataFolder: String?
     /// Choices of the form eve.
     package var eve = EVESettings()
     /// Seconds between stats rows, live.

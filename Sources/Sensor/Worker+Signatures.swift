@@ -28,8 +28,32 @@ extension Worker {
         // Over TCP the rules see what was acknowledged: not what the packet itself carries.
         if !facts.isTCP { handleEvents(bytes, datagram, block) }
         engine.inspect(slot, bytes, facts)
+        if engine.hasTags, engine.takeTags(slot, facts, octets: bytes.byteCount) { keepTagged(packet, block, slot) }
         if facts.isTCP { handleEvents(bytes, datagram, block) }
         if !engine.alerts.isEmpty { takeAlerts(engine) }
+    }
+
+    /// A packet that a rule has tagged: EVE shows it whole, and the packet ring keeps it whatever its connection's size.
+    private mutating func keepTagged(_ packet: UInt64, _ block: WorkBlock, _ slot: UInt32?) {
+        tap?.keepTagged()
+        guard context.wantsEvents else { return }
+        let packets = block.packets
+        let captured = packets.packets[Int(packet &- block.firstPacket)]
+        var event = EventRecord()
+        event.ts = now
+        event.packet = context.packet
+        event.type = "packet"
+        if let slot {
+            let view = flows.view(slot)
+            (event.uid, event.id) = (view.uid, view.id)
+            context.output.ordinal = view.ordinal
+        }
+        event.isReversed = eve.isReversed
+        packets.withBytes(of: captured) { event.body.base64("packet", $0) }
+        event.body.open("packet_info")
+        event.body.count("linktype", UInt64(captured.linkType))
+        event.body.close()
+        context.output.emit(event)
     }
 
     /// Looks for events of decoding in a packet as it was captured.

@@ -12,10 +12,25 @@ enum Base64 {
     /// The value of each character; 0xFF where it is none.
     private static let values: [UInt8] = {
         var values = [UInt8](repeating: 0xFF, count: 256)
-        let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-        for (value, character) in alphabet.utf8.enumerated() { values[Int(character)] = UInt8(value) }
+        for (value, character) in alphabet.enumerated() { values[Int(character)] = UInt8(value) }
         return values
     }()
+
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    /// Appends the padded text that stands for the octets.
+    static func append(_ octets: [UInt8], to text: inout [UInt8]) {
+        for start in stride(from: 0, to: octets.count, by: 3) {
+            var group: UInt32 = 0
+            for place in 0..<3 {
+                group = group << 8 | UInt32(start + place < octets.count ? octets[start + place] : 0)
+            }
+            for digit in 0..<4 {
+                let isPadding = start + digit > octets.count
+                text.append(isPadding ? 0x3D : alphabet[Int(group >> UInt32(18 - 6 * digit) & 63)])
+            }
+        }
+    }
 
     /// What the whole text stands for; nil where it is no base64 of this mode.
     static func decode(_ text: RuleText, mode: Base64Mode) -> [UInt8]? {

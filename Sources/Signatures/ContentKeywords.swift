@@ -266,7 +266,7 @@ extension RuleParser {
             }
             step.hasReplacement = true
         }
-        draft.warnings.append("Weir watches and changes nothing: replace has no effect")
+        draft.addIdle("replace")
     }
 
     // MARK: fast_pattern

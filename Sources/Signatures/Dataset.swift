@@ -20,8 +20,10 @@ package enum DatasetType: UInt8, Sendable, BitwiseCopyable {
 package final class Dataset: Sendable {
     package let name: String
     package let type: DatasetType
-    /// Where the set is to be written at the end, as the rule says.
+    /// Where the set is to be written at the end; nil where it is not.
     package let savePath: String?
+    /// More than a file makes it: it is saved, or no file was named.
+    package let isOfTraffic: Bool
     /// A name is found when a name above it is in the set: `a.b.c` by `b.c`.
     package let matchesSubdomains: Bool
     /// The key in an alert below which the context of a value stands; empty without contexts.
@@ -33,18 +35,21 @@ package final class Dataset: Sendable {
     private struct State {
         var table = ByteTable()
         var dropped: UInt64 = 0
+        /// A value came or went since it was read, or written last.
+        var isChanged = false
         /// JSON objects of the values, by their number in the table.
         var contexts: [Int: [UInt8]] = [:]
     }
     private let state = Mutex(State())
 
     package init(
-        name: String, type: DatasetType, savePath: String? = nil, matchesSubdomains: Bool = false,
-        contextKey: String = "", bytesMax: Int? = nil
+        name: String, type: DatasetType, savePath: String? = nil, isLoaded: Bool = true,
+        matchesSubdomains: Bool = false, contextKey: String = "", bytesMax: Int? = nil
     ) {
         self.name = name
         self.type = type
         self.savePath = savePath
+        isOfTraffic = savePath != nil || !isLoaded
         self.matchesSubdomains = matchesSubdomains
         self.contextKey = contextKey
         limit = bytesMax ?? Dataset.bytesMax
@@ -62,7 +67,9 @@ package final class Dataset: Sendable {
                 state.dropped &+= 1
                 return false
             }
-            return state.table.insert(value, reputation)
+            let isNew = state.table.insert(value, reputation)
+            if isNew { state.isChanged = true }
+            return isNew
         }
     }
 
@@ -79,7 +86,16 @@ package final class Dataset: Sendable {
         state.withLock { state in state.table.number(of: value).flatMap { state.contexts[$0] } }
     }
 
-    package func remove(_ value: RawSpan) -> Bool { state.withLock { $0.table.remove(value) } }
+    package func remove(_ value: RawSpan) -> Bool {
+        state.withLock { state in
+            let wasThere = state.table.remove(value)
+            if wasThere { state.isChanged = true }
+            return wasThere
+        }
+    }
+
+    /// What was read from the file is no change.
+    func settle() { state.withLock { $0.isChanged = false } }
 
     package func contains(_ value: RawSpan) -> Bool { reputation(of: value) != nil }
 
@@ -97,8 +113,34 @@ package final class Dataset: Sendable {
         }
     }
 
-    /// Every value, in order of insertion; for saving.
-    package func values() -> [[UInt8]] { state.withLock { $0.table.keys() } }
+    /// The lines of the set's file, in order of insertion, where something has changed since it was read or since
+    /// this was asked last; nil where nothing has. Strings stand in base64, digests in hexadecimal digits.
+    package func changedLines() -> [UInt8]? {
+        let values: [[UInt8]]? = state.withLock { state in
+            guard state.isChanged else { return nil }
+            state.isChanged = false
+            return state.table.keys()
+        }
+        guard let values else { return nil }
+        var lines = TextBuffer()
+        for value in values {
+            switch type {
+            case .string: Base64.append(value, to: &lines.bytes)
+            case .md5, .sha256: lines.append(hexadecimal: value.octets)
+            case .ipv4, .ip:
+                let octets = value.octets
+                let address =
+                    octets.byteCount == 4
+                    ? Address(v4: octets.load32(0)) : Address(high: octets.load64(0), low: octets.load64(8))
+                lines.bytes.append(contentsOf: "\(address)".utf8)
+            }
+            lines.bytes.append(0x0A)
+        }
+        return lines.bytes
+    }
+
+    /// The lines could not be written: they are asked for again.
+    package func markChanged() { state.withLock { $0.isChanged = true } }
 }
 
 /// Octet strings in one arena, found by hash: a question allocates nothing.

@@ -164,11 +164,15 @@ extension RuleParser {
         guard !hasReputation || options.load != nil || files.folder == nil else {
             throw RuleError(.value, "datarep loads no file", advice: "write load FILE")
         }
+        if options.save != nil, files.dataFolder == nil { draft.addIdle("dataset save without signatures.data") }
+        if let kept = files.kept(name, type), hasReputation == false { return try enter(kept) }
+        let savePath = options.save.flatMap { save in files.dataFolder.map { "\($0)/\(save)" } }
         let set = Dataset(
-            name: name, type: type, savePath: options.save, matchesSubdomains: options.matchesSubdomains,
-            contextKey: options.contextKey, bytesMax: options.memoryMax.map { Int(min($0, UInt64(Dataset.bytesMax))) })
+            name: name, type: type, savePath: savePath, isLoaded: options.load != nil,
+            matchesSubdomains: options.matchesSubdomains, contextKey: options.contextKey,
+            bytesMax: options.memoryMax.map { Int(min($0, UInt64(Dataset.bytesMax))) })
         if let load = options.load {
-            if let bytes = try files.read(load) {
+            if let bytes = options.save == load ? try files.readState(load) : try files.read(load) {
                 var reader = DatasetReader(type: type, format: options.format, hasReputation: hasReputation)
                 reader.valueKey = options.valueKey.split(separator: ".").map(String.init)
                 reader.arrayKey = options.arrayKey.split(separator: ".").map(String.init)
@@ -181,10 +185,15 @@ extension RuleParser {
                 draft.warnings.append("the file \(load) is not there: the data set \(name) is empty")
             }
         }
+        set.settle()
+        return try enter(set)
+    }
+
+    private mutating func enter(_ set: Dataset) throws(RuleError) -> UInt16 {
         guard builder.datasets.count < RuleFiles.countMax else { throw RuleError(.file, "too many data sets") }
         builder.datasets.append(set)
         let number = UInt16(builder.datasets.count - 1)
-        files.datasets[name] = number
+        files.datasets[set.name] = number
         return number
     }
 

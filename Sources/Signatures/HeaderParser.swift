@@ -119,8 +119,24 @@ extension AppProtocols {
 }
 
 extension RuleHook {
-    /// States of a side of a transaction by protocol, in the order in which they come. The
-    /// engine evaluates a hooked rule when the side has come so far.
+    /// What shows that a side has come to a state: a buffer that is shown then, or else its begin or end.
+    private static func stage(_ state: String, _ application: AppProtocol) -> TransactionStage {
+        switch (application, state) {
+        case (.http, "request_line"): .shown(.httpMethod)
+        case (.http, "response_line"): .shown(.httpStatusCode)
+        case (.http, "request_headers"), (.http, "response_headers"): .shown(.httpHeaderNames)
+        case (.tls, "client_hello_done"), (.tls, "server_hello"): .shown(.tlsRandom)
+        case (.tls, "server_cert_done"): .shown(.tlsCertChainLength)
+        case (.ssh, "request_banner_done"), (.ssh, "response_banner_done"): .shown(.sshProto)
+        case (_, "request_started"), (_, "response_started"), (.tls, "client_in_progress"),
+            (.tls, "server_in_progress"), (.ssh, "request_in_progress"), (.ssh, "response_in_progress"),
+            (.ssh, "request_banner_wait_eol"), (.ssh, "response_banner_wait_eol"):
+            .begun
+        default: .done
+        }
+    }
+
+    /// States of a side of a transaction by protocol, in the order in which they come.
     package static func states(_ application: AppProtocol, toServer: Bool) -> [String] {
         switch (application, toServer) {
         case (.http, true):
@@ -193,8 +209,9 @@ extension RuleHook {
         } else if !name.equals("http") {
             for toServer in [true, false] {
                 let states = RuleHook.states(found.application, toServer: toServer)
-                guard let index = states.firstIndex(of: text.string) else { continue }
-                self = RuleHook(kind: .state, progress: UInt8(index), isToServer: toServer)
+                guard states.contains(text.string) else { continue }
+                let stage = RuleHook.stage(text.string, found.application)
+                self = RuleHook(kind: .state, stage: stage, isToServer: toServer)
                 return
             }
         }

@@ -16,6 +16,16 @@ struct PacketEvents {
     private static let fragmentsMax = 128
     private static let headersMax = 32
 
+    /// The events that are looked for; the others are named by `unevaluated`.
+    static let known: Set<String> = [
+        "ipv4.frag_overlap", "ipv4.frag_pkt_too_large", "ipv4.hlen_too_small", "ipv4.iplen_smaller_than_hlen",
+        "ipv4.pkt_too_small", "ipv4.trunc_pkt", "ipv6.dstopts_only_padding", "ipv6.dstopts_unknown_opt",
+        "ipv6.exthdr_dupl_ah", "ipv6.exthdr_dupl_dh", "ipv6.exthdr_dupl_fh", "ipv6.exthdr_dupl_hh",
+        "ipv6.exthdr_dupl_rh", "ipv6.exthdr_invalid_optlen", "ipv6.exthdr_useless_fh", "ipv6.zero_len_padn",
+        "ipv6.frag_invalid_length", "ipv6.frag_overlap", "ipv6.frag_pkt_too_large", "ipv6.hopopts_only_padding",
+        "ipv6.hopopts_unknown_opt", "ipv6.pkt_too_small", "ipv6.rh_type_0", "ipv6.trunc_exthdr", "ipv6.trunc_pkt",
+    ]
+
     private struct FragmentKey: Hashable {
         var source: Address
         var target: Address
@@ -177,7 +187,7 @@ struct PacketEvents {
             switch kind {
             case 1:
                 padding &+= 1
-                if length == 0 { names.append("ipv6.exthdr_zero_len_padn") }
+                if length == 0 { names.append("ipv6.zero_len_padn") }
             // Router alert, jumbo payload, home address.
             case 0x05, 0xC2, 0xC9: others &+= 1
             default:

@@ -83,8 +83,6 @@ package struct RuleFlags: OptionSet, Sendable, BitwiseCopyable {
     package static let isInert = RuleFlags(rawValue: 1 << 9)
     /// `prefilter`: a keyword of the rule is to be its prefilter.
     package static let wantsPrefilter = RuleFlags(rawValue: 1 << 10)
-    /// `bypass`.
-    package static let bypasses = RuleFlags(rawValue: 1 << 11)
     /// Sets / tests flowbits.
     package static let writesFlowbits = RuleFlags(rawValue: 1 << 12)
     package static let readsFlowbits = RuleFlags(rawValue: 1 << 13)

@@ -211,6 +211,7 @@ extension RuleParser {
         if let unevaluated {
             draft.warnings.append("\(unevaluated) is not evaluated: the rule loads and never fires")
         }
+        for what in draft.idle { draft.warnings.append("\(what) has no effect: the rule alerts, and no more") }
         for list in draft.lists {
             for (index, step) in list.steps.enumerated() {
                 guard let content = step.content, !content.flags.contains(.isNegated) else { continue }

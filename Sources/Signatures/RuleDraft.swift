@@ -73,6 +73,8 @@ struct RuleDraft {
     var references: [Reference] = []
     var stepCount = 0
     var warnings: [String] = []
+    /// What the rule asks for and does not get, its match aside: each name once.
+    private(set) var idle: [String] = []
 
     var hasSignatureID = false
     var hasRevision = false
@@ -92,6 +94,11 @@ struct RuleDraft {
     var sides: [FlowTest.Side] = []
     /// Why the rule cannot be taken, found where reading may go on (`requires`).
     var skipReason: String?
+
+    /// Notes something that is read and has no effect.
+    mutating func addIdle(_ what: String) {
+        if !idle.contains(what) { idle.append(what) }
+    }
 
     /// The list that steps go to now, opened where needed.
     mutating func activeList() -> Int {

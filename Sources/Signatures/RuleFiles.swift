@@ -17,6 +17,10 @@ struct RuleFiles {
     /// Numbers of data sets by name, of digest lists by name and algorithm.
     var datasets: [String: UInt16] = [:]
     var hashLists: [String: UInt16] = [:]
+    /// Where data sets are saved and their states stand; nil: nowhere.
+    var dataFolder: String?
+    /// Sets of the rules before, which traffic may have changed, by name.
+    private var kept: [String: Dataset] = [:]
 
     /// Sets and lists of one rule set.
     static let countMax = 65_535
@@ -26,6 +30,26 @@ struct RuleFiles {
     func path(_ name: String) -> String? {
         guard let folder else { return nil }
         return name.hasPrefix("/") ? name : folder.isEmpty ? name : "\(folder)/\(name)"
+    }
+
+    /// Takes over the sets that more than a file has made: those that are saved, and those without a file.
+    mutating func keep(_ rules: RuleSet?) {
+        for set in rules?.datasets ?? [] where set.isOfTraffic { kept[set.name] = set }
+    }
+
+    /// The set of this name and type that the rules before had.
+    func kept(_ name: String, _ type: DatasetType) -> Dataset? { kept[name].flatMap { $0.type == type ? $0 : nil } }
+
+    /// A state: below the folder of data, or beside the rule file as it is at first. nil: there is none yet.
+    func readState(_ name: String) throws(RuleError) -> [UInt8]? {
+        if let dataFolder, RuleFileBytes.exists("\(dataFolder)/\(name)") {
+            do {
+                return try RuleFileBytes.read("\(dataFolder)/\(name)")
+            } catch {
+                throw RuleError(.file, error.text)
+            }
+        }
+        return try read(name)
     }
 
     /// nil: there is no such file, which is a warning and not the rule's end.

@@ -13,6 +13,7 @@ import Records
 extension RuleParser {
     mutating func finish(_ direction: RuleDirection) throws(RuleError) {
         try checkRevision()
+        addHook()
         try closeLists()
         for list in draft.lists.indices { try checkPatterns(list) }
         for list in draft.lists.indices { setFollowers(list) }
@@ -23,6 +24,16 @@ extension RuleParser {
         setPayloadFlags()
         warnOfSilence(direction)
         try write(direction)
+    }
+
+    /// What the header's hook asks for, as tests.
+    private mutating func addHook() {
+        let hook = draft.rule.header.hook
+        switch hook.kind {
+        case .none: break
+        case .flowStart: draft.packetTests.append(.flowStart)
+        case .state: add(.reached(hook.stage), hook.isToServer ? .toServer : .toClient)
+        }
     }
 
     /// A number may stand twice only with a greater revision, which takes the place of the one before.

@@ -82,14 +82,14 @@ package struct RuleHeader: Sendable, BitwiseCopyable {
 package struct RuleHook: Hashable, Sendable, BitwiseCopyable {
     package enum Kind: UInt8, Sendable, BitwiseCopyable {
         case none
-        /// `flow_start`: the first packet of a flow.
+        /// `flow_start`: the first packet of each direction of a flow.
         case flowStart
         /// A state of the application's transaction, below.
         case state
     }
     package var kind: Kind
-    /// How far the side has come: an index into the protocol's list of `RuleHook.states`.
-    package var progress: UInt8 = 0
+    /// How far the side has come.
+    package var stage = TransactionStage.begun
     package var isToServer = true
     package static let none = RuleHook(kind: .none)
 }

@@ -128,15 +128,23 @@ package final class RuleIndex: Sendable {
     let byEvent: [UInt32]
     /// Rules that hold only when a side is complete: all that they name is absent.
     let atEnd: [UInt32]
+    /// Rules of a transaction's begin.
+    let atBegin: [UInt32]
     package let wanted: SignatureBufferSet
     package let hasTransactions: Bool
     package let hasEvents: Bool
     let hasStreamEvents: Bool
+    /// Some rule has `tag`; the tags of hosts.
+    let hasTags: Bool
+    let hostTags: HostTags
     /// Some rule looks at reassembled streams.
     let hasStreams: Bool
 
-    package init(_ set: RuleSet) {
+    /// `old`: what these rules take the place of; tags of hosts go on.
+    package init(_ set: RuleSet, replacing old: RuleIndex? = nil) {
         self.set = set
+        hostTags = old?.hostTags ?? HostTags()
+        hasTags = set.effects.contains { if case .tag = $0 { true } else { false } }
         gates = set.rules.map { RuleGate($0) }
         var builder = RuleIndexBuilder(set)
         for number in set.rules.indices where !set.rules[number].flags.contains(.isInert) {
@@ -177,6 +185,7 @@ package final class RuleIndex: Sendable {
         byNumber = builder.byNumber
         byEvent = builder.byEvent
         atEnd = builder.atEnd
+        atBegin = builder.atBegin
         wanted = builder.wanted
         hasTransactions = builder.hasTransactions
         hasEvents = builder.hasEvents
@@ -257,6 +266,7 @@ struct RuleIndexBuilder {
     var byNumber = [[UInt32]](repeating: [], count: 256)
     var byEvent: [UInt32] = []
     var atEnd: [UInt32] = []
+    var atBegin: [UInt32] = []
     var hasTransactions = false
     var hasEvents = false
     /// A rule of transactions looks at the payload too.
@@ -386,6 +396,7 @@ struct RuleIndexBuilder {
                 return byNumber[Int(buffer.rawValue)].append(number)
             }
             if test.element.isEvent { return byEvent.append(number) }
+            if case .reached(.begun) = test.element { return atBegin.append(number) }
         }
         atEnd.append(number)
     }
@@ -421,7 +432,8 @@ extension TransactionTest.Element {
         case .tlsState: .tlsState
         case .tlsNotBefore: .tlsCertNotBefore
         case .tlsNotAfter, .tlsExpired: .tlsCertNotAfter
-        case .event, .state, .fileHash, .filestore: nil
+        case .reached(.shown(let buffer)): buffer
+        case .event, .reached, .fileHash, .filestore: nil
         }
     }
 }

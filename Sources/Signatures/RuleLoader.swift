@@ -16,6 +16,12 @@ package struct RuleLoaderOptions: Sendable {
     package var thresholdPath: String?
     package var reputationCategoriesPath: String?
     package var reputationPaths: [String] = []
+    /// An MMDB file of countries, for `geoip`.
+    package var countryPath: String?
+    /// The folder below which `dataset` saves and keeps its state; nil: nothing is written.
+    package var dataFolder: String?
+    /// Rules that these are to take the place of: what traffic has added to their data sets stays.
+    package var predecessor: RuleSet?
 
     package init() {}
 }
@@ -31,7 +37,27 @@ package struct LoadedRules: Sendable {
     package var skipped: [RuleNote] = []
     /// Of the loaded ones, those that ask for what is not evaluated and never fire: how many, by what.
     package var unevaluated: [String: Int] = [:]
+    /// Of the others, those that ask for something besides that is not done: how many, by what.
+    package var withoutEffect: [String: Int] = [:]
     package var inert: Int { unevaluated.values.reduce(0, +) }
+
+    /// One line on the loaded rules that do not, or not in all, do what they say; nil where all do.
+    package var silence: String? {
+        var parts: [String] = []
+        if inert > 0 {
+            parts.append("\(inert) rules ask for what is not evaluated and never fire: \(LoadedRules.list(unevaluated))")
+        }
+        if !withoutEffect.isEmpty {
+            parts.append("what has no effect in rules that fire all the same: \(LoadedRules.list(withoutEffect))")
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
+    }
+
+    private static func list(_ counts: [String: Int]) -> String {
+        counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) (\($0.value))" }
+            .joined(separator: ", ")
+    }
+
     /// Of the loaded ones, those that a higher revision has replaced.
     package var replaced = 0
 }
@@ -53,6 +79,14 @@ package struct RuleLoader {
         try parser.readClassifications(options.classificationPath)
         try parser.readReferences(options.referencePath)
         try parser.readReputation(options.reputationCategoriesPath, options.reputationPaths)
+        if let path = options.countryPath {
+            guard let database = AddressDatabase(path: path) else {
+                throw RuleFileError(path: path, reason: "no MMDB file, or it cannot be read; give a file of countries")
+            }
+            parser.builder.countries = database
+        }
+        parser.files.dataFolder = options.dataFolder
+        parser.files.keep(options.predecessor)
         if let path = options.thresholdPath { thresholds = try ThresholdFile(reading: path) }
     }
 
@@ -88,7 +122,11 @@ package struct RuleLoader {
                 return
             }
             report.loaded += 1
-            if let what = parser.unevaluated { report.unevaluated[what, default: 0] += 1 }
+            if let what = parser.unevaluated {
+                report.unevaluated[what, default: 0] += 1
+            } else {
+                for what in parser.draft.idle { report.withoutEffect[what, default: 0] += 1 }
+            }
             for warning in parser.warnings {
                 report.warn(RuleNote(file: name, line: line.line, signature: signature, sentence: warning))
             }
@@ -106,8 +144,9 @@ package struct RuleLoader {
         thresholds.apply(to: &parser.builder)
         let replaced = parser.builder.replaced.count
         return LoadedRules(
-            set: RuleSet(parser.builder), loaded: report.loaded, rejected: report.rejected, warnings: report.warnings,
-            skipped: report.skipped, unevaluated: report.unevaluated, replaced: replaced)
+            set: RuleSet(parser.builder, refusedCount: report.rejected.count), loaded: report.loaded, rejected: report.rejected, warnings: report.warnings,
+            skipped: report.skipped, unevaluated: report.unevaluated, withoutEffect: report.withoutEffect,
+            replaced: replaced)
     }
 }
 
@@ -115,6 +154,7 @@ package struct RuleLoader {
 struct LoadReport {
     var loaded = 0
     var unevaluated: [String: Int] = [:]
+    var withoutEffect: [String: Int] = [:]
     var rejected: [RuleNote] = []
     var warnings: [RuleNote] = []
     var skipped: [RuleNote] = []

@@ -37,6 +37,8 @@ package final class RuleSet: Sendable {
     package let references: [Reference]
     /// Prefixes of references by type, in lower case: what makes `cve` a URL.
     package let referencePrefixes: [String: String]
+    /// Rules that did not load.
+    package let refusedCount: Int
     /// Paths of the rule files.
     package let files: [String]
     /// Octets of contents, lower-cased where the content is caseless.
@@ -45,10 +47,13 @@ package final class RuleSet: Sendable {
     package let text: [UInt8]
     /// IP reputation: the categories and the lists beside the rule file.
     package let reputation: Reputation
+    /// Countries of addresses, where a file is given (`geoip`).
+    package let countries: AddressDatabase?
     /// Buffers that some rule looks at.
     package let wanted: SignatureBufferSet
 
-    init(_ builder: consuming RuleSetBuilder) {
+    init(_ builder: consuming RuleSetBuilder, refusedCount: Int = 0) {
+        self.refusedCount = refusedCount
         rules = builder.ordered()
         buffers = builder.buffers
         steps = builder.steps
@@ -74,6 +79,7 @@ package final class RuleSet: Sendable {
         patterns = builder.patterns
         text = builder.text
         reputation = builder.reputation
+        countries = builder.countries
         wanted = builder.wanted
     }
 

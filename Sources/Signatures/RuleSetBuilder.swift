@@ -53,6 +53,7 @@ struct RuleSetBuilder {
     var patterns: [UInt8] = []
     var text: [UInt8] = []
     var reputation = Reputation()
+    var countries: AddressDatabase?
     var wanted = SignatureBufferSet()
 
     /// Rules by number and generator, for revisions of one another.

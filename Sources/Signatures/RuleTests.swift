@@ -55,6 +55,8 @@ package enum PacketTest: Sendable, BitwiseCopyable {
     /// `app-layer-event:applayer_…`: of the detection of protocols, on the packet that shows it.
     case applicationLayerEvent(TextRange)
     case checksum(ChecksumKind, isValid: Bool)
+    /// `tcp:flow_start`: the first packet of each direction of a flow.
+    case flowStart
     /// Into `RuleSet.text`: two-letter codes with commas.
     case country(CountrySide, codes: TextRange, isNegated: Bool)
     case ftpBounce
@@ -145,8 +147,8 @@ package struct TransactionTest: Sendable, BitwiseCopyable {
         case number(SignatureBuffer, NumberTest, ListIndex)
         /// `app-layer-event:http.missing_host_header`; the name after the dot, in `text`.
         case event(AppProtocol, TextRange)
-        /// `app-layer-state` (bounds on how far the transaction has come).
-        case state(NumberTest)
+        /// How far the side has come (the header's hook).
+        case reached(TransactionStage)
         /// `dcerpc.iface`: the UUID as two words in network order.
         case dcerpcInterface(high: UInt64, low: UInt64, version: NumberTest?, anyFragment: Bool)
         case modbus(ModbusTest)
@@ -169,6 +171,14 @@ package struct TransactionTest: Sendable, BitwiseCopyable {
     }
     package var element: Element
     package var side = FlowTest.Side.either
+}
+
+/// How far a side of a transaction must have come. A side that is complete has come everywhere.
+package enum TransactionStage: Hashable, Sendable, BitwiseCopyable {
+    case begun
+    /// So far that this buffer was shown.
+    case shown(SignatureBuffer)
+    case done
 }
 
 /// Which element of a list a number test looks at (`,any`, `,all`, `,-1`).
@@ -205,7 +215,7 @@ package enum Effect: Sendable, BitwiseCopyable {
     case flowintAdd(name: UInt16, UInt32, variable: UInt16?, isSubtraction: Bool)
     case xbit(name: UInt16, XbitScope, Change, expireSeconds: UInt32)
     case hostbits(names: PoolRange, HostSide, Change, expireSeconds: UInt32)
-    /// `tag`: alerts for what follows; `host`, or `session` where `isHost` is false.
+    /// `tag`: packets that follow are tagged; of a host, or of the session where `isHost` is false.
     case tag(isHost: Bool, HostSide, count: UInt32, metric: TagMetric)
     case filestore(FlowTest.Side, FilestoreScope)
     /// `config: logging disable, type tx, scope tx|flow`.

@@ -19,9 +19,24 @@ extension SignatureEngine {
         case .dcerpcInterface, .modbus, .cipService: return holdsOctets(element, from, transaction)
         case .fileHash(let list, let isNegated): return holds(list, isNegated: isNegated, from, transaction)
         case .filestore: return true
-        case .state(let number): return number.matches(transaction.isDone(from) ? 1 : 0)
+        case .reached(let stage): return hasReached(stage, from, transaction)
         default: return hasNumber(element, from, transaction)
         }
+    }
+
+    private func hasReached(
+        _ stage: TransactionStage, _ from: Direction, _ transaction: SignatureTransaction
+    ) -> Bool {
+        guard !transaction.silent.contains(FlowSides(from)) else { return false }
+        guard case .shown(let buffer) = stage else { return stage == .begun || transaction.isDone(from) }
+        if transaction.isDone(from) { return true }
+        var next = transaction.first(of: buffer)
+        while next > 0 {
+            let entry = transaction.entries[Int(next) &- 1]
+            if entry.direction == from { return true }
+            next = entry.next
+        }
+        return false
     }
 
     /// A test of one number, whichever was exposed.

@@ -40,6 +40,7 @@ extension SignatureEngine {
             flow.stream(toServer: facts.isToServer).slide()
         }
         finish(flow)
+        if flow?.detectionEvent != nil, !facts.isPseudo { flow?.detectionEvent = nil }
     }
 
     // MARK: addresses
@@ -363,6 +364,7 @@ extension SignatureEngine {
             }
             if !alert.isSilent { count += 1 }
             flow?.flags.insert(.hasAlert)
+            if index.hasTags { tag(rule, alert, flow) }
             alerts.append(alert)
         }
     }

@@ -28,6 +28,7 @@ extension SignatureEngine {
         case .sameAddresses: return facts.source == facts.target
         case .ipProtocol(let numbers): return numbers.contains(facts.protocolNumber)
         case .version(let version): return facts.layer.version == version
+        case .country(let side, let codes, let isNegated): return holds(side, codes, isNegated: isNegated, facts)
         default: break
         }
         // What follows needs a packet.
@@ -39,7 +40,8 @@ extension SignatureEngine {
         case .typeOfService, .identification, .ipOption, .fragmentBits, .fragmentOffset:
             return holdsIP(test, bytes, facts)
         case .icmpType, .icmpCode, .icmpID, .icmpSequence, .icmpv6MTU: return holdsICMP(test, facts)
-        case .tcpFlags, .tcpSequence, .tcpAcknowledgement, .tcpWindow, .tcpMSS, .tcpWindowScale, .tcpSession:
+        case .tcpSession(let phases): return facts.isTCP && holdsPhase(phases, flow)
+        case .tcpFlags, .tcpSequence, .tcpAcknowledgement, .tcpWindow, .tcpMSS, .tcpWindowScale:
             return holdsTCP(test, bytes, facts)
         case .rpc(let program, let version, let procedure):
             return holdsRPC(program, version, procedure, bytes, facts)
@@ -49,10 +51,13 @@ extension SignatureEngine {
         case .asn1 where facts.payload.upperBound > bytes.byteCount: return false
         case .ftpBounce: return FTPBounce.matches(bytes.extracting(facts.payload), facts)
         case .asn1(let test): return ASN1Walk.matches(test, bytes.extracting(facts.payload))
-        case .decoderEvent(let name): return holdsEvent(name, facts)
         case .streamEvent(let name):
             return streamEvents.contains { $0.rawValue.utf8.elementsEqual(set.text[name.indices]) }
-        case .applicationLayerEvent, .country, .elephantFlow: return false
+        case .flowStart:
+            guard let flow else { return false }
+            return (facts.isToServer ? flow.packets.toServer : flow.packets.toClient) == 1
+        case .applicationLayerEvent(let name): return holdsApplicationEvent(name, flow)
+        case .elephantFlow: return false
         default: return false
         }
     }
@@ -89,6 +94,35 @@ extension SignatureEngine {
         case .destination: holds(facts.target)
         case .both: holds(facts.source) && holds(facts.target)
         }
+    }
+
+    /// Countries by the file of networks; an address that it does not know is in none, and in none that is excluded.
+    private func holds(_ side: CountrySide, _ codes: TextRange, isNegated: Bool, _ facts: PacketFacts) -> Bool {
+        func holds(_ address: Address) -> Bool {
+            guard let country = set.countries?.country(of: address) else { return false }
+            var isNamed = false
+            for place in stride(from: codes.indices.lowerBound, to: codes.indices.upperBound &- 1, by: 3)
+            where UInt16(set.text[place]) << 8 | UInt16(set.text[place &+ 1]) == country { isNamed = true }
+            return isNamed != isNegated
+        }
+        return switch side {
+        case .any: holds(facts.source) || holds(facts.target)
+        case .source: holds(facts.source)
+        case .destination: holds(facts.target)
+        case .both: holds(facts.source) && holds(facts.target)
+        }
+    }
+
+    /// `tcp.session`: where the session stands with the packet at work.
+    private func holdsPhase(_ phases: NumberTest, _ flow: SignatureFlow?) -> Bool {
+        guard let flow else { return false }
+        if flow.flags.contains(.isClosed) { return phases.matches(4) }
+        return phases.matches(flow.handshake == .established ? 2 : 1)
+    }
+
+    private func holdsApplicationEvent(_ name: TextRange, _ flow: SignatureFlow?) -> Bool {
+        guard let flow, let event = flow.detectionEvent else { return false }
+        return event.rawValue.utf8.elementsEqual(set.text[name.indices])
     }
 
     private func holds(
@@ -292,7 +326,6 @@ extension SignatureEngine {
         return octets
     }
 
-    private func holdsEvent(_ name: TextRange, _ facts: PacketFacts) -> Bool { false }
 }
 
 extension PacketFacts {

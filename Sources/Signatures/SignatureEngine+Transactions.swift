@@ -80,7 +80,11 @@ extension SignatureEngine {
 
     func setApplication(_ application: AppProtocol, _ flow: SignatureFlow) {
         guard flow.application != application, application != .unknown else { return }
-        if flow.original == .unknown { flow.original = application }
+        if flow.original == .unknown {
+            flow.original = application
+            let speaksFirst = application == .http || application == .tls || application == .dcerpc
+            if flow.isTCP, speaksFirst, flow.firstData == .toClient { flow.detectionEvent = .wrongDirection }
+        }
         flow.application = application
     }
 
@@ -95,6 +99,7 @@ extension SignatureEngine {
         let new = takeTransaction()
         new.number = exposure.transaction
         new.application = flow.application
+        new.beginNumber = arrivalNumber
         flow.transactions.append(new)
         return new
     }
@@ -160,6 +165,9 @@ extension SignatureEngine {
     /// A side is complete: what is there of its bodies and of the stream is inspected.
     private func finish(_ direction: Direction, _ transaction: SignatureTransaction, _ flow: SignatureFlow) {
         if direction == .originator { transaction.isDoneToServer = true } else { transaction.isDoneToClient = true }
+        if transaction.beginNumber == arrivalNumber, (direction == .originator) != arrival.isToServer {
+            transaction.silent.insert(FlowSides(direction))
+        }
         for body in transaction.bodies where body.direction == direction && !body.isComplete {
             body.isComplete = true
             body.isDue = true
@@ -201,6 +209,14 @@ extension SignatureEngine {
     private func findCandidates(
         _ transaction: SignatureTransaction, _ sides: FlowSides, _ facts: PacketFacts, _ flow: SignatureFlow
     ) {
+        if !transaction.ranAtBegin, !index.atBegin.isEmpty {
+            transaction.ranAtBegin = true
+            beginRound()
+            for rule in index.atBegin { addCandidate(rule) }
+            for direction in [Direction.originator, .responder] {
+                takeCandidates(direction, transaction, facts, flow)
+            }
+        }
         let text = transaction.text
         var place = transaction.scannedEntries
         let count = transaction.entries.count

@@ -75,6 +75,8 @@ package final class SignatureEngine {
     var isOpaque = false
     /// The packet at work: its direction, and where its octets end in the sequence space of TCP.
     var arrival: (isToServer: Bool, end: UInt32) = (true, 0)
+    /// Counts the packets that have arrived, so that what one packet begins and ends is known as its own.
+    var arrivalNumber: UInt64 = 0
     /// What the rule at work has captured; it counts when the whole rule matches.
     var captured: [(kind: Capture.Kind, variable: CapturedVariable)] = []
     /// Variables of the packet at work.
@@ -234,6 +236,7 @@ package final class SignatureEngine {
         } else if !flow.isTCP {
             facts.isEstablished = flow.isEstablished
         }
+        arrivalNumber &+= 1
         arrival = (facts.isToServer, facts.sequence &+ UInt32(truncatingIfNeeded: facts.payloadCount))
         facts.isInStream =
             flow.isTCP && !isDamaged && flow.isFollowed && facts.payloadCount > 0
@@ -285,7 +288,7 @@ package final class SignatureEngine {
     private func track(_ flow: SignatureFlow, _ facts: PacketFacts) {
         let isSYN = facts.flags & 0x02 != 0
         let isACK = facts.flags & 0x10 != 0
-        if facts.flags & 0x04 != 0, flow.handshake != .none { flow.flags.insert(.isClosed) }
+        if facts.flags & 0x05 != 0, flow.handshake != .none { flow.flags.insert(.isClosed) }
         switch flow.handshake {
         case .none, .unknown:
             if isSYN, !isACK {
@@ -305,6 +308,7 @@ package final class SignatureEngine {
     /// How far each direction has come, for `stream_size`.
     private func noteSize(_ flow: SignatureFlow, _ facts: PacketFacts, isSYN: Bool) {
         let end = facts.sequence &+ UInt32(truncatingIfNeeded: facts.payloadCount) &+ (isSYN ? 1 : 0)
+        if flow.firstData.isEmpty, facts.payloadCount > 0 { flow.firstData = FlowSides(toServer: facts.isToServer) }
         if facts.isToServer {
             if flow.packets.toServer == 1 || isSYN { flow.firstSequence.toServer = facts.sequence }
             let octets = UInt64(end &- flow.firstSequence.toServer)

@@ -52,6 +52,16 @@ enum HandshakeState: UInt8 {
     case unknown
 }
 
+/// Events of the detection of protocols (`app-layer-event:applayer_…`) that are evaluated.
+enum DetectionEvent: String, CaseIterable {
+    /// The server has spoken first, in a protocol whose client does.
+    case wrongDirection = "applayer_wrong_direction_first_data"
+
+    static func knows(_ name: some Sequence<UInt8>) -> Bool {
+        allCases.contains { $0.rawValue.utf8.elementsEqual(name) }
+    }
+}
+
 /// Directions of a flow, a bit each.
 struct FlowSides: OptionSet, BitwiseCopyable {
     let rawValue: UInt8
@@ -101,6 +111,9 @@ final class SignatureFlow {
     /// the first such data of each ends. Rules see of a transaction what has been acknowledged.
     var unacknowledged: FlowSides = []
     var firstEnds: (toServer: UInt32, toClient: UInt32) = (0, 0)
+    /// Who sent data first; what the detection of the protocol has shown, for the packet that decides it.
+    var firstData: FlowSides = []
+    var detectionEvent: DetectionEvent?
     /// Names that are set; few, so they are looked through.
     var bits: [UInt16] = []
     var integers: [(name: UInt16, value: UInt32)] = []
@@ -112,6 +125,8 @@ final class SignatureFlow {
     /// The session's segments, where a rule asks for `stream-event`; and a gap since the last packet.
     var watch = StreamWatch()
     var hasNewGap = false
+    /// What `tag` has set on the session.
+    var tags = PacketTags()
     /// Thresholds by flow: rule, count, start.
     var limits: [FlowLimit] = []
     /// Sequence number of the first octet each way, for `stream_size`.
@@ -140,7 +155,7 @@ final class SignatureFlow {
         handshake = .none
         (packets, octets) = ((0, 0), (0, 0))
         (application, original, coming) = (.unknown, .unknown, .unknown)
-        (decided, unacknowledged) = ([], [])
+        (decided, unacknowledged, firstData, detectionEvent) = ([], [], [], nil)
         bits.removeAll(keepingCapacity: true)
         integers.removeAll(keepingCapacity: true)
         variables.removeAll(keepingCapacity: true)
@@ -148,6 +163,7 @@ final class SignatureFlow {
         toClient.reset()
         transactions.removeAll(keepingCapacity: true)
         limits.removeAll(keepingCapacity: true)
+        if !tags.isEmpty { tags.removeAll() }
         (watch, hasNewGap) = (StreamWatch(), false)
         (firstSequence, streamOctets) = ((0, 0), (0, 0))
     }
@@ -247,6 +263,10 @@ final class SignatureTransaction {
     /// was not acknowledged yet.
     var changed: FlowSides = []
     var unacknowledged: FlowSides = []
+    /// The packet that began it, and a side that had no part in it: a message that is a transaction by itself.
+    var beginNumber: UInt64 = 0
+    var silent: FlowSides = []
+    var ranAtBegin = false
     var ranAtEnd = false
     /// `xbits` of the scope of a transaction.
     var bits: [UInt16] = []
@@ -297,8 +317,8 @@ final class SignatureTransaction {
         bodies.removeAll(keepingCapacity: true)
         candidates.removeAll(keepingCapacity: true)
         fired.removeAll(keepingCapacity: true)
-        (isDoneToServer, isDoneToClient, ranAtEnd) = (false, false, false)
-        (changed, unacknowledged) = ([], [])
+        (isDoneToServer, isDoneToClient, ranAtBegin, ranAtEnd) = (false, false, false, false)
+        (changed, unacknowledged, silent) = ([], [], [])
         scannedEntries = 0
         bits.removeAll(keepingCapacity: true)
     }

@@ -26,7 +26,7 @@ extension RuleParser {
         case .noalert: draft.rule.flags.insert(.isSilent)
         case .alert: draft.rule.flags.remove(.isSilent)
         case .config: try addConfig(value)
-        case .bypass: draft.rule.flags.insert(.bypasses)
+        case .bypass: draft.effects.append(.bypass)
         case .prefilter:
             guard
                 draft.stepCount > 0 || !draft.packetTests.isEmpty || !draft.transactionTests.isEmpty
@@ -37,9 +37,11 @@ extension RuleParser {
             guard value.cut(0x2F) != nil else {
                 throw RuleError(.value, "\(value.quoted) is no mark", advice: "write MARK/MASK")
             }
-            draft.warnings.append("Weir watches and marks nothing: nfq_set_mark has no effect")
+            draft.addIdle("nfq_set_mark")
         case .filestore: try setFilestore(value)
-        case .tlsStore: try need(AppProtocols(.tls), name)
+        case .tlsStore:
+            try need(AppProtocols(.tls), name)
+            draft.addIdle("tls.store")
         default: return false
         }
         return true
@@ -325,7 +327,8 @@ extension RuleParser {
             .value, "\(value.quoted) is no tag", advice: "write session or host,COUNT,packets|seconds|bytes,src|dst")
         let isHost = parts[0].equals("host")
         guard isHost || parts[0].equals("session"), [1, 3, 4].contains(parts.count) else { throw bad }
-        var count: UInt32 = 0
+        // `tag:session;` alone ends behind so many packets.
+        var count: UInt32 = 256
         var metric = TagMetric.packets
         if parts.count >= 3 {
             guard let number = parts[1].decimal(0xFFFF_FFFF), let found = metrics[parts[2].string] else { throw bad }
@@ -351,6 +354,7 @@ extension RuleParser {
                 .value, "\(value.quoted) is no config", advice: "write logging disable, type tx, scope tx|flow")
         }
         draft.effects.append(.logging(isOn: false, scopeIsFlow: parts[2][1] == "flow"))
+        draft.addIdle("config")
     }
 
     private mutating func setFilestore(_ value: RuleText) throws(RuleError) {
@@ -371,6 +375,7 @@ extension RuleParser {
             }
         }
         draft.rule.flags.insert(.storesFile)
+        draft.addIdle("filestore")
         draft.effects.append(.filestore(side, scope))
         draft.transactionTests.append(TransactionTest(element: .filestore, side: .either))
     }

@@ -5,7 +5,7 @@
 //
 // Reads   the draft.
 // Writes  nothing.
-// Leaves  what is refused (the keywords' own files).
+// Leaves  what is refused (the keywords' own files); what is read and only has no effect (`RuleDraft.idle`).
 
 import Records
 
@@ -14,22 +14,35 @@ extension RuleParser {
     var unevaluated: String? {
         if draft.hasFrame { return "frame" }
         for test in draft.packetTests {
-            switch test {
-            case .country: return "geoip"
-            case .elephantFlow: return "flow.elephant"
-            case .applicationLayerEvent: return "app-layer-event of the detection of protocols"
-            case .tcpSession: return "tcp.session"
-            case .streamEvent(let name) where !StreamWatch.knows(builder.text[name.indices]):
-                return "stream-event:\(String(decoding: builder.text[name.indices], as: UTF8.self))"
-            default: continue
-            }
+            if let what = unevaluated(test) { return what }
         }
         for list in draft.lists where RuleParser.isUnshown(list.buffer) { return list.buffer.name.description }
         for test in draft.transactionTests {
             if let buffer = test.element.buffer, RuleParser.isUnshown(buffer) { return buffer.name.description }
+            guard case .event(let application, let name) = test.element else { continue }
+            let event = string(name)
+            if EventNames.unraised[application.name.description]?.contains(event) == true {
+                return "app-layer-event:\(application.name.description).\(event)"
+            }
         }
         return nil
     }
+
+    private func unevaluated(_ test: PacketTest) -> String? {
+        switch test {
+        case .country where builder.countries == nil: "geoip without signatures.geoip"
+        case .elephantFlow: "flow.elephant"
+        case .applicationLayerEvent(let name) where !DetectionEvent.knows(builder.text[name.indices]):
+            "app-layer-event:\(string(name))"
+        case .streamEvent(let name) where !StreamWatch.knows(builder.text[name.indices]):
+            "stream-event:\(string(name))"
+        case .decoderEvent(let name) where !PacketEvents.known.contains(string(name)): "decode-event:\(string(name))"
+        case .decoderEvent where draft.rule.kind != .decoderEvent: "decode-event beside other tests"
+        default: nil
+        }
+    }
+
+    private func string(_ text: TextRange) -> String { String(decoding: builder.text[text.indices], as: UTF8.self) }
 
     /// Buffers that no analyzer shows.
     private static func isUnshown(_ buffer: SignatureBuffer) -> Bool {

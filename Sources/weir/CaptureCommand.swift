@@ -102,14 +102,11 @@ struct CaptureCommand: ParsableCommand {
     private static func reload(_ settings: Settings, _ rules: RuleShelf?) -> RuleReload {
         guard let rules else { return RuleReload(error: "no rules are loaded, so there are none to read anew") }
         do {
-            var refused = 0
-            let loaded = try settings.loadRules { line in
-                refused += 1
-                Console.warn(line)
-            }
+            for complaint in rules.newest.set.saveDatasets() { Console.warn(complaint) }
+            let loaded = try settings.loadRules(replacing: rules.newest) { Console.warn($0) }
             guard let loaded else { return RuleReload(error: "the settings name no rules any more") }
             rules.replace(with: loaded)
-            return RuleReload(loaded: loaded.set.rules.count, refused: refused)
+            return RuleReload(loaded: loaded.set.rules.count, refused: loaded.set.refusedCount)
         } catch {
             return RuleReload(error: "\(error); the rules stay as they were")
         }
@@ -163,6 +160,7 @@ struct CaptureCommand: ParsableCommand {
         live.ring = ring
         let summary = try live.run(
             interfaces, into: Outputs(logs: logs, store: store, isReplay: false, observers: onlookers))
+        for complaint in rules?.newest.set.saveDatasets() ?? [] { Console.warn(complaint) }
         correlating?.cancel()
         watcher?.stop()
         beside?.end()

@@ -8,6 +8,7 @@ import Foundation
 import Logs
 import Records
 import Sensor
+import Signatures
 import Store
 
 struct ReplayCommand: ParsableCommand {
@@ -84,6 +85,7 @@ struct ReplayCommand: ParsableCommand {
         let outputs = Outputs(logs: logs, store: store, isReplay: store != nil, observers: observers)
         let summary = try replay.run(&source, into: outputs)
         progress?.clear()
+        for complaint in rules?.set.saveDatasets() ?? [] { Console.warn(complaint) }
         for error in ring?.takeComplaints() ?? [] { Console.warn(error.description) }
         try report(summary, seconds: (ContinuousClock.now - start) / .seconds(1), settings)
     }

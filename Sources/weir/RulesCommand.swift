@@ -33,7 +33,9 @@ struct RuleOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Read settings, variables among them, from this YAML file.", valueName: "file"))
     var config: String?
 
-    /// The settings of the configuration, with the variables of the options.
+    @OptionGroup(title: "Files of rules") var support: RuleFileOptions
+
+    /// The settings of the configuration, with the variables and files of the options.
     func settings() throws(SettingsError) -> Settings {
         var settings = Settings()
         if let config {
@@ -43,16 +45,14 @@ struct RuleOptions: ParsableArguments {
             try settings.read(yaml: String(decoding: data, as: UTF8.self), path: config)
         }
         for variable in variables { try settings.setVariable(variable) }
+        support.apply(to: &settings)
         return settings
     }
 
-    /// A loader with the variables of the configuration and of the options.
+    /// A loader with the variables and files of the configuration and of the options.
     func loader() throws -> RuleLoader {
         do {
-            let settings = try settings()
-            var options = RuleLoaderOptions()
-            options.variables = settings.variables
-            return try RuleLoader(options)
+            return try RuleLoader(try settings().ruleLoaderOptions)
         } catch let error as SettingsError {
             throw Console.fail(error.description)
         } catch let error as RuleFileError {
@@ -188,8 +188,9 @@ enum RulesReport {
         for note in loaded.skipped { text += "skipped: \(note.text)\n" }
         text += "\(loaded.loaded) loaded, \(loaded.rejected.count) rejected, \(loaded.skipped.count) skipped"
         if loaded.replaced > 0 { text += ", \(loaded.replaced) replaced by a higher revision" }
-        if loaded.inert > 0 { text += ", \(loaded.inert) of the loaded ask for what is not evaluated" }
-        return text + "\n"
+        text += "\n"
+        if let silence = loaded.silence { text += "\(silence)\n" }
+        return text
     }
 
     private struct Note: Encodable {
@@ -209,15 +210,25 @@ enum RulesReport {
     private struct Report: Encodable {
         var loaded: Int
         var inert: Int
+        /// What is not evaluated, and what has no effect: how many rules ask for it.
+        var notEvaluated: [String: Int]
+        var withoutEffect: [String: Int]
         var replaced: Int
         var rejected: [Note]
         var skipped: [Note]
         var warnings: [Note]
+
+        enum CodingKeys: String, CodingKey {
+            case loaded, inert, replaced, rejected, skipped, warnings
+            case notEvaluated = "not_evaluated"
+            case withoutEffect = "without_effect"
+        }
     }
 
     static func json(_ loaded: LoadedRules) -> String {
         let report = Report(
-            loaded: loaded.loaded, inert: loaded.inert, replaced: loaded.replaced,
+            loaded: loaded.loaded, inert: loaded.inert, notEvaluated: loaded.unevaluated,
+            withoutEffect: loaded.withoutEffect, replaced: loaded.replaced,
             rejected: loaded.rejected.map(Note.init), skipped: loaded.skipped.map(Note.init),
             warnings: loaded.warnings.map(Note.init))
         let encoder = JSONEncoder()

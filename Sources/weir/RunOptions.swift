@@ -60,6 +60,8 @@ struct RunOptions: ParsableArguments {
     @Option(name: .customLong("var"), help: ArgumentHelp("Set a variable of the rules.", valueName: "name=value"))
     var variables: [String] = []
 
+    @OptionGroup(title: "Files of rules") var ruleSupport: RuleFileOptions
+
     @Option(
         name: .customLong("extract"),
         help: ArgumentHelp("Save files: mime=TYPE, name=PATTERN, source=NAME, sha256=DIGEST, all.", valueName: "rule"))
@@ -98,6 +100,7 @@ struct RunOptions: ParsableArguments {
             if let packetSize { try settings.set("packets.size=\(packetSize)") }
             try chooseExtraction(&settings)
             settings.rulePaths += ruleFiles
+            ruleSupport.apply(to: &settings)
             settings.sigma.rulePaths += sigma
             if let keylog { settings.protocols.keyLog = try KeyLogFile.open(keylog) }
             settings.protocols.wantsEvents = logFolder != nil && logFormat == LogFormat.eve.rawValue

@@ -40,7 +40,7 @@ private let allowedImports: [String: Set<String>] = [
     "Files": ["Wire", "Records", "CZlib", "CBrotli", "Crypto", "Glibc"],
     "Protocols": ["Wire", "Records", "Files", "Crypto", "CryptoExtras", "Synchronization", "Glibc"],
     "Signatures": [
-        "Wire", "Records", "Files", "JSON", "CVectorscan", "CPCRE2", "Crypto", "Glibc", "Synchronization",
+        "Wire", "Records", "Files", "JSON", "CVectorscan", "CPCRE2", "CMaxMind", "Crypto", "Glibc", "Synchronization",
     ],
     "Capture": ["Wire", "CPcap", "CZlib", "Glibc", "Foundation", "Synchronization"],
     "Logs": ["Records", "Glibc", "Foundation"],
@@ -64,7 +64,7 @@ private let allowedImports: [String: Set<String>] = [
     ],
     "Sigma": ["Records", "JSON", "Query", "Signatures", "CPCRE2", "Yams", "Glibc", "Foundation"],
     "Intel": ["Wire", "Records", "JSON", "Signatures", "Store", "Query", "Foundation", "Synchronization"],
-    "Hunts": ["Records", "Store", "Query", "CMaxMind", "GRDB", "Glibc", "Foundation", "Synchronization"],
+    "Hunts": ["Records", "Signatures", "Store", "Query", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Ingest": ["Records", "JSON", "Store", "CZlib", "GRDB", "Glibc", "Foundation"],
     "Incidents": ["Records", "JSON", "Store", "Query", "Yams", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Handoff": [
@@ -93,6 +93,7 @@ private let unsafeFiles: Set<String> = [
     "Sources/Files/Brotli.swift",
     "Sources/Files/FileDigests.swift",
     "Sources/Files/FileExtraction.swift",
+    "Sources/Signatures/AddressDatabase.swift",
     "Sources/Signatures/Regex.swift",
     "Sources/Signatures/PatternSearch.swift",
     "Sources/Signatures/PatternDatabase.swift",
@@ -115,7 +116,6 @@ private let unsafeFiles: Set<String> = [
     "Sources/Store/Catalogue+Log.swift",
     "Sources/Query/VirtualTable.swift",
     "Sources/Query/VirtualTable+Cursor.swift",
-    "Sources/Hunts/NetworkFile.swift",
     "Sources/Ingest/GzipFile.swift",
     "Sources/Query/SQLiteConnection.swift",
     "Sources/Query/SQLFunctions+SQLite.swift",
