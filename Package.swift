@@ -81,7 +81,7 @@ let package = Package(
         library("Ingest", ["Records", "JSON", "Store", "CZlib", grdb]),
         library("Incidents", ["Records", "JSON", "Store", "Query", yams, grdb]),
         library("Handoff", ["Records", "JSON", "Store", "Incidents", crypto, grdb, yams, httpClient] + nio),
-        library("Lake", ["Records", "Store", crypto, httpClient] + nio),
+        library("Lake", ["Records", "Store", "Query", crypto, httpClient] + nio),
         library(
             "Sensor",
             ["Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", "CloudAudit", yams]),
@@ -113,7 +113,9 @@ let package = Package(
         tests("CloudAuditTests", ["CloudAudit", "Records", "JSON", "Store", "Query"]),
         tests("SigmaTests", ["Sigma", "Records", "JSON", "Store", "Query"]),
         tests("IntelTests", ["Intel", "Records", "JSON", "Store", "Query"]),
-        tests("HuntsTests", ["Hunts", "Flows", "Protocols", "Records", "Sensor", "Store", "Query"]),
+        tests(
+            "HuntsTests",
+            ["Hunts", "Flows", "Protocols", "Records", "Sensor", "Store", "Query", "Ingest", "Capture", "Lake"]),
         tests("IngestTests", ["Ingest", "Records", "JSON", "Logs", "Sensor", "Store", "Query"]),
         tests("HandoffTests", ["Handoff", "Incidents", "Records", "JSON", "Store", crypto, grdb] + nio),
         tests("IncidentsTests", ["Incidents", "Records", "JSON", "Store", "Query", grdb]),

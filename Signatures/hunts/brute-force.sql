@@ -35,6 +35,10 @@ WITH attempts AS (
     UNION ALL
     SELECT id_orig_h, id_resp_h, 'mysql', ts, CASE WHEN success THEN 0 ELSE 1 END, CASE WHEN success THEN 1 ELSE 0 END
     FROM mysql WHERE ts >= :since AND ts < :until AND cmd = 'login'
+    UNION ALL
+    SELECT id_orig_h, id_resp_h, 'ldap', ts, CASE WHEN result = 'invalid credentials' THEN 1 ELSE 0 END,
+        CASE WHEN result = 'success' THEN 1 ELSE 0 END
+    FROM ldap WHERE ts >= :since AND ts < :until AND opcode IN ('bind simple', 'bind SASL')
 )
 SELECT src, dst, protocol, sum(failures) AS failures, sum(successes) AS succeeded, min(ts) AS first_ts,
     max(ts) AS last_ts

@@ -14,7 +14,7 @@ WITH missing AS (
     SELECT id_orig_h AS src, registered_domain(query) AS domain, count(*) AS queries, min(ts) AS first_ts,
         max(ts) AS last_ts
     FROM dns
-    WHERE ts >= :since AND ts < :until AND rcode = 3 AND is_internal(id_orig_h) AND query NOT LIKE '%.arpa'
+    WHERE ts >= :since AND ts < :until AND rcode = 3 AND is_internal(id_orig_h) AND lower(query) NOT LIKE '%.arpa'
     GROUP BY id_orig_h, registered_domain(query)
 )
 SELECT src, count(*) AS domains, sum(queries) AS queries, avg(entropy(split_part(domain, '.', 1))) AS average_entropy,

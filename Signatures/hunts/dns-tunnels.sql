@@ -18,7 +18,7 @@ WITH names AS (
         avg(length(query)) AS average_length, max(length(query)) AS longest, sum(length(query)) AS query_bytes,
         min(CASE WHEN length(query) >= :length_min THEN ts END) AS first_ts, max(ts) AS last_ts, max(query) AS example
     FROM dns
-    WHERE ts >= :since AND ts < :until AND is_internal(id_orig_h) AND query IS NOT NULL AND query NOT LIKE '%.arpa'
+    WHERE ts >= :since AND ts < :until AND is_internal(id_orig_h) AND query IS NOT NULL AND lower(query) NOT LIKE '%.arpa'
     GROUP BY id_orig_h, registered_domain(query)
 )
 SELECT src, domain, names, queries, average_length, longest, query_bytes, example, first_ts, last_ts

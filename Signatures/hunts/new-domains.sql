@@ -15,7 +15,7 @@ WITH domains AS (
     SELECT registered_domain(query) AS domain, min(ts) AS first_ts, max(ts) AS last_ts, count(*) AS queries,
         count(DISTINCT id_orig_h) AS hosts, min(id_orig_h) AS src, min(query) AS example
     FROM dns
-    WHERE ts < :until AND query IS NOT NULL AND query NOT LIKE '%.arpa' AND is_internal(id_orig_h)
+    WHERE ts < :until AND query IS NOT NULL AND lower(query) NOT LIKE '%.arpa' AND is_internal(id_orig_h)
     GROUP BY registered_domain(query)
 ), history AS (
     SELECT min(ts) AS oldest FROM dns

@@ -1,10 +1,9 @@
--- What the hunts use and DuckDB does not have under the same name. Run it once in a session, then any hunt as
--- `weir hunt NAME --sql` prints it. Set the lake first:
+-- What the hunts use and DuckDB does not have under the same name. `--engine duckdb` runs it before each question, over
+-- views of the lake's logs. By hand: `.read` it, make a view of each log that the hunt names, and run what
+-- `weir hunt NAME --sql` prints. Intervals are whole microseconds in the files and seconds in SQL:
 --
---     SET VARIABLE lake = '/srv/lake';
---     .read prelude.duckdb.sql
---
--- A store, or a folder of shipped segments, is a lake. Logs without a row have no folder: leave their views out.
+--     CREATE VIEW conn AS SELECT * REPLACE (duration / 1e6 AS duration)
+--     FROM read_parquet('/srv/lake/log=conn/*/*.parquet', union_by_name = true);
 
 SET TimeZone = 'UTC';
 
@@ -53,28 +52,3 @@ CREATE OR REPLACE MACRO registered_domain(name) AS CASE
     WHEN regexp_matches(lower(name), '[.](co|com|net|org|gov|edu|ac|or|ne|go)[.][a-z]{2}$')
         THEN nullif(regexp_extract(lower(name), '([^.]+[.][^.]+[.][^.]+)$', 1), '')
     ELSE regexp_extract(lower(name), '([^.]+[.][^.]+)$', 1) END;
-
-CREATE OR REPLACE MACRO weir_log(log) AS TABLE
-    SELECT * FROM read_parquet(getvariable('lake') || '/' || log || '/*/*/*.parquet', union_by_name = true, hive_partitioning = false);
-
--- Intervals are whole microseconds in the files and seconds in SQL.
-CREATE OR REPLACE VIEW conn AS SELECT * REPLACE (duration / 1e6 AS duration) FROM weir_log('conn');
-CREATE OR REPLACE VIEW dns AS SELECT * REPLACE (rtt / 1e6 AS rtt) FROM weir_log('dns');
-CREATE OR REPLACE VIEW dns_answers AS
-    SELECT ts, uid, unnest(answers) AS answer, unnest("TTLs") / 1e6 AS ttl FROM weir_log('dns');
-CREATE OR REPLACE VIEW http AS SELECT * FROM weir_log('http');
-CREATE OR REPLACE VIEW http_resp_fuids AS SELECT ts, uid, unnest(resp_fuids) AS value FROM weir_log('http');
-CREATE OR REPLACE VIEW ssl AS SELECT * FROM weir_log('ssl');
-CREATE OR REPLACE VIEW ssl_cert_chain_fps AS SELECT ts, uid, unnest(cert_chain_fps) AS value FROM weir_log('ssl');
-CREATE OR REPLACE VIEW x509 AS SELECT * FROM weir_log('x509');
-CREATE OR REPLACE VIEW files AS SELECT * FROM weir_log('files');
-CREATE OR REPLACE VIEW ssh AS SELECT * FROM weir_log('ssh');
-CREATE OR REPLACE VIEW ftp AS SELECT * FROM weir_log('ftp');
-CREATE OR REPLACE VIEW ntlm AS SELECT * FROM weir_log('ntlm');
-CREATE OR REPLACE VIEW kerberos AS SELECT * FROM weir_log('kerberos');
-CREATE OR REPLACE VIEW mysql AS SELECT * FROM weir_log('mysql');
-CREATE OR REPLACE VIEW ldap AS SELECT * FROM weir_log('ldap');
-CREATE OR REPLACE VIEW rdp AS SELECT * FROM weir_log('rdp');
-CREATE OR REPLACE VIEW smb_mapping AS SELECT * FROM weir_log('smb_mapping');
-CREATE OR REPLACE VIEW dce_rpc AS SELECT * FROM weir_log('dce_rpc');
-CREATE OR REPLACE VIEW arp AS SELECT * FROM weir_log('arp');

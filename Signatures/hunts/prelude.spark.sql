@@ -1,10 +1,9 @@
--- What the hunts use and Spark SQL (4.0 and newer) does not have under the same name. Run it once in a session, then
--- any hunt as `weir hunt NAME --sql` prints it. `${lake}` is a folder of shipped segments:
+-- What the hunts use and Spark SQL (4.0 and newer) does not have under the same name. `--engine spark` runs it before each
+-- question, over views of the lake's logs. By hand: give it to spark-sql with -i, make a view of each log that the hunt
+-- names, and run what `weir hunt NAME --sql` prints. Intervals are whole microseconds in the files and seconds in SQL:
 --
---     spark-sql --conf spark.sql.session.timeZone=UTC --conf spark.hadoop.lake=/srv/lake -d lake=/srv/lake \
---         -i prelude.spark.sql -f hunt.sql
---
--- Logs without a row have no folder: leave their views out.
+--     CREATE TEMPORARY VIEW conn_files USING parquet OPTIONS (path '/srv/lake/log=conn', mergeSchema 'true');
+--     CREATE TEMPORARY VIEW conn AS SELECT * EXCEPT (duration), duration / 1e6D AS duration FROM conn_files;
 
 SET spark.sql.session.timeZone = UTC;
 
@@ -33,14 +32,19 @@ CREATE OR REPLACE TEMPORARY FUNCTION ipv6_text(ip STRING) RETURNS STRING RETURN
             ELSE split(ip, ':') END,
             part -> lpad(lower(part), 4, '0')), '');
 
--- Hexadecimal digits as bits.
-CREATE OR REPLACE TEMPORARY FUNCTION conv_bits(digits STRING) RETURNS STRING RETURN
-    array_join(transform(split(digits, ''), digit -> CASE WHEN digit = '' THEN '' ELSE lpad(conv(digit, 16, 2), 4, '0') END), '');
-
+-- A whole network of IPv6 is digits that are alike, and the bits of one more.
 CREATE OR REPLACE TEMPORARY FUNCTION in_cidr(ip STRING, cidr STRING) RETURNS BOOLEAN RETURN
     CASE WHEN cidr LIKE '%:%' THEN ip LIKE '%:%'
-        AND left(conv_bits(ipv6_text(ip)), CAST(split_part(cidr, '/', 2) AS INT))
-            = left(conv_bits(ipv6_text(split_part(cidr, '/', 1))), CAST(split_part(cidr, '/', 2) AS INT))
+        AND left(ipv6_text(ip), CAST(split_part(cidr, '/', 2) AS INT) DIV 4)
+            = left(ipv6_text(split_part(cidr, '/', 1)), CAST(split_part(cidr, '/', 2) AS INT) DIV 4)
+        AND (split_part(cidr, '/', 2) % 4 = 0
+            OR shiftright(
+                CAST(conv(substr(ipv6_text(ip), CAST(split_part(cidr, '/', 2) AS INT) DIV 4 + 1, 1), 16, 10) AS INT),
+                4 - CAST(split_part(cidr, '/', 2) AS INT) % 4)
+            = shiftright(
+                CAST(conv(substr(ipv6_text(split_part(cidr, '/', 1)),
+                    CAST(split_part(cidr, '/', 2) AS INT) DIV 4 + 1, 1), 16, 10) AS INT),
+                4 - CAST(split_part(cidr, '/', 2) AS INT) % 4))
     ELSE coalesce(shiftright(ipv4_number(ip), 32 - CAST(split_part(cidr, '/', 2) AS INT))
         = shiftright(ipv4_number(split_part(cidr, '/', 1)), 32 - CAST(split_part(cidr, '/', 2) AS INT)), false) END;
 
@@ -51,28 +55,3 @@ CREATE OR REPLACE TEMPORARY FUNCTION registered_domain(name STRING) RETURNS STRI
     WHEN lower(name) RLIKE '[.](co|com|net|org|gov|edu|ac|or|ne|go)[.][a-z]{2}$'
         THEN nullif(regexp_extract(lower(name), '([^.]+[.][^.]+[.][^.]+)$', 1), '')
     ELSE regexp_extract(lower(name), '([^.]+[.][^.]+)$', 1) END;
-
--- Intervals are whole microseconds in the files and seconds in SQL.
-CREATE OR REPLACE TEMPORARY VIEW conn_files USING parquet OPTIONS (path '${lake}/conn', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW conn AS SELECT * EXCEPT (duration), duration / 1e6D AS duration FROM conn_files;
-CREATE OR REPLACE TEMPORARY VIEW dns_files USING parquet OPTIONS (path '${lake}/dns', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW dns AS SELECT * EXCEPT (rtt), rtt / 1e6D AS rtt FROM dns_files;
-CREATE OR REPLACE TEMPORARY VIEW dns_answers AS
-    SELECT ts, uid, pair.answers AS answer, pair.TTLs / 1e6D AS ttl
-    FROM dns_files LATERAL VIEW explode(arrays_zip(answers, TTLs)) AS pair;
-CREATE OR REPLACE TEMPORARY VIEW http USING parquet OPTIONS (path '${lake}/http', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW http_resp_fuids AS SELECT ts, uid, explode(resp_fuids) AS value FROM http;
-CREATE OR REPLACE TEMPORARY VIEW ssl USING parquet OPTIONS (path '${lake}/ssl', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW ssl_cert_chain_fps AS SELECT ts, uid, explode(cert_chain_fps) AS value FROM ssl;
-CREATE OR REPLACE TEMPORARY VIEW x509 USING parquet OPTIONS (path '${lake}/x509', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW files USING parquet OPTIONS (path '${lake}/files', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW ssh USING parquet OPTIONS (path '${lake}/ssh', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW ftp USING parquet OPTIONS (path '${lake}/ftp', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW ntlm USING parquet OPTIONS (path '${lake}/ntlm', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW kerberos USING parquet OPTIONS (path '${lake}/kerberos', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW mysql USING parquet OPTIONS (path '${lake}/mysql', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW ldap USING parquet OPTIONS (path '${lake}/ldap', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW rdp USING parquet OPTIONS (path '${lake}/rdp', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW smb_mapping USING parquet OPTIONS (path '${lake}/smb_mapping', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW dce_rpc USING parquet OPTIONS (path '${lake}/dce_rpc', mergeSchema 'true');
-CREATE OR REPLACE TEMPORARY VIEW arp USING parquet OPTIONS (path '${lake}/arp', mergeSchema 'true');

@@ -15,7 +15,7 @@ WITH pairs AS (
         sum(resp_bytes) AS received_bytes, max(duration) AS longest_seconds, min(ts) AS first_ts, max(ts) AS last_ts
     FROM conn
     WHERE ts >= :since AND ts < :until AND proto = 'tcp' AND service IS NULL AND orig_bytes > 0 AND resp_bytes > 0
-        AND history LIKE 'S%' AND is_internal(id_orig_h) AND NOT is_internal(id_resp_h)
+        AND substr(history, 1, 1) = 'S' AND is_internal(id_orig_h) AND NOT is_internal(id_resp_h)
     GROUP BY id_orig_h, id_resp_h, id_resp_p
 ), targets AS (
     SELECT id_resp_h AS dst, count(DISTINCT id_orig_h) AS hosts

@@ -74,7 +74,7 @@ struct ColumnScan: Sendable {
     func run<State: Sendable>(
         _ make: @Sendable () -> State, _ work: @Sendable (inout State, ScannedRows) -> Void
     ) throws(StoreError) -> [State] {
-        let count = rowCount < 100_000 ? 1 : min(ProcessInfo.processInfo.activeProcessorCount, max(units.count, 1))
+        let count = rowCount < 100_000 ? 1 : min(ScanCores.count, max(units.count, 1))
         let shares = (0..<count).map { _ in WorkerShare(make()) }
         let next = Atomic(0)
         let failure = Mutex<StoreError?>(nil)

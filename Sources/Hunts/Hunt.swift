@@ -20,6 +20,8 @@
 // Optional: `alerts: no` (a list to read, left out of `--all --alert`), `history: yes` (`since` separates old from
 // new), `needs: asn` (an MMDB file).
 
+import Query
+
 /// A value that a hunt takes beside the times and the limit.
 package struct HuntParameter: Sendable, Equatable {
     package enum Value: Sendable, Equatable {
@@ -100,6 +102,10 @@ package struct Hunt: Sendable, Equatable {
     package var needsNetworks = false
     /// One SELECT.
     package var statement = ""
+
+    /// Whether the SELECT is plain SQL over the logs, which another engine can answer: without analyses of Weir's own
+    /// and without a file beside the store.
+    package var isPortable: Bool { !needsNetworks && !huntFunctions.contains { statement.contains($0.name + "(") } }
 
     /// Parameters that every hunt has.
     package static let common = ["since", "until", "limit", "internal"]

@@ -38,6 +38,8 @@ package struct HuntError: Error, Equatable, CustomStringConvertible {
         self.init(.question, "hunt \(hunt): \(error.description)", advice: "")
     }
 
+    package init(_ error: QueryError) { self.init(.question, error.description, advice: "") }
+
     package init(_ error: StoreError) {
         self.init(.store, "\(error.path): \(error.reason)", advice: error.advice)
     }

@@ -24,6 +24,8 @@ package struct HuntRunner: Sendable {
     package var schemas: [LogSchema]
     /// An MMDB file with autonomous systems (GeoLite2-ASN and its kin).
     package var networksFile: String?
+    /// Lets another thread cancel.
+    package var control = QueryControl()
 
     package init(store: String, schemas: [LogSchema], networksFile: String? = nil) {
         self.store = store
@@ -33,18 +35,27 @@ package struct HuntRunner: Sendable {
 
     /// Hunts that compare with the past look at this much before the newest record, where no time is given.
     private static let recent = 86_400 * second
+    private static let newest = "SELECT max(ts) AS newest FROM conn"
+
+    /// The time of the newest connection; nil where there is none.
+    package func newest() throws(HuntError) -> Timestamp? {
+        do throws(QueryError) {
+            let query = try StoreQuery(store: store, schemas: schemas, control: control)
+            return try query.first(HuntRunner.newest)?.time("newest")
+        } catch {
+            throw HuntError(error)
+        }
+    }
 
     /// Asks a hunt. A hunt whose input is missing is skipped and says so.
     package func ask(_ hunt: Hunt, _ values: HuntValues) throws(HuntError) -> HuntAnswer {
         var answer = HuntAnswer(hunt: hunt)
         do throws(QueryError) {
-            let query = try StoreQuery(store: store, schemas: schemas)
+            let query = try StoreQuery(store: store, schemas: schemas, control: control)
             query.functions = huntFunctions
             var values = values
             if hunt.needsHistory, values.since == nil {
-                guard let newest = try query.first("SELECT max(ts) AS newest FROM conn")?.time("newest") else {
-                    return answer
-                }
+                guard let newest = try query.first(HuntRunner.newest)?.time("newest") else { return answer }
                 values.since = newest.adding(-HuntRunner.recent)
             }
             if hunt.needsNetworks {
@@ -64,6 +75,27 @@ package struct HuntRunner: Sendable {
         } catch {
             throw HuntError(error, hunt: hunt.name)
         }
+        return answer
+    }
+
+    /// Asks a hunt of another engine. What only this one knows is skipped and says so.
+    ///
+    /// - Parameter engine: answers a SELECT with its columns and rows.
+    package static func ask(
+        _ hunt: Hunt, _ values: HuntValues,
+        _ engine: (_ statement: String) throws(HuntError) -> (columns: [String], rows: [QueryRow])
+    ) throws(HuntError) -> HuntAnswer {
+        var answer = HuntAnswer(hunt: hunt)
+        guard hunt.isPortable else {
+            answer.skipped = "it is an analysis of Weir's own, which only a store answers (--store)"
+            return answer
+        }
+        var values = values
+        if hunt.needsHistory, values.since == nil {
+            guard let newest = try engine(newest).rows.first?.time("newest") else { return answer }
+            values.since = newest.adding(-recent)
+        }
+        (answer.columns, answer.rows) = try engine(values.statement(hunt))
         return answer
     }
 

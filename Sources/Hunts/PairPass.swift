@@ -122,7 +122,8 @@ struct PairPass<Keys: RowKeys> {
                 next[group] += 1
             }
         }
-        let stride = 4096
+        // On one core all of it is one part, which the thread that asks works on itself.
+        let stride = ScanCores.count > 1 ? 4096 : max(groups.count, 1)
         let (fixed, allSeconds, allSizes, bounds) = (groups, seconds, sizes, starts)
         let parts = (groups.count + stride - 1) / stride
         let scored = Mutex([[PairGroup]](repeating: [], count: parts))

@@ -2,19 +2,20 @@
 //
 // What another engine is asked with: a Python program that DuckDB's and Spark's own modules run in.
 //
-// Reads   a job as JSON: engine, logs with their columns, statements, settings.
+// Reads   a job as JSON: engine, tables with their columns, statements, settings.
 // Writes  one line of JSON for the columns, one for each row; or one with the error.
 // Leaves  which Python, and what becomes of the rows (`LakeEngine`).
 //
-// Each log is a view as the embedded engine shows it: durations in seconds, counts signed, columns that a file does not
-// have empty, and one companion view with a row for each element of a list column.
+// Each table that a statement names is a view as the embedded engine shows it, a log or the elements of one of its
+// lists: durations in seconds, counts signed, columns that no file has empty.
 
 enum EngineProgram {
     static let text = #"""
-        datetime, decimal, json, os, sys = (
-            __import__(name) for name in ("datetime", "decimal", "json", "os", "sys"))
+        datetime, decimal, json, os, sys, time = (
+            __import__(name) for name in ("datetime", "decimal", "json", "os", "sys", "time"))
 
         os.environ["TZ"] = "UTC"
+        time.tzset()
         job = json.load(open(sys.argv[1]))
         out = sys.stdout
 
@@ -49,30 +50,26 @@ enum EngineProgram {
             return [part for part in parts if any(
                 line.strip() and not line.strip().startswith("--") for line in part.splitlines())]
 
-        def select(columns, present, types, quote, each):
-            items = []
-            for column in columns:
-                name, kind = quote(column["name"]), column["kind"]
-                if column["name"] not in present:
-                    items.append("CAST(NULL AS %s) AS %s" % (types.get(kind, types["text"]), name))
-                elif kind == "interval":
-                    items.append("%s / 1e6 AS %s" % (name, name))
-                elif kind == "interval[]":
-                    items.append("%s AS %s" % (each(name), name))
-                elif kind == "count":
-                    items.append("CAST(%s AS BIGINT) AS %s" % (name, name))
-                else:
-                    items.append(name)
-            known = {column["name"] for column in columns}
-            return items + [quote(name) for name in present if name not in known]
+        def named(types):
+            lists = {name + "[]": types["list"] % kind for name, kind in types.items() if name != "list"}
+            return dict(types, **lists)
 
-        def lists(log):
-            return [column["name"] for column in log["columns"] if column["kind"].endswith("[]")]
+        def value(column, text, each):
+            kind = column["kind"]
+            if kind == "interval":
+                return text + " / 1e6"
+            if kind == "interval[]":
+                return each(text)
+            return "CAST(%s AS BIGINT)" % text if kind == "count" else text
+
+        def missing(column, types):
+            return "CAST(NULL AS %s)" % types[column["kind"]]
 
         def duckdb_engine():
             duckdb = __import__("duckdb")
             con = duckdb.connect()
             con.execute("SET TimeZone = 'UTC'")
+            con.execute("SET default_null_order = 'nulls_first_on_asc_last_on_desc'")
             if job["lake"].startswith("s3://"):
                 con.execute("LOAD httpfs")
                 for key, name in (
@@ -85,24 +82,31 @@ enum EngineProgram {
                     con.execute("SET s3_endpoint = '%s'" % host.replace("'", "''"))
                     con.execute("SET s3_use_ssl = %s" % ("true" if scheme == "https" else "false"))
                     con.execute("SET s3_url_style = 'path'")
-            types = {"time": "TIMESTAMPTZ", "interval": "DOUBLE", "count": "BIGINT", "integer": "BIGINT",
-                     "real": "DOUBLE", "boolean": "BOOLEAN", "port": "USMALLINT", "text": "VARCHAR"}
-            for name in list(types):
-                types[name + "[]"] = types[name] + "[]"
+            types = named({"time": "TIMESTAMPTZ", "interval": "DOUBLE", "count": "BIGINT", "integer": "BIGINT",
+                           "real": "DOUBLE", "boolean": "BOOLEAN", "port": "USMALLINT", "text": "VARCHAR",
+                           "list": "%s[]"})
             quote = lambda name: '"' + name + '"'
-            for log in job["logs"]:
-                path = "%s/log=%s/*/*.parquet" % (job["lake"], log["name"])
+            def view(table):
+                path = "%s/log=%s/*/*.parquet" % (job["lake"], table["log"])
                 source = "read_parquet('%s', union_by_name = true, hive_partitioning = true)" % path.replace("'", "''")
                 found = con.execute("SELECT count(*) FROM glob('%s')" % path.replace("'", "''")).fetchone()[0]
                 described = con.execute("DESCRIBE SELECT * FROM " + source).fetchall() if found else []
-                present = [row[0] for row in described]
-                items = select(log["columns"], present, types, quote,
-                               lambda name: "[x / 1e6 FOR x IN %s]" % name)
-                end = " FROM " + source if found else " WHERE false"
-                con.execute("CREATE VIEW %s AS SELECT %s%s" % (quote(log["name"]), ", ".join(items), end))
-                for column in lists(log):
-                    con.execute("CREATE VIEW %s AS SELECT ts, uid, unnest(%s) AS value FROM %s" % (
-                        quote(log["name"] + "_" + column), quote(column), quote(log["name"])))
+                present = {row[0] for row in described}
+                items = []
+                for column in table["columns"]:
+                    text = quote(column["source"])
+                    if column["isElement"]:
+                        text = "unnest(%s)" % text
+                    made = value(column, text, lambda cell: "[x / 1e6 FOR x IN %s]" % cell)
+                    if column["source"] not in present:
+                        made = missing(column, types)
+                    items.append("%s AS %s" % (made, quote(column["name"])))
+                has_list = table.get("list") is None or table["list"] in present
+                con.execute("CREATE VIEW %s AS SELECT %s%s" % (
+                    quote(table["name"]), ", ".join(items),
+                    " FROM " + source if present and has_list else " WHERE false"))
+            for table in job["tables"]:
+                view(table)
             for part in statements(job["prelude"]):
                 con.execute(part)
             question = job["statement"].strip().rstrip(";")
@@ -132,29 +136,38 @@ enum EngineProgram {
             options = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false",
                        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
             options.update(job.get("options", {}))
-            for key, value in options.items():
-                builder = builder.config(key, value)
+            for key, setting in options.items():
+                builder = builder.config(key, setting)
             spark = builder.getOrCreate()
-            types = {"time": "TIMESTAMP", "interval": "DOUBLE", "count": "BIGINT", "integer": "BIGINT",
-                     "real": "DOUBLE", "boolean": "BOOLEAN", "port": "INT", "text": "STRING"}
-            for name in list(types):
-                types[name + "[]"] = "ARRAY<%s>" % types[name]
+            types = named({"time": "TIMESTAMP", "interval": "DOUBLE", "count": "BIGINT", "integer": "BIGINT",
+                           "real": "DOUBLE", "boolean": "BOOLEAN", "port": "INT", "text": "STRING",
+                           "list": "ARRAY<%s>"})
             quote = lambda name: "`" + name + "`"
+            each = lambda cell: "transform(%s, x -> x / 1e6D)" % cell
             lake = job["lake"].replace("s3://", "s3a://", 1)
-            for log in job["logs"]:
+            def view(table):
                 try:
-                    frame = spark.read.option("mergeSchema", "true").parquet("%s/log=%s" % (lake, log["name"]))
-                    present = frame.columns
+                    frame = spark.read.option("mergeSchema", "true").parquet("%s/log=%s" % (lake, table["log"]))
+                    present = set(frame.columns)
                 except Exception as error:
                     if "PATH_NOT_FOUND" not in str(error) and "UNABLE_TO_INFER_SCHEMA" not in str(error):
                         raise
-                    frame, present = spark.range(0), []
-                items = select(log["columns"], present, types, quote,
-                               lambda name: "transform(%s, x -> x / 1e6)" % name)
-                frame.selectExpr(*items).createOrReplaceTempView(log["name"])
-                for column in lists(log):
-                    spark.sql("CREATE OR REPLACE TEMPORARY VIEW %s AS SELECT ts, uid, explode(%s) AS value FROM %s" % (
-                        quote(log["name"] + "_" + column), quote(column), quote(log["name"])))
+                    frame, present = spark.range(0), set()
+                if table.get("list") in present:
+                    # One row an element; the lists beside it are asked by place.
+                    frame = frame.selectExpr("*", "posexplode(%s) AS (`place of`, `element of`)" % quote(table["list"]))
+                elif table.get("list"):
+                    frame = frame.where("false")
+                items = []
+                for column in table["columns"]:
+                    text = quote(column["source"])
+                    if column["isElement"]:
+                        text = "`element of`" if column["source"] == table["list"] else "get(%s, `place of`)" % text
+                    made = value(column, text, each) if column["source"] in present else missing(column, types)
+                    items.append("%s AS %s" % (made, quote(column["name"])))
+                frame.selectExpr(*items).createOrReplaceTempView(table["name"])
+            for table in job["tables"]:
+                view(table)
             for part in statements(job["prelude"]):
                 spark.sql(part)
             frame = spark.sql(job["statement"].strip().rstrip(";"))

@@ -7,6 +7,7 @@
 // Leaves  the engines (their Python modules), what stands for Weir's own functions there (preludes), printing.
 
 internal import Foundation
+internal import Query
 package import Records
 
 /// A cell of an answer.
@@ -82,15 +83,19 @@ package struct LakeEngine: Sendable {
     private struct Job: Encodable {
         struct Column: Encodable {
             var name: String
+            var source: String
             var kind: String
+            var isElement: Bool
         }
-        struct Log: Encodable {
+        struct Table: Encodable {
             var name: String
+            var log: String
+            var list: String?
             var columns: [Column]
         }
         var engine: String
         var lake: String
-        var logs: [Log]
+        var tables: [Table]
         var prelude: String
         var statement: String
         var master: String?
@@ -102,14 +107,18 @@ package struct LakeEngine: Sendable {
     /// Asks one SELECT, in a session of its own. `prelude` is a list of statements, each ended by `;` at the end of a
     /// line, that run before it. Throws `.engine`, with the engine's own sentence.
     package func run(prelude: String = "", statement: String) throws(LakeError) -> LakeAnswer {
-        let logs = LakeEngine.named(in: prelude + " " + statement, schemas).map { schema in
-            Job.Log(
-                name: schema.path,
-                columns: schema.columns.map { Job.Column(name: $0.storeName, kind: LakeEngine.name($0.kind)) })
+        let tables = LakeEngine.named(in: prelude + " " + statement, schemas).map { table in
+            Job.Table(
+                name: table.name, log: table.log, list: table.list,
+                columns: table.columns.map { column in
+                    Job.Column(
+                        name: column.name, source: column.source, kind: LakeEngine.name(column.valueKind),
+                        isElement: column.isElement)
+                })
         }
         let job = Job(
             engine: kind.rawValue, lake: LakePlaces.isObjectStore(lake) ? lake : URL(fileURLWithPath: lake).path,
-            logs: logs, prelude: prelude, statement: statement,
+            tables: tables, prelude: prelude, statement: statement,
             master: kind == .spark && remote == nil ? master ?? "local[*]" : nil, remote: remote, options: options,
             endpoint: endpoint)
         do { return try parse(try output(of: job)) } catch let error as LakeError {
@@ -177,14 +186,11 @@ package struct LakeEngine: Sendable {
         return answer
     }
 
-    /// The logs that a text names, itself or by a list column's companion.
-    static func named(in text: String, _ schemas: [LogSchema]) -> [LogSchema] {
-        let words = Set(
-            text.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init))
-        return schemas.filter { schema in
-            words.contains(schema.path)
-                || schema.columns.contains { $0.kind.isList && words.contains("\(schema.path)_\($0.storeName)") }
-        }
+    /// The tables that a text names outside of lines of comment.
+    static func named(in text: String, _ schemas: [LogSchema]) -> [QueryTable] {
+        let lines = text.lowercased().split(separator: "\n").filter { !$0.drop { $0 == " " }.hasPrefix("--") }
+        let words = Set(lines.flatMap { $0.split { !($0.isLetter || $0.isNumber || $0 == "_") } })
+        return schemas.flatMap { QueryTable.tables($0) }.filter { words.contains($0.name.lowercased()[...]) }
     }
 
     /// What the program calls a kind of column.

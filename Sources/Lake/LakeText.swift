@@ -2,7 +2,9 @@
 //
 // An engine's answer for people and programs.
 //
-// Writes  a table, JSON (one object a line) or CSV (RFC 4180).
+// Writes  a table, JSON (one object a line) or CSV (RFC 4180); rows as the embedded engine gives them.
+
+package import Query
 
 package enum LakeForm: String, Sendable, CaseIterable {
     case table
@@ -30,6 +32,9 @@ extension LakeAnswer {
         }
     }
 
+    /// The rows as the embedded engine gives them: a boolean is a number, a list a text.
+    package var queryRows: [QueryRow] { QueryRow.rows(columns: columns, rows.map { $0.map(\.sqlValue) }) }
+
     private func line(_ row: [LakeValue]) -> String {
         "{" + zip(columns, row).map { LakeValue.text($0).json + ":" + $1.json }.joined(separator: ",") + "}"
     }
@@ -50,6 +55,17 @@ extension LakeValue {
         case .real(let value): "\(value)"
         case .text(let text): text
         case .list(let items): items.map(\.plain).joined(separator: ",")
+        }
+    }
+
+    fileprivate var sqlValue: SQLValue {
+        switch self {
+        case .null: .null
+        case .boolean(let value): .integer(value ? 1 : 0)
+        case .integer(let value): .integer(value)
+        case .real(let value): .real(value)
+        case .text(let text): SQLValue(text)
+        case .list: SQLValue(json)
         }
     }
 

@@ -16,21 +16,21 @@
 // `LOG_COLUMN(ts, uid, id_orig_h, id_orig_p, id_resp_h, id_resp_p, value)`; the answers of DNS have their lifetimes
 // beside them and the question in front, `dns_answers(ts, …, query, answer, ttl)`. Unset is NULL.
 
-import Records
+package import Records
 import Store
 
 /// A column of a table in SQL.
-struct QueryColumn: Sendable, Equatable {
+package struct QueryColumn: Sendable, Equatable {
     /// The name in SQL.
-    let name: String
+    package let name: String
     /// The column of the segments that it is read from.
-    let source: String
+    package let source: String
     let kind: ColumnKind
     /// Whether the cell is one element of the list `source`.
-    var isElement = false
+    package var isElement = false
 
     /// The kind of one value of the column.
-    var valueKind: ColumnKind { isElement ? kind.element : kind }
+    package var valueKind: ColumnKind { isElement ? kind.element : kind }
 
     /// The declared type. It sets SQLite's affinity, and the output formats know a column by it.
     var declaredType: String {
@@ -46,21 +46,26 @@ struct QueryColumn: Sendable, Equatable {
 }
 
 /// A table in SQL: a log, or the elements of one of its lists.
-struct QueryTable: Sendable {
+package struct QueryTable: Sendable {
     static let timeCollation = "weir_time"
     /// Columns of a log that the tables of its lists have too.
     private static let sharedNames = ["ts", "uid", "fuid", "id_orig_h", "id_orig_p", "id_resp_h", "id_resp_p"]
 
-    let name: String
-    let log: String
-    let columns: [QueryColumn]
+    package let name: String
+    package let log: String
+    package let columns: [QueryColumn]
     /// The list whose elements are the rows; nil for a log.
-    let list: String?
+    package let list: String?
 
     /// What SQLite is told about the columns.
     var declaration: String {
         let list = columns.map { "\"\($0.name)\" \($0.declaredType)" }
         return "CREATE TABLE x(\(list.joined(separator: ", ")))"
+    }
+
+    /// The tables of a log that has every column of its schema.
+    package static func tables(_ schema: LogSchema) -> [QueryTable] {
+        tables(log: schema.path, columns: schema.columns.map { SegmentColumn(name: $0.storeName, kind: $0.kind) })
     }
 
     /// The tables of one log: its own, then one for each list.

@@ -38,8 +38,11 @@ extension SQLFunction {
         return .integer(AddressPrefix.special.contains { $0.contains(address) } ? 1 : 0)
     }
 
+    /// Most octets of a name as logs have it: each of 255 octets as `\xnn`.
+    private static let nameBytesMax = 4 * 255
+
     /// The public suffix and the label before it, in small letters; NULL for an address, a suffix, and a name with an
-    /// empty label.
+    /// empty label. Of a long name, as tunnels have them, the labels at its end are looked at.
     private static func registeredDomain(_ values: [SQLValue]) throws(FunctionFailure) -> SQLValue {
         guard PublicSuffix.isKnown else {
             throw FunctionFailure(
@@ -48,12 +51,17 @@ extension SQLFunction {
         }
         guard var name = values[0].octets else { return .null }
         if name.last == 0x2E { name.removeLast() }
-        guard !name.isEmpty, name.count <= 255, name.first != 0x2E else { return .null }
+        guard !name.isEmpty, name.count <= nameBytesMax, name.first != 0x2E else { return .null }
         for index in name.indices {
             if 0x41...0x5A ~= name[index] { name[index] |= 0x20 }
             if name[index] == 0x2E, index > 0, name[index - 1] == 0x2E { return .null }
         }
         guard Address(String(decoding: name, as: UTF8.self)) == nil else { return .null }
+        if name.count > 255 {
+            let end = name.suffix(255)
+            guard let dot = end.firstIndex(of: 0x2E) else { return .null }
+            name = Array(end[(dot + 1)...])
+        }
         let range = PublicSuffix.domain(name.octets)
         return range.isEmpty ? .null : .text(Array(name[range]))
     }

@@ -30,7 +30,7 @@ package struct ColumnPage {
 
 extension StoreQuery {
     /// Workers at most.
-    package static var workersMax: Int { ProcessInfo.processInfo.activeProcessorCount }
+    package static var workersMax: Int { ScanCores.count }
 
     /// Hands out the columns of every row of a log that a condition takes. Pages come in no order.
     ///

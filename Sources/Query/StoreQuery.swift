@@ -201,6 +201,12 @@ package struct QueryRow: Sendable {
         return overflow ? nil : Timestamp(nanoseconds: nanoseconds)
     }
 
+    /// Rows that another engine gave, each with a cell for each column.
+    package static func rows(columns: [String], _ values: [[SQLValue]]) -> [QueryRow] {
+        let names = Names(columns.map { AnswerColumn(name: $0, form: .plain) })
+        return values.map { QueryRow(names: names, values: $0) }
+    }
+
     /// The row as one JSON object in UTF-8, without a line's end: what `--format json` writes.
     package var json: [UInt8] { JSONAnswer(names.columns).line(values).dropLast() }
 }

@@ -111,7 +111,7 @@ struct VectorScan: Sendable {
 
     /// Threads that a scan of this size is worth.
     var workerCount: Int {
-        rowCount < 50_000 ? 1 : min(ProcessInfo.processInfo.activeProcessorCount, max(1, units.count))
+        rowCount < 50_000 ? 1 : min(ScanCores.count, max(1, units.count))
     }
 
     private func page(

@@ -10,8 +10,8 @@ import Records
 extension Settings {
     /// Every key, in the order of Config/weir.yaml.
     package static let keys: [SettingKey] =
-        general + capture + flow + protocolKeys + fileKeys + signatureKeys + intelKeys + cloudKeys + output + storeKeys
-        + packetKeys
+        general + capture + flow + protocolKeys + fileKeys + signatureKeys + intelKeys + cloudKeys + huntKeys + output
+        + storeKeys + packetKeys
 
     private static let general: [SettingKey] = [
         SettingKey(name: "sensor.name", doc: "Name of this sensor; part of every identity and segment.") {

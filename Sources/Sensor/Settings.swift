@@ -40,6 +40,7 @@ package struct Settings: Sendable {
     package var intel = IntelSettings()
     package var cloud = CloudSettings()
     package var sigma = SigmaSettings()
+    package var hunts = HuntSettings()
     package var incidents = IncidentSettings()
     /// Rule files, folders of rule files; plain or gzip.
     package var rulePaths: [String] = []

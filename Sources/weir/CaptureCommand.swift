@@ -7,6 +7,7 @@ import CloudAudit
 import Capture
 import Dispatch
 import Glibc
+import Hunts
 import Intel
 import Logs
 import Records
@@ -122,6 +123,7 @@ struct CaptureCommand: ParsableCommand {
         let matcher = settings.matcher(indicators)
         let sigma = try SigmaGlue.rules(settings)
         let onlookers: [any RowObserver] = [matcher] + SigmaGlue.observers(sigma)
+        let hunts = try Hunting.plan(options.storeFolder, settings)
         let stop = StopSignal()
         let reload = reloader(settings, rules, indicators)
         defer { reload.cancel() }
@@ -154,6 +156,7 @@ struct CaptureCommand: ParsableCommand {
         let start = ContinuousClock.now
         var live = Live(settings: settings, stop: stop, rules: rules)
         live.complain = { Console.warn($0) }
+        let hunting = Hunting.watcher(hunts, settings)
         let watcher = SigmaGlue.watcher(options.storeFolder, settings, sigma)
         let correlating = options.storeFolder.flatMap { Correlating.schedule($0, settings) }
         let beside = try options.storeFolder.flatMap { try handing?.begin(store: $0, settings) }
@@ -163,6 +166,7 @@ struct CaptureCommand: ParsableCommand {
         for complaint in rules?.newest.set.saveDatasets() ?? [] { Console.warn(complaint) }
         correlating?.cancel()
         watcher?.stop()
+        hunting?.stop()
         beside?.end()
         for source in sources { source.cancel() }
         for line in summary.lines(seconds: (ContinuousClock.now - start) / .seconds(1)) { Console.say(line) }

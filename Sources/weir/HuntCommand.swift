@@ -27,7 +27,8 @@ struct HuntCommand: ParsableCommand {
               weir hunt dns-tunnels --explain
               weir hunt --sigma rules/ --store demo --since 7d
               weir hunt beacons --sql --since '2026-11-22'
-              weir hunt port-scan --engine spark --lake s3://lake/weir --master spark://host:7077
+              weir hunt port-scan --engine duckdb --lake /mnt/lake
+              weir hunt --all --engine spark --lake s3://lake/weir --master spark://host:7077
 
             Exit status: 0 done; 1 a hunt failed while others ran; 2 could not be done; 64 wrong usage.
             """)
@@ -113,14 +114,21 @@ struct HuntCommand: ParsableCommand {
         }
         if let engine = try elsewhere.chosen() {
             guard !alert else { throw ValidationError("--alert: a lake takes no alerts; run the hunt over a store") }
-            for hunt in chosen {
-                let statement = try values.statement(hunt)
-                try LakeOptions.ask(engine, statement, form: form == .text ? "table" : format, library)
+            let prelude = try library.prelude(engine.kind.rawValue)
+            return try hunt(chosen, values, form) { (hunt, values) throws(HuntError) in
+                try HuntRunner.ask(hunt, values) { statement throws(HuntError) in
+                    do throws(LakeError) {
+                        let answer = try engine.run(prelude: prelude, statement: statement)
+                        return (answer.columns, answer.queryRows)
+                    } catch {
+                        throw HuntError(.question, "hunt \(hunt.name): \(error)", advice: "")
+                    }
+                }
             }
-            return
         }
         guard let store else { throw ValidationError("--store DIR is missing: which store shall be asked?") }
-        try hunt(chosen, values, store, form)
+        let runner = HuntRunner(store: store, schemas: Schemas.logs, networksFile: mmdb)
+        try hunt(chosen, values, form) { (hunt, values) throws(HuntError) in try runner.ask(hunt, values) }
     }
 
     /// Sigma rules over the store (Docs/sigma.md).
@@ -134,14 +142,20 @@ struct HuntCommand: ParsableCommand {
         try hunting.run(sigma, sigmaOptions.values())
     }
 
-    private func hunt(_ chosen: [Hunt], _ values: HuntValues, _ store: String, _ form: HuntFormat) throws {
-        let runner = HuntRunner(store: store, schemas: Schemas.logs, networksFile: mmdb)
+    /// Runs hunts one after the other, whoever answers them.
+    private func hunt(
+        _ chosen: [Hunt], _ values: HuntValues, _ form: HuntFormat,
+        _ ask: (Hunt, HuntValues) throws(HuntError) -> HuntAnswer
+    ) throws {
         var answers: [HuntAnswer] = []
         var failures = 0
         for hunt in chosen {
             do throws(HuntError) {
-                let answer = try runner.ask(hunt, all ? values.without(strangersTo: hunt) : values)
-                if let reason = answer.skipped { Console.warn("\(hunt.name) was not run: \(reason)") }
+                let answer = try ask(hunt, all ? values.without(strangersTo: hunt) : values)
+                if let reason = answer.skipped {
+                    guard all else { throw HuntError(.missingInput, "\(hunt.name) was not run: \(reason)", advice: "") }
+                    Console.warn("\(hunt.name) was not run: \(reason)")
+                }
                 print(HuntReport.rows(answer, form, isAlone: chosen.count == 1), terminator: "")
                 answers.append(answer)
             } catch {
@@ -151,7 +165,7 @@ struct HuntCommand: ParsableCommand {
             }
         }
         if all, form == .text { Console.say(HuntReport.summary(answers)) }
-        if alert {
+        if alert, let store {
             let count = try Findings.tell(answers, store: store, sensor: sensor)
             Console.say("\(count) new \(count == 1 ? "finding" : "findings") written as alerts")
         }

@@ -5,6 +5,7 @@
 import ArgumentParser
 import Capture
 import Foundation
+import Hunts
 import Logs
 import Records
 import Sensor
@@ -58,6 +59,7 @@ struct ReplayCommand: ParsableCommand {
         var settings = try options.settings()
         let rules = try options.rules(settings)
         let observers = try options.observers(&settings)
+        let hunts = try Hunting.plan(options.storeFolder, settings)
         var source = try CaptureSource(
             paths: paths, options: CaptureOptions(isLenient: lenient, filter: settings.filter))
         let logs = try options.logWriter(settings, appending: false)
@@ -87,12 +89,13 @@ struct ReplayCommand: ParsableCommand {
         progress?.clear()
         for complaint in rules?.set.saveDatasets() ?? [] { Console.warn(complaint) }
         for error in ring?.takeComplaints() ?? [] { Console.warn(error.description) }
-        try report(summary, seconds: (ContinuousClock.now - start) / .seconds(1), settings)
+        try report(summary, seconds: (ContinuousClock.now - start) / .seconds(1), settings, hunts)
     }
 
-    private func report(_ summary: Summary, seconds: Double, _ settings: Settings) throws {
+    private func report(_ summary: Summary, seconds: Double, _ settings: Settings, _ hunts: HuntPlan?) throws {
         for warning in summary.warnings { Console.warn(warning.description) }
         defer {
+            Hunting.run(hunts, isQuiet: quiet)
             if let folder = options.storeFolder { Correlating.run(folder, settings.correlation, isQuiet: quiet) }
         }
         if !quiet {

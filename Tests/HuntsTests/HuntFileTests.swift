@@ -11,14 +11,11 @@ import Testing
 
 @testable import Hunts
 
-private let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Signatures/hunts").path
-
 private let head = "-- finds: Something.\n-- title: {src}\n-- identity: src\n-- technique: T1046\n"
 
 @Suite struct HuntFileTests {
     @Test func `every hunt that is shipped can be asked of a store without rows`() throws {
-        let library = try HuntLibrary(folder: folder)
+        let library = try HuntLibrary(folder: huntFolder)
         #expect(library.hunts.count >= 30)
         let store = try TestStore()
         try store.appender().commit()
@@ -34,7 +31,7 @@ private let head = "-- finds: Something.\n-- title: {src}\n-- identity: src\n-- 
         let store = try TestStore()
         try store.appender().commit()
         let query = try StoreQuery(store: store.folder, schemas: Schemas.logs)
-        for hunt in try HuntLibrary(folder: folder).hunts where !hunt.needsNetworks {
+        for hunt in try HuntLibrary(folder: huntFolder).hunts where !hunt.needsNetworks {
             query.functions = huntFunctions
             let columns = try query.rows(HuntValues().statement(hunt)).columns
             let named = (hunt.title + hunt.entities.joined()).split(separator: "{").dropFirst()
@@ -104,7 +101,7 @@ private let head = "-- finds: Something.\n-- title: {src}\n-- identity: src\n-- 
     }
 
     @Test func `an unknown hunt is answered with names that are near`() throws {
-        let library = try HuntLibrary(folder: folder)
+        let library = try HuntLibrary(folder: huntFolder)
         #expect(throws: HuntError(.unknownHunt, "", advice: "")) { try library.hunt("scan") }
         do { _ = try library.hunt("scan") } catch { #expect(error.description.contains("port-scan")) }
         #expect(throws: HuntError(.unknownHunt, "", advice: "")) { try HuntLibrary(folder: "/nowhere/at/all") }

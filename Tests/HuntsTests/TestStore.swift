@@ -2,9 +2,11 @@
 //
 // A store for a test, gone when the test is.
 
+import Capture
 import Flows
 import Foundation
 import Records
+import Sensor
 import Store
 
 /// A folder with rows that a test writes.
@@ -19,6 +21,17 @@ final class TestStore {
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     func appender() throws -> StoreAppender { try StoreAppender(folder: folder, sensorName: "test") }
+
+    /// Reads one of the repository's captures into the store.
+    func replay(_ capture: String) throws {
+        let pcaps = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "pcaps").path
+        let writer = try StoreWriter(folder: folder)
+        _ = try writer.beginSource(identity: capture)
+        var source = try CaptureSource(paths: ["\(pcaps)/\(capture).pcap"])
+        _ = try Replay(settings: Settings(), workerCount: 1)
+            .run(&source, into: Outputs(logs: nil, store: writer, isReplay: true))
+    }
 
     /// A connection of TCP, `seconds` behind the start.
     static func conn(

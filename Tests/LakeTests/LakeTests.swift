@@ -286,117 +286,16 @@ struct `A lake in a bucket` {
 
 // MARK: other engines
 
-/// Statements that every engine understands.
-private let portable = [
-    "SELECT id_resp_p, count(*) AS n, sum(orig_bytes) AS bytes FROM conn GROUP BY id_resp_p ORDER BY n DESC, id_resp_p",
-    "SELECT uid, ts, duration, service, local_orig FROM conn WHERE duration > 0.5 ORDER BY ts, uid",
-    "SELECT query, count(*) AS n FROM dns WHERE query LIKE '%.%' GROUP BY query ORDER BY n DESC, query LIMIT 50",
-    """
-    SELECT c.id_orig_h, d.query, count(*) AS n FROM conn c JOIN dns d ON c.uid = d.uid
-    WHERE c.ts >= '2026-11-22 21:00:00' GROUP BY c.id_orig_h, d.query ORDER BY n DESC, c.id_orig_h, d.query LIMIT 40
-    """,
-    "SELECT count(*) AS n, min(ts) AS first_ts FROM rdp",
-]
-
-/// The embedded engine's answer, of these columns.
-private func embedded(_ store: String, _ statement: String, _ columns: [String]) throws -> [[LakeValue]] {
-    let output = store + "/.answer.json"
-    var options = QueryOptions(store: store, statement: statement)
-    options.format = .json
-    options.outputPath = output
-    options.schemas = Schemas.logs
-    _ = try runQuery(options)
-    let text = try String(contentsOfFile: output, encoding: .utf8)
-    return try text.split(separator: "\n").map { line in
-        let row = try JSONDecoder().decode([String: LakeValue].self, from: Data(line.utf8))
-        return columns.map { row[$0] ?? .null }
-    }
-}
-
-/// Equal cells; numbers within a millionth of a millionth.
-private func agrees(_ left: [[LakeValue]], _ right: [[LakeValue]]) -> Bool {
-    func number(_ value: LakeValue) -> Double? {
-        switch value {
-        case .integer(let number): Double(number)
-        case .real(let number): number
-        default: nil
-        }
-    }
-    guard left.count == right.count else { return false }
-    return zip(left, right).allSatisfy { one, other in
-        one.count == other.count && zip(one, other).allSatisfy { left, right in
-            if let left = number(left), let right = number(right) {
-                return abs(left - right) <= 1e-9 * max(1, abs(left))
-            }
-            return left == right
-        }
-    }
-}
-
 @Suite struct `Other engines` {
-    /// Three sensors' lake, and one store with all of their rows.
-    private func lake(_ folder: Folder) throws -> (lake: String, store: String) {
-        let place = FolderPlace(path: folder.path + "/lake")
-        for (sensor, capture) in [("north", "office"), ("south", "intrusion"), ("west", "office")] {
-            _ = try Shipper(store: try folder.replay(capture, sensor: sensor), place: place).run()
-        }
-        let all = folder.path + "/all"
-        let writer = try StoreWriter(folder: all)
-        for (sensor, capture) in [("north", "office"), ("south", "intrusion"), ("west", "office")] {
-            var settings = Settings()
-            try settings.set("sensor.name=\(sensor)")
-            var source = try CaptureSource(paths: ["\(root)/pcaps/\(capture).pcap"])
-            _ = try writer.beginSource(identity: sensor)
-            _ = try Replay(settings: settings, workerCount: 1)
-                .run(&source, into: Outputs(logs: nil, store: writer, isReplay: true))
-        }
-        return (place.name, all)
-    }
-
-    private func compare(_ engine: LakeEngine, _ store: String) throws {
-        for statement in portable {
-            let answer = try engine.run(statement: statement)
-            let own = try embedded(store, statement, answer.columns)
-            #expect(agrees(answer.rows, own), "\(statement)\n\(answer.rows.prefix(3))\n\(own.prefix(3))")
-            #expect(!own.isEmpty)
-        }
-    }
-
-    @Test(.enabled(if: hasModule("duckdb"), "WEIR_TEST_PYTHON has no duckdb"))
-    func `DuckDB answers from the lake as the embedded engine does from one store`() throws {
-        let folder = try Folder()
-        let (lake, store) = try lake(folder)
-        var engine = LakeEngine(kind: .duckdb, lake: lake, schemas: Schemas.logs)
-        engine.python = try #require(python)
-        try compare(engine, store)
-        let prelude = "CREATE MACRO twice(x) AS x * 2;\n"
-        let answer = try engine.run(prelude: prelude, statement: "SELECT twice(count(*)) AS n FROM conn")
-        #expect(answer.rows.count == 1 && answer.columns == ["n"])
-        let error = #expect(throws: LakeError.self) { try engine.run(statement: "SELECT nothing FROM conn") }
-        #expect(error?.code == .engine && error?.reason.contains("nothing") == true)
-    }
-
-    @Test(.enabled(if: hasModule("pyspark"), "WEIR_TEST_PYTHON has no pyspark"), .timeLimit(.minutes(15)))
-    func `Spark's master and two workers answer as the embedded engine does`() throws {
-        let folder = try Folder()
-        let (lake, store) = try lake(folder)
-        let cluster = try SparkCluster(folder.path)
-        var engine = LakeEngine(kind: .spark, lake: lake, schemas: Schemas.logs)
-        engine.python = try #require(python)
-        engine.master = cluster.master
-        engine.options = ["spark.driver.host": "127.0.0.1", "spark.sql.shuffle.partitions": "4"]
-        try compare(engine, store)
-    }
-
     @Test func `a Python without the module is told, and one that is not there`() {
         var engine = LakeEngine(kind: .spark, lake: "/nowhere", schemas: [])
         engine.python = "/no/such/python"
         #expect(throws: LakeError(.engine, "", "", advice: "")) { try engine.run(statement: "SELECT 1") }
     }
 
-    @Test func `statements name their logs, themselves or by a companion`() {
-        let found = LakeEngine.named(in: "SELECT * FROM Conn, dns_answers WHERE http_x = 1", Schemas.logs)
-        #expect(found.map(\.path) == ["conn", "dns"])
+    @Test func `statements name their tables, logs and companions`() {
+        let found = LakeEngine.named(in: "  -- ssl\nSELECT * FROM Conn, dns_ttls, files WHERE http_x = 1", Schemas.logs)
+        #expect(found.map(\.name).sorted() == ["conn", "dns_TTLs", "files"])
     }
 
     @Test func `answers are written as a table, as JSON and as CSV`() {
@@ -406,66 +305,5 @@ private func agrees(_ left: [[LakeValue]], _ right: [[LakeValue]]) -> Bool {
         #expect(answer.text(.json) == "{\"a\":\"x,\\\"y\\\"\\n\",\"b\":null}\n{\"a\":5,\"b\":[true,0.5]}\n")
         #expect(answer.text(.csv) == "a,b\r\n\"x,\"\"y\"\"\n\",-\r\n5,\"true,0.5\"\r\n")
         #expect(answer.text(.table).split(separator: "\n").count == 5)
-    }
-}
-
-/// A master and two workers on loopback, with ports of their own; they end with the object.
-private final class SparkCluster {
-    private var processes: [Process] = []
-    let master: String
-
-    init(_ folder: String) throws {
-        let home = try SparkCluster.home()
-        let port = Int.random(in: 20_000..<40_000)
-        master = "spark://127.0.0.1:\(port)"
-        let log = folder + "/master.log"
-        try start(
-            home, "org.apache.spark.deploy.master.Master",
-            ["--host", "127.0.0.1", "--port", "\(port)", "--webui-port", "0"], log)
-        try wait(log, "I have been elected leader")
-        for number in 0..<2 {
-            let own = "\(folder)/worker\(number).log"
-            try start(
-                home, "org.apache.spark.deploy.worker.Worker",
-                ["--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--webui-port", "0", "--work-dir",
-                    "\(folder)/work\(number)", master], own)
-            try wait(own, "Successfully registered with master")
-        }
-    }
-
-    deinit { for process in processes { kill(process.processIdentifier, SIGKILL) } }
-
-    /// Where the Python package has Spark.
-    private static func home() throws -> String {
-        let process = Process()
-        process.executableURL = URL(filePath: try #require(python))
-        process.arguments = ["-c", "import pyspark, os; print(os.path.dirname(pyspark.__file__))"]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        process.waitUntilExit()
-        return String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
-    private func start(_ home: String, _ kind: String, _ arguments: [String], _ log: String) throws {
-        _ = FileManager.default.createFile(atPath: log, contents: nil)
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = ["-c", "exec \"$0\"/bin/spark-class \"$@\"", home, kind] + arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(
-            ["SPARK_HOME": home, "PYSPARK_PYTHON": python ?? "", "SPARK_LOCAL_IP": "127.0.0.1"]) { $1 }
-        process.standardOutput = FileHandle(forWritingAtPath: log)
-        process.standardError = FileHandle(forWritingAtPath: log)
-        try process.run()
-        processes.append(process)
-    }
-
-    private func wait(_ log: String, _ text: String) throws {
-        for _ in 0..<600 {
-            if let found = try? String(contentsOfFile: log, encoding: .utf8), found.contains(text) { return }
-            Thread.sleep(forTimeInterval: 0.1)
-        }
-        Issue.record("Spark does not start: \((try? String(contentsOfFile: log, encoding: .utf8))?.suffix(500) ?? "")")
     }
 }

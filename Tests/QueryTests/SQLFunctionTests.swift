@@ -25,6 +25,8 @@ import Testing
         ("registered_domain('a.b.example.co.uk')", "example.co.uk"),
         ("registered_domain('WWW.Example.COM.')", "example.com"),
         ("registered_domain('co.uk')", nil),
+        ("registered_domain('\(String(repeating: "\\xf0", count: 120)).t.example.co.uk')", "example.co.uk"),
+        ("registered_domain('\(String(repeating: "x", count: 2000)).example.com')", nil),
         ("registered_domain('10.0.0.1')", nil), ("registered_domain('a..com')", nil),
         ("registered_domain('')", nil), ("registered_domain('localhost')", nil),
         ("entropy('')", 0.0), ("entropy('aaaa')", 0.0), ("entropy('abcd')", 2.0), ("entropy(NULL)", nil),

@@ -55,6 +55,8 @@ import Testing
             "signatures.reputation": "iprep.list", "stream.depth": "4096", "alerts.fold": "5m",
             "intel.files": "feed.csv", "intel.allow": "ours.txt", "intel.confidence_min": "55",
             "cloud.watch": "/audit", "cloud.interval": "5m", "sigma.rules": "rules", "sigma.placeholders": "a=b,c",
+            "hunts.names": "port-scan", "hunts.every": "2h", "hunts.since": "3d", "hunts.mmdb": "asn.mmdb",
+            "hunts.parameters": "port-scan.ports_min=9", "hunts.internal": "203.0.113.0/24", "hunts.folder": "hunts",
             "incidents.interval": "5m", "incidents.window": "2d",
             "logs.community_id": "false", "eve.types": "dns", "eve.ether": "yes",
             "stats.interval": "6", "store.flush_interval": "8", "store.max_age": "90d", "store.max_gb": "5",

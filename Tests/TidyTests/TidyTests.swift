@@ -72,7 +72,7 @@ private let allowedImports: [String: Set<String>] = [
         "NIOHTTP1", "NIOSSL", "Glibc", "Foundation", "Synchronization",
     ],
     "Lake": [
-        "Records", "Store", "Crypto", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Foundation",
+        "Records", "Store", "Query", "Crypto", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Foundation",
     ],
     "weir": [
         "JSON", "CloudAudit", "Sigma", "Intel", "Hunts", "Ingest", "Incidents", "Handoff",
