@@ -64,6 +64,10 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case stun
     case wireguard
     case openvpn
+    case xmpp
+    case rtp
+    // Found beside RTP; what reads it is RTP.
+    case rtcp
     // Tunnels confirm on their outer connection; they have no dissector here.
     case vxlan
     case geneve
@@ -132,6 +136,9 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .stun: "stun"
         case .wireguard: "wireguard"
         case .openvpn: "openvpn"
+        case .xmpp: "xmpp"
+        case .rtp: "rtp"
+        case .rtcp: "rtcp"
         case .vxlan: "vxlan"
         case .geneve: "geneve"
         case .gtpv1: "gtpv1"

@@ -3,7 +3,7 @@
 // Authentication inside of other protocols: GSS-API tokens (RFC 2743), negotiation
 // of the mechanism (SPNEGO, RFC 4178), and the mechanisms NTLM and Kerberos.
 //
-// Reads   the tokens that SMB, DCE RPC and LDAP carry.
+// Reads   the tokens that SMB, DCE RPC, LDAP and HTTP carry.
 // Writes  the rows of the mechanisms.
 // Leaves  other mechanisms; what is signed or sealed with what was agreed on.
 
@@ -43,6 +43,11 @@ final class Authentication {
             context.serviceChanges.append(.confirmed(.ntlm))
         }
         ntlmSession.take(message, bytes, &context)
+    }
+
+    /// The protocol that carries NTLM says itself what came of it.
+    func ntlmVerdict(isAccepted: Bool, _ context: inout AnalyzerContext) {
+        ntlmSession.negotiated(isAccepted ? 0 : 2, &context)
     }
 
     /// Takes one message of Kerberos inside of another protocol.

@@ -76,9 +76,9 @@ extension HTTP {
         switch known {
         case .contentType:
             contentType(value, entity)
-            fileName(value, MIMEText.fileName(value, "name", takesStar: false), entity, side, &context)
+            fileName(value, .contentType, entity, side, &context)
         case .contentDisposition:
-            fileName(value, MIMEText.fileName(value, "filename", takesStar: true), entity, side, &context)
+            fileName(value, .contentDisposition, entity, side, &context)
         case .contentTransferEncoding: transferEncoding(value, entity)
         case .contentLength: contentLength(value, entity, &context)
         case .contentRange: if replyCode == 206 { contentRange(value, entity, &context) }
@@ -89,6 +89,8 @@ extension HTTP {
         case .upgrade: if !side.isOriginator { upgradeProtocol = HTTPUpgrade(value.extracting(token(value))) }
         case .secWebSocketAccept, .secWebSocketExtensions, .secWebSocketKey, .secWebSocketProtocol:
             if level == 0 { handshake(known, value, side, &context) }
+        case .authorization, .proxyAuthorization, .wwwAuthenticate, .proxyAuthenticate:
+            if level == 0 { authentication(known, value, side, &context) }
         default: break
         }
         guard level == 0 else { return }
@@ -325,13 +327,12 @@ extension HTTP {
     // MARK: names of files
 
     private func fileName(
-        _ value: RawSpan, _ place: Range<Int>?, _ entity: HTTPEntity, _ side: HTTPSide,
+        _ value: RawSpan, _ header: MIMEFileHeader, _ entity: HTTPEntity, _ side: HTTPSide,
         _ context: inout AnalyzerContext
     ) {
-        guard let place else { return }
         let row = transaction(of: side, &context)
-        let name = value.extracting(place)
-        entity.fileName = HTTP.unescape(name, to: &row.record.text, &context, reports: false)
-        entity.fileNameKey = row.key
+        let name = header.fileName(value, to: &row.record.text, &context)
+        guard !name.isAbsent else { return }
+        (entity.fileName, entity.fileNameKey) = (name, row.key)
     }
 }

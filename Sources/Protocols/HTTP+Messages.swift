@@ -132,6 +132,7 @@ extension HTTP {
             return violation(&context)
         }
         if !unanswered.isEmpty { confirm(&context) }
+        authentication?.responded(replyCode, &context)
         responder.state = .message
         responder.isOngoing = true
         recordResponse(line, reason, &context)

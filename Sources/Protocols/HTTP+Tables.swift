@@ -55,7 +55,7 @@ enum HTTPHeaderName {
     case authorization, clientIP, connection, contentDisposition, contentEncoding, contentLength, contentRange
     case contentTransferEncoding, contentType, expect, forwarded, host, origin, proxyAuthorization
     case proxyConnection, range, referer, transferEncoding, upgrade, userAgent, via, xForwardedFor, xForwardedFrom
-    case server, xPoweredBy
+    case server, xPoweredBy, wwwAuthenticate, proxyAuthenticate
     case xroxyConnection, secWebSocketAccept, secWebSocketExtensions, secWebSocketKey, secWebSocketProtocol
 
     /// The header of this name, any case; nil for one that nobody looks at.
@@ -81,6 +81,7 @@ enum HTTPHeaderName {
         case (13, 0x63) where isName("content-range"): self = .contentRange
         case (14, 0x63) where isName("content-length"): self = .contentLength
         case (15, 0x78) where isName("x-forwarded-for"): self = .xForwardedFor
+        case (16, 0x77) where isName("www-authenticate"): self = .wwwAuthenticate
         case (16, 0x63) where isName("content-encoding"): self = .contentEncoding
         case (16, 0x70) where isName("proxy-connection"): self = .proxyConnection
         case (16, 0x78) where isName("x-forwarded-from"): self = .xForwardedFrom
@@ -91,6 +92,7 @@ enum HTTPHeaderName {
         case (22, 0x73) where isName("sec-websocket-protocol"): self = .secWebSocketProtocol
         case (24, 0x73) where isName("sec-websocket-extensions"): self = .secWebSocketExtensions
         case (19, 0x63) where isName("content-disposition"): self = .contentDisposition
+        case (18, 0x70) where isName("proxy-authenticate"): self = .proxyAuthenticate
         case (19, 0x70) where isName("proxy-authorization"): self = .proxyAuthorization
         case (25, 0x63) where isName("content-transfer-encoding"): self = .contentTransferEncoding
         default: return nil

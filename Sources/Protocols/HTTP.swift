@@ -250,6 +250,8 @@ final class HTTP: Analyzer {
     var hasUpgradeConnection = false
     var upgradeProtocol: HTTPUpgrade?
     var webSocket: WebSocketHandshake?
+    /// NTLM and Kerberos in headers; made with the first token.
+    var authentication: HTTPAuthentication?
     var isUpgraded = false
     /// Reads what the connection has turned into, where that is known.
     var successor: Analyzer?
@@ -325,6 +327,8 @@ final class HTTP: Analyzer {
         requestMade(isInterrupted: true, &context)
         replyMade(isInterrupted: true, &context)
         flush(&context)
+        authentication?.finish(&context)
+        authentication = nil
         inner?.finish(&context)
         inner?.reset(&context)
         finishSuccessor(&context)
@@ -345,7 +349,7 @@ final class HTTP: Analyzer {
         unanswered.removeAll(keepingCapacity: true)
         (keepsAlive, closesAfterResponse, isConnect) = (false, false, false)
         (hasUpgradeConnection, upgradeProtocol, isUpgraded, isTunnel) = (false, nil, false, false)
-        (webSocket, successor) = (nil, nil)
+        (webSocket, authentication, successor) = (nil, nil, nil)
         inner = nil
         hasReportedReturn = false
         view?.reset()

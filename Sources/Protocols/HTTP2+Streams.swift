@@ -119,7 +119,7 @@ extension HTTP2 {
         } else if name.isText(":status") {
             stream.record.statusCode = HTTP2.number(value)
         }
-        body(name, value, stream, Int(direction.rawValue))
+        body(name, value, stream, Int(direction.rawValue), &context)
     }
 
     private func request(
@@ -142,15 +142,17 @@ extension HTTP2 {
     }
 
     /// Fields of either side that say how its body is to be read.
-    private func body(_ name: RawSpan, _ value: RawSpan, _ stream: HTTP2Stream, _ side: Int) {
+    private func body(
+        _ name: RawSpan, _ value: RawSpan, _ stream: HTTP2Stream, _ side: Int, _ context: inout AnalyzerContext
+    ) {
         if name.isText("content-length") {
             stream.sides[side].contentLength = HTTP2.number(value)
         } else if name.isText("content-encoding") {
             stream.sides[side].isCompressed =
                 value.isText("gzip") || value.isText("x-gzip") || value.isText("deflate")
         } else if name.isText("content-disposition") {
-            guard let place = MIMEText.fileName(value, "filename", takesStar: false) else { return }
-            stream.sides[side].fileName = stream.record.text.add(value.extracting(place))
+            let found = MIMEFileHeader.contentDisposition.fileName(value, to: &stream.record.text, &context)
+            if !found.isAbsent { stream.sides[side].fileName = found }
         }
     }
 

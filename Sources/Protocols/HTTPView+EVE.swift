@@ -180,7 +180,7 @@ extension HTTPView {
             let name = octets.extracting(HTTPView.range(header.name))
             let value = octets.extracting(HTTPView.range(header.value))
             if side.isRequest { noteRequest(name, value, event) } else { noteResponse(name, value, event) }
-            if name.isText("content-disposition"), let place = MIMEText.fileName(ofHeader: name, value) {
+            if name.isText("content-disposition"), let place = MIMEFileHeader.contentDisposition.place(in: value) {
                 event.files[side.isRequest ? 0 : 1].name = event.text.add(value.extracting(place))
             }
         }

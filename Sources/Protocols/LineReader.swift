@@ -138,3 +138,23 @@ struct LineReader: ~Copyable {
     /// Octets of a buffer that is kept for the next connection.
     private static let keptBytesMax = 8192
 }
+
+/// Lines and words of a text that is there as a whole.
+enum TextLine {
+    /// The next line without its end; the last may have none.
+    static func next(_ bytes: RawSpan, _ at: inout Int) -> Range<Int>? {
+        guard at < bytes.byteCount else { return nil }
+        let start = at
+        let feed = bytes.firstIndex(of: 0x0A, from: at) ?? bytes.byteCount
+        at = feed &+ 1
+        return start ..< (feed > start && bytes.octet(feed &- 1) == 0x0D ? feed &- 1 : feed)
+    }
+
+    /// The words of a line, parted by blanks.
+    static func nextWord(_ line: RawSpan, _ at: inout Int) -> Range<Int>? {
+        while at < line.byteCount, HTTPOctets.isBlank(line.octet(at)) { at &+= 1 }
+        let start = at
+        while at < line.byteCount, !HTTPOctets.isBlank(line.octet(at)) { at &+= 1 }
+        return at > start ? start..<at : nil
+    }
+}

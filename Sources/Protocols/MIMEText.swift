@@ -110,16 +110,9 @@ enum MIMEText {
 
     // MARK: names of files
 
-    /// The name of a file in one of the two headers that may have one; nil in any other.
-    static func fileName(ofHeader name: RawSpan, _ value: RawSpan) -> Range<Int>? {
-        if name.isText("content-type") { return fileName(value, "name", takesStar: false) }
-        if name.isText("content-disposition") { return fileName(value, "filename", takesStar: true) }
-        return nil
-    }
-
     /// The name as given, without quotes and without `charset'language'`, still
     /// percent-encoded; nil where the value has no `word=`.
-    static func fileName(_ value: RawSpan, _ word: StaticString, takesStar: Bool) -> Range<Int>? {
+    fileprivate static func fileName(_ value: RawSpan, _ word: StaticString, takesStar: Bool) -> Range<Int>? {
         guard lastName(value, word, takesStar: takesStar) != nil,
             let behind = lastName(value, "name", takesStar: true)
         else { return nil }
@@ -153,7 +146,7 @@ enum MIMEText {
         return nil
     }
 
-    private static func skipBlanks(_ bytes: RawSpan, _ start: Int) -> Int {
+    static func skipBlanks(_ bytes: RawSpan, _ start: Int) -> Int {
         var at = start
         while at < bytes.byteCount, HTTPOctets.isBlank(bytes.octet(at)) { at &+= 1 }
         return at
@@ -188,5 +181,134 @@ enum MIMEText {
             plain.append(0x0D)
             plain.append(0x0A)
         }
+    }
+}
+
+/// A header that may name a file.
+struct MIMEFileHeader {
+    /// The parameter that does.
+    private let word: StaticString
+    private let takesStar: Bool
+
+    /// Pieces of one name that are put together (RFC 2231 section 3).
+    private static let piecesMax = 64
+
+    static let contentType = MIMEFileHeader(word: "name", takesStar: false)
+    static let contentDisposition = MIMEFileHeader(word: "filename", takesStar: true)
+
+    private init(word: StaticString, takesStar: Bool) { (self.word, self.takesStar) = (word, takesStar) }
+
+    /// Nil for any other header.
+    init?(_ name: RawSpan) {
+        if name.isText("content-type") {
+            self = .contentType
+        } else if name.isText("content-disposition") {
+            self = .contentDisposition
+        } else {
+            return nil
+        }
+    }
+
+    /// Where a name that is in one piece stands, still percent-encoded; nil where there is none.
+    func place(in value: RawSpan) -> Range<Int>? { MIMEText.fileName(value, word, takesStar: takesStar) }
+
+    /// The name in a value, percent-decoded; absent where there is none. Its octets are those of its character set.
+    func fileName(_ value: RawSpan, to text: inout TextBuffer, _ context: inout AnalyzerContext) -> Text {
+        if let place = place(in: value) {
+            return HTTP.unescape(value.extracting(place), to: &text, &context, reports: false)
+        }
+        let pieces = pieces(value)
+        guard pieces.first?.number == 0 else { return .absent }
+        let start = text.begin()
+        for (index, piece) in pieces.enumerated() {
+            // The first that is missing ends the name.
+            guard piece.number == index else { break }
+            let octets = value.extracting(piece.place)
+            if piece.isEncoded {
+                _ = HTTP.unescape(octets, to: &text, &context, reports: false)
+            } else {
+                _ = text.add(octets)
+            }
+        }
+        return text.end(start)
+    }
+
+    private struct Piece {
+        var number: Int
+        var isEncoded: Bool
+        var place: Range<Int>
+    }
+
+    //  filename*0*=utf-8'en'one%20; filename*1="two"
+    /// The pieces of a name that is in several, in order.
+    private func pieces(_ value: RawSpan) -> [Piece] {
+        guard value.firstIndex(of: 0x2A) != nil else { return [] }
+        var found: [Piece] = []
+        var at = value.firstIndex(of: 0x3B)
+        while let mark = at, found.count < MIMEFileHeader.piecesMax {
+            var place = MIMEText.skipBlanks(value, mark &+ 1)
+            let head = piece(value, &place)
+            let range = parameter(value, &place)
+            if let head {
+                var start = range.lowerBound
+                if head.number == 0, head.isEncoded, let behind = behindCharset(value, range) { start = behind }
+                found.append(Piece(number: head.number, isEncoded: head.isEncoded, place: start..<range.upperBound))
+            }
+            at = value.firstIndex(of: 0x3B, from: place)
+        }
+        return found.sorted { $0.number < $1.number }
+    }
+
+    /// `filename*N=` or `filename*N*=` at `at`, which then is behind it.
+    private func piece(_ value: RawSpan, _ at: inout Int) -> (number: Int, isEncoded: Bool)? {
+        let count = word.utf8CodeUnitCount
+        guard value.byteCount &- at > count, value.matches(word, at: at, count: count, anyCase: true),
+            value.octet(at &+ count) == 0x2A
+        else { return nil }
+        var place = at &+ count &+ 1
+        let start = place
+        var number = 0
+        while place < value.byteCount, HTTPOctets.isDigit(value.octet(place)), place &- start < 3 {
+            number = number &* 10 &+ Int(value.octet(place) &- 0x30)
+            place &+= 1
+        }
+        guard place > start, place < value.byteCount else { return nil }
+        let isEncoded = value.octet(place) == 0x2A
+        if isEncoded { place &+= 1 }
+        place = MIMEText.skipBlanks(value, place)
+        guard place < value.byteCount, value.octet(place) == 0x3D else { return nil }
+        at = MIMEText.skipBlanks(value, place &+ 1)
+        return (number, isEncoded)
+    }
+
+    /// Up to the next semicolon outside of quotes, which `at` then stands at.
+    private func parameter(_ value: RawSpan, _ at: inout Int) -> Range<Int> {
+        let start = at
+        if at < value.byteCount, value.octet(at) == 0x22 { return quoted(value, &at) }
+        while at < value.byteCount, value.octet(at) != 0x3B {
+            // A name in front of a quoted value.
+            if value.octet(at) == 0x22 { _ = quoted(value, &at) } else { at &+= 1 }
+        }
+        var end = at
+        while end > start, HTTPOctets.isBlank(value.octet(end &- 1)) { end &-= 1 }
+        return start..<end
+    }
+
+    /// What stands between the quote at `at` and the next one, which `at` then is behind.
+    private func quoted(_ value: RawSpan, _ at: inout Int) -> Range<Int> {
+        let start = at &+ 1
+        at = start
+        while at < value.byteCount, value.octet(at) != 0x22 { at &+= value.octet(at) == 0x5C ? 2 : 1 }
+        let end = min(at, value.byteCount)
+        at = min(at &+ 1, value.byteCount)
+        return start..<max(start, end)
+    }
+
+    private func behindCharset(_ value: RawSpan, _ range: Range<Int>) -> Int? {
+        let text = value.extracting(0..<range.upperBound)
+        guard let first = text.firstIndex(of: 0x27, from: range.lowerBound),
+            let second = text.firstIndex(of: 0x27, from: first &+ 1)
+        else { return nil }
+        return second &+ 1
     }
 }

@@ -157,6 +157,8 @@ struct NTLMSession {
     private(set) var record = NTLMRecord()
     private var hasRow = false
     private var isWritten = false
+    /// The client has said who it is.
+    private(set) var hasAuthenticated = false
     /// The last message with the names of the client, for events: its version.
     private(set) var version: UInt64?
 
@@ -183,6 +185,7 @@ struct NTLMSession {
             record.host = copy(message.workstation, wide: message.isWide, over: record.host)
             record.user = copy(message.user, wide: message.isWide, over: record.user)
             version = message.version
+            hasAuthenticated = true
         }
     }
 
@@ -199,7 +202,7 @@ struct NTLMSession {
 
     mutating func reset() {
         record.clear()
-        (hasRow, isWritten, version) = (false, false, nil)
+        (hasRow, isWritten, hasAuthenticated, version) = (false, false, false, nil)
     }
 
     private mutating func write(_ context: inout AnalyzerContext) {

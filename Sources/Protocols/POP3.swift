@@ -77,45 +77,6 @@ struct POP3Command {
     ]
 }
 
-/// A mail that is fetched: its parts are files.
-final class POP3Mail: MIMEMessage {
-    private var file = FileHandle.none
-    /// Entities of the connection so far.
-    private var depth = 0
-    private var fileName = Text.absent
-    private var text = TextBuffer()
-
-    override func reset() {
-        super.reset()
-        (file, depth, fileName) = (.none, 0, .absent)
-        text.clear()
-    }
-
-    override func began(_ context: inout AnalyzerContext) {
-        depth &+= 1
-        fileName = .absent
-        text.clear()
-    }
-
-    override func header(_ name: RawSpan, _ value: RawSpan, _ level: Int, _ context: inout AnalyzerContext) {
-        guard let place = MIMEText.fileName(ofHeader: name, value) else { return }
-        fileName = HTTP.unescape(value.extracting(place), to: &text, &context, reports: false)
-    }
-
-    override func content(_ bytes: RawSpan, isFirst: Bool, _ context: inout AnalyzerContext) {
-        if isFirst {
-            file = context.beginFile(.pop3, from: .responder, depth: depth)
-            if !fileName.isAbsent { context.nameFile(file, Array(text[fileName]).octets) }
-        }
-        context.fileData(file, bytes)
-    }
-
-    override func contentEnded(_ context: inout AnalyzerContext) {
-        context.endFile(file)
-        file = .none
-    }
-}
-
 final class POP3: Analyzer {
     /// Commands that wait for a reply at a time.
     static let pendingMax = 10
@@ -129,7 +90,7 @@ final class POP3: Analyzer {
     private var isGreeted = false
     private var isInLines = false
     /// The mail whose lines are coming.
-    private let mail = POP3Mail()
+    private let mail = MailFiles(.pop3, from: .responder)
     private var hasTooMany = false
     private var unknownCount = 0
     private var event = POP3Event()

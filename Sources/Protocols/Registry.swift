@@ -79,6 +79,7 @@ package enum Registry {
         RegistryEntry("rdp", udp: [3389], .rdpeudp),
         RegistryEntry("redis", tcp: [6379], .redis),
         RegistryEntry("rfb", .rfb),
+        RegistryEntry("rtp", .rtp),
         RegistryEntry("s7comm", tcp: [102], .cotp, marksServers: false),
         RegistryEntry("sip", tcp: [5060], udp: [5060], .sip),
         RegistryEntry("smb", tcp: [139, 445], .smb),
@@ -97,7 +98,7 @@ package enum Registry {
         RegistryEntry("tunnels"),
         RegistryEntry("websocket", .websocket),
         RegistryEntry("wireguard", udp: [51820], .wireguard, marksServers: false),
-        RegistryEntry("xmpp", tcp: [5222, 5269]),
+        RegistryEntry("xmpp", tcp: [5222, 5269], .xmpp),
     ]
 
     /// Ports of UDP-borne tunnels, likely server ports whatever is chosen.
@@ -161,6 +162,9 @@ package enum Registry {
         case .stun: STUN()
         case .wireguard: WireGuard()
         case .openvpn: OpenVPN()
+        case .xmpp: XMPP()
+        case .rtp: RTP()
+        case .rtcp: nil
         case .vxlan, .geneve, .gtpv1, .teredo, .ayiya: nil
         }
     }
@@ -221,6 +225,8 @@ package enum Registry {
         Probe(.wireguard, .udp, nil, WireGuardProbe.initiation, first: 1...1),
         Probe(.openvpn, .udp, .originator, OpenVPNProbe.datagram, first: 0x38...0x50),
         Probe(.openvpn, .tcp, .originator, OpenVPNProbe.stream),
+        Probe(.xmpp, .tcp, nil, XMPPProbe.opening),
+        Probe(.rtp, .udp, nil, RTPProbe.packet, first: 0x80...0xBF),
     ]
 }
 

@@ -20,27 +20,18 @@ struct SIPEvent {
     /// Nil where the first line is not SIP's.
     init?(_ message: RawSpan) {
         var at = 0
-        guard let line = SIPEvent.line(message, &at) else { return nil }
+        guard let line = TextLine.next(message, &at) else { return nil }
         let text = message.extracting(line)
         let isResponse = text.begins(with: "SIP/")
         guard isResponse || text.contains(" SIP/") else { return nil }
         first = line
         self.isResponse = isResponse
-        while let line = SIPEvent.line(message, &at), !line.isEmpty {}
+        while let line = TextLine.next(message, &at), !line.isEmpty {}
         guard at < message.byteCount, message.extracting(at..<message.byteCount).begins(with: "v=") else { return }
-        while let line = SIPEvent.line(message, &at), description.count < SIPEvent.linesMax {
+        while let line = TextLine.next(message, &at), description.count < SIPEvent.linesMax {
             guard line.count >= 2, message.octet(line.lowerBound &+ 1) == 0x3D else { continue }
             description.append((message.octet(line.lowerBound), line.lowerBound &+ 2 ..< line.upperBound))
         }
-    }
-
-    /// The next line without its end; the last may have none.
-    private static func line(_ bytes: RawSpan, _ at: inout Int) -> Range<Int>? {
-        guard at < bytes.byteCount else { return nil }
-        let start = at
-        let feed = bytes.firstIndex(of: 0x0A, from: at) ?? bytes.byteCount
-        at = feed &+ 1
-        return start ..< (feed > start && bytes.octet(feed &- 1) == 0x0D ? feed &- 1 : feed)
     }
 
     func write(_ message: RawSpan, to event: inout EVEBuilder) {

@@ -19,21 +19,12 @@ enum SIPView {
         }
         guard context.wantsTransactions else { return }
         var at = 0
-        guard let first = line(bytes, &at) else { return }
+        guard let first = TextLine.next(bytes, &at) else { return }
         firstLine(bytes.extracting(first), tx, direction, &context)
         headers(bytes, &at, tx, direction, &context)
         description(bytes.extracting(min(at, bytes.byteCount)..<bytes.byteCount), tx, direction, &context)
         context.transactionDone(tx: tx, from: .originator)
         context.transactionDone(tx: tx, from: .responder)
-    }
-
-    /// The next line without its end; the last may have none.
-    private static func line(_ bytes: RawSpan, _ at: inout Int) -> Range<Int>? {
-        guard at < bytes.byteCount else { return nil }
-        let start = at
-        let feed = bytes.firstIndex(of: 0x0A, from: at) ?? bytes.byteCount
-        at = feed &+ 1
-        return start ..< (feed > start && bytes.octet(feed &- 1) == 0x0D ? feed &- 1 : feed)
     }
 
     private static func firstLine(
@@ -60,7 +51,7 @@ enum SIPView {
     private static func headers(
         _ bytes: RawSpan, _ at: inout Int, _ tx: UInt64, _ from: Direction, _ context: inout AnalyzerContext
     ) {
-        while let range = line(bytes, &at), !range.isEmpty {
+        while let range = TextLine.next(bytes, &at), !range.isEmpty {
             let header = bytes.extracting(range)
             guard let colon = header.firstIndex(of: 0x3A),
                 let buffer = buffer(of: header.extracting(HTTPView.trimmed(header, 0..<colon)))
@@ -87,7 +78,7 @@ enum SIPView {
         guard bytes.begins(with: "v=") else { return }
         var at = 0
         var isMedia = false
-        while let range = line(bytes, &at) {
+        while let range = TextLine.next(bytes, &at) {
             guard range.count >= 2, bytes.octet(range.lowerBound &+ 1) == 0x3D else { continue }
             let letter = bytes.octet(range.lowerBound)
             if letter == 0x6D { isMedia = true }

@@ -3,8 +3,9 @@
 // Session Initiation Protocol (RFC 3261) over UDP and TCP.
 //
 // Reads   one request or response in each datagram, from either side; in a stream one behind the other.
-// Writes  one `SIPRecord` per response, path "sip"; a request without one at the end.
-// Leaves  bodies.
+// Writes  one `SIPRecord` per response, path "sip"; a request without one at the end. Announces the media that
+//         session descriptions speak of (SDP.swift).
+// Leaves  other bodies.
 
 package import Records
 import Wire
@@ -147,6 +148,8 @@ final class SIP: Analyzer {
     /// Octets of one row after which replaced texts are dropped, and more is not kept.
     private static let textBytesMax = 131_072
 
+    /// What calls have announced.
+    private(set) var media = SDPMedia()
     private var record = SIPRecord()
     /// A row waits for its response.
     private var hasRow = false
@@ -187,6 +190,9 @@ final class SIP: Analyzer {
                 ? statusLine(bytes.extracting(first), &context) : requestLine(bytes.extracting(first), &context),
             let length = headers(bytes, &at, isResponse, &context), isCut || length <= bytes.byteCount &- at
         else { return violation(&context) }
+        if at < bytes.byteCount, bytes.extracting(at..<bytes.byteCount).contains("v=0") {
+            media.read(bytes.extracting(at..<bytes.byteCount), by: self, &context)
+        }
         if isResponse { responded(&context) }
     }
 
@@ -285,6 +291,7 @@ final class SIP: Analyzer {
     override func reset() {
         super.reset()
         record.clear()
+        media.clear()
         hasRow = false
         for side in 0..<2 {
             streams[side].held.removeAll(keepingCapacity: streams[side].held.capacity <= SIP.bodyBytesMax)

@@ -4,13 +4,13 @@
 //
 // Reads   entities, headers and contents, as MIME.swift finds them.
 // Writes  columns of the row of the session.
-// Leaves  contents, which go to the file layer (SeenFiles.swift).
+// Leaves  contents, which go to the file layer (MailFiles.swift).
 
 import Records
 import Wire
 
 /// The mails of one session, one after the other.
-final class SMTPMail: MIMEMessage {
+final class SMTPMail: MailFiles {
     /// Addresses of one kind that a row keeps (`SMTP::max_rcptto_addresses` and its like).
     static let addressesMax = 1000
     /// Hosts of a row (`SMTP::max_path_length`).
@@ -18,13 +18,6 @@ final class SMTPMail: MIMEMessage {
 
     unowned var session: SMTP?
 
-    /// The part at work.
-    private var file = FileHandle.none
-    /// Entities of the connection so far; never begun anew.
-    private var depth = 0
-    /// The name of the part at work, and the texts that it stands in.
-    private var fileName = Text.absent
-    private var text = TextBuffer()
     /// The part at work is text: URLs are looked for.
     private var isText = true
     private var urls = URLFinder()
@@ -32,28 +25,22 @@ final class SMTPMail: MIMEMessage {
     /// The end of the content so far.
     private(set) var lastOctets: UInt16 = 0
 
+    init() { super.init(.smtp, from: .originator) }
+
     override func reset() {
         super.reset()
         urls.clear()
         isText = true
-        file = .none
-        depth = 0
-        fileName = .absent
-        text.clear()
     }
 
     override func began(_ context: inout AnalyzerContext) {
+        super.began(&context)
         session?.entityCount &+= 1
-        depth &+= 1
         (isText, isQuoted) = (true, false)
-        fileName = .absent
-        text.clear()
     }
 
     override func header(_ name: RawSpan, _ value: RawSpan, _ level: Int, _ context: inout AnalyzerContext) {
-        if let place = MIMEText.fileName(ofHeader: name, value) {
-            fileName = HTTP.unescape(value.extracting(place), to: &text, &context, reports: false)
-        }
+        super.header(name, value, level, &context)
         if context.wantsEvents, let session, session.event.isOpen {
             if level == 0 { session.event.noteHeader(name, value) }
             if name.isText("content-transfer-encoding") { isQuoted = value.isText("quoted-printable") }
@@ -64,33 +51,25 @@ final class SMTPMail: MIMEMessage {
     }
 
     override func content(_ bytes: RawSpan, isFirst: Bool, _ context: inout AnalyzerContext) {
-        if isFirst { beginFile(&context) }
-        context.fileData(file, bytes)
+        if isFirst, let session { sender = session.isTurned ? .responder : .originator }
+        super.content(bytes, isFirst: isFirst, &context)
         lastOctets = bytes.byteCount >= 2 ? bytes.load(bytes.byteCount &- 2) : 0
         if context.wantsEvents, isText, let session { urls.take(bytes) { session.event.noteURL($0) } }
     }
 
     override func contentEnded(_ context: inout AnalyzerContext) {
-        context.endFile(file)
-        file = .none
+        super.contentEnded(&context)
         if context.wantsEvents, let session { urls.end { session.event.noteURL($0) } }
     }
 
-    private func beginFile(_ context: inout AnalyzerContext) {
+    override func fileBegan(_ name: ArraySlice<UInt8>, _ context: inout AnalyzerContext) {
         guard let session else { return }
-        file = context.beginFile(.smtp, from: session.isTurned ? .responder : .originator, depth: depth)
-        if !fileName.isAbsent {
-            context.nameFile(file, Array(text[fileName]).octets)
-            if context.wantsEvents { noteAttachment(session, &context) }
-        }
+        if context.wantsEvents, !name.isEmpty { noteAttachment(name, session, &context) }
         guard session.record.files.count < SMTPMail.addressesMax, let id = context.fileID(file) else { return }
         session.record.files.append(id.value)
     }
-}
 
-extension SMTPMail {
-    private func noteAttachment(_ session: SMTP, _ context: inout AnalyzerContext) {
-        let name = text[fileName]
+    private func noteAttachment(_ name: ArraySlice<UInt8>, _ session: SMTP, _ context: inout AnalyzerContext) {
         session.event.noteAttachment(name)
         guard name.count > SMTPEvent.nameBytesMax else { return }
         context.transactionEvent("smtp.mime_long_filename", tx: session.event.transaction, from: .originator)

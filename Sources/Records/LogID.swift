@@ -72,6 +72,8 @@
     case stun
     case wireguard
     case openvpn
+    case rtp
+    case rtcp
     case arp
     case lldp
     case cdp

@@ -358,6 +358,7 @@
     case routing0_hdr
     case rsh_line_size_exceeded
     case rsh_text_after_rejected
+    case rtp_too_many_sources
     case simultaneous_open
     case sip_junk_before_request
     case sip_max_request_path_length_exceeded
@@ -862,6 +863,7 @@ extension Weird {
         "routing0_hdr",
         "rsh_line_size_exceeded",
         "rsh_text_after_rejected",
+        "rtp_too_many_sources",
         "simultaneous_open",
         "sip_junk_before_request",
         "sip_max_request_path_length_exceeded",

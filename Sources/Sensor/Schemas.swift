@@ -73,7 +73,7 @@ package enum Schemas {
                 SignatureMatchRecord.makeSchema(),
                 IKERecord.makeSchema(), BitTorrentRecord.makeSchema(), BitTorrentDHTRecord.makeSchema(),
                 TelnetRecord.makeSchema(), STUNRecord.makeSchema(), WireGuardRecord.makeSchema(),
-                OpenVPNRecord.makeSchema(),
+                OpenVPNRecord.makeSchema(), RTPRecord.makeSchema(), RTCPRecord.makeSchema(),
                 ARPRecord.makeSchema(), LLDPRecord.makeSchema(), CDPRecord.makeSchema(),
                 SoftwareRecord.makeSchema(), KnownHostRecord.makeSchema(), KnownServiceRecord.makeSchema(),
                 KnownCertificateRecord.makeSchema(),

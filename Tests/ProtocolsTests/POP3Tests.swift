@@ -159,3 +159,102 @@ private let mailbox = """
         #expect(rows[0].flag("is_orig") == false)
     }
 }
+
+/// A mail of two parts; its octets are those of lines with CR LF.
+private let mail = wire(
+    "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nplain words\n--b\n"
+        + "Content-Disposition: attachment; filename*0=\"long na\"; filename*1*=me%2Ehtml\n"
+        + "Content-Type: text/html\n\n<html><body>x</body></html>\n--b--\n")
+
+@Suite("mails of IMAP") struct IMAPMailTests {
+    private static func turn(_ text: String) -> [(Direction, [UInt8])] {
+        [(text.hasPrefix("C ") ? .originator : .responder, wire(String(text.dropFirst(2))))]
+    }
+
+    private static func conversation(_ turns: [(Direction, [UInt8])]) -> Conversation {
+        Conversation(turns: turns, port: 143, logs: [FilesRecord.makeSchema()], make: { IMAP() })
+    }
+
+    /// Columns of each row of files that say what it is.
+    private static func names(_ rows: [String]) -> [String] {
+        rows.map { row in
+            ["source", "depth", "mime_type", "is_orig", "seen_bytes"].compactMap { name in
+                let column = row.split(separator: " ").first { $0.hasPrefix("\(name)=") }
+                return column.map { String($0.dropFirst(name.count + 1)) }
+            }.joined(separator: " ")
+        }
+    }
+
+    private static let start = [
+        "S * OK ready\n", "C a LOGIN {2}\n", "S + go\n", "C me {2+}\n", "C pw\n", "S a OK\n",
+    ].flatMap(turn)
+
+    private static let fetch: [(Direction, [UInt8])] =
+        start + turn("C b FETCH 1 (FLAGS BODY[])\n")
+        + [(.responder, wire("* 1 FETCH (FLAGS (\\Seen) BODY[] {\(mail.count)}\n") + mail + wire(")\nb OK done\n"))]
+        + turn("C c FETCH 1 BODY[HEADER]\n") + turn("S * 1 FETCH (BODY[HEADER] {4}\na: b)\nc OK\n")
+
+    private static let append: [(Direction, [UInt8])] =
+        start + turn("C b APPEND {4}\n") + turn("S + go\n") + turn("C Sent (\\Seen) {\(mail.count)}\n")
+        + turn("S + go\n") + [(.originator, mail + wire("\n"))] + turn("S b OK\n") + turn("C c NOOP\n")
+
+    @Test func `a mail that is fetched whole is its parts`() {
+        #expect(
+            Self.names(Self.conversation(Self.fetch).play().rows) == [
+                "IMAP 2 text/plain F 11", "IMAP 3 text/html F 27",
+            ])
+    }
+
+    @Test func `names of parts may be in pieces`() {
+        let bench = DatagramBench(IMAP(), port: 143, .tcp, logs: [])
+        for (direction, octets) in Self.fetch { bench.stream(octets, from: direction) }
+        #expect(bench.rows(.files).map { $0.text("filename") } == [nil, "long name.html"])
+    }
+
+    @Test func `a mail that is appended comes from the client`() {
+        #expect(
+            Self.names(Self.conversation(Self.append).play().rows) == [
+                "IMAP 2 text/plain T 11", "IMAP 3 text/html T 27",
+            ])
+    }
+
+    @Test func `pieces, cuts, gaps and damage do no harm`() {
+        Self.conversation(Self.fetch).expectRobust(rowsMax: 3)
+        Self.conversation(Self.append).expectRobust(rowsMax: 3)
+    }
+
+    @Test func `a mail that is fetched in parts is one`() {
+        for cut in [1, 20, 60, 100, mail.count - 1] {
+            let (first, second) = (Array(mail[..<cut]), Array(mail[cut...]))
+            let turns: [(Direction, [UInt8])] = [
+                (.responder, wire("* OK\n* 1 FETCH (BODY[]<0> {\(first.count)}\n") + first + wire(")\n")),
+                (.responder, wire("* 1 FETCH (UID 7 BODY[]<\(cut)> {\(second.count)}\n") + second + wire(")\na OK\n")),
+            ]
+            #expect(
+                Self.names(Self.conversation(turns).play().rows) == ["IMAP 2 text/plain F 11", "IMAP 3 text/html F 27"],
+                "cut at \(cut)")
+        }
+    }
+
+    @Test func `a literal that is refused does not come`() {
+        let turns = Self.start + Self.turn("C b APPEND Sent {1000}\n") + Self.turn("S b NO full\n")
+            + Array(Self.fetch.dropFirst(Self.start.count))
+        #expect(Self.conversation(turns).play().rows.count == 2)
+    }
+
+    @Test func `a gap inside of a mail ends the mail alone`() {
+        let bench = DatagramBench(IMAP(), port: 143, .tcp, logs: [])
+        bench.stream(wire("* OK\n* 1 FETCH (BODY[] {\(mail.count)}\n") + mail[..<80], from: .responder)
+        bench.lose(mail.count - 90, from: .responder)
+        let next = wire(")\n* 2 FETCH (BODY[] {\(mail.count)}\n") + mail + wire(")\n")
+        bench.stream(Array(mail.suffix(10)) + next, from: .responder)
+        bench.finish()
+        #expect(bench.rows(.files).count == 3)
+    }
+
+    @Test(arguments: ["{99999999999999999999}", "{}", "{-1}", "}", "{1", "{+}"])
+    func `what is no length is no literal`(_ end: String) {
+        let literal = IMAPLiteral(endOf: octets("a b \(end)").octets)
+        #expect(literal == nil)
+    }
+}
