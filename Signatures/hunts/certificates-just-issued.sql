@@ -20,14 +20,17 @@ WITH shown AS (
     FROM x509
     WHERE coalesce(basic_constraints_ca, false) = false
     GROUP BY fingerprint
+), used AS (
+    SELECT shown.dst AS dst, min(shown.server_name) AS server_name, certificates.subject AS subject,
+        certificates.issuer AS issuer, certificates.fingerprint AS fingerprint,
+        min(certificates.not_before) AS not_before, count(DISTINCT shown.src) AS hosts, min(shown.src) AS src,
+        count(*) AS connections, min(shown.ts) AS first_ts, max(shown.ts) AS last_ts
+    FROM shown JOIN certificates ON certificates.fingerprint = shown.fingerprint
+    GROUP BY shown.dst, certificates.subject, certificates.issuer, certificates.fingerprint
 )
-SELECT shown.dst AS dst, min(shown.server_name) AS server_name, certificates.subject AS subject,
-    certificates.issuer AS issuer, certificates.fingerprint AS fingerprint, min(certificates.not_before) AS not_before,
-    round((epoch(min(shown.ts)) - epoch(min(certificates.not_before))) / 86400, 2) AS age_days,
-    count(DISTINCT shown.src) AS hosts, min(shown.src) AS src, count(*) AS connections, min(shown.ts) AS first_ts,
-    max(shown.ts) AS last_ts
-FROM shown JOIN certificates ON certificates.fingerprint = shown.fingerprint
-GROUP BY shown.dst, certificates.subject, certificates.issuer, certificates.fingerprint
-HAVING epoch(min(shown.ts)) - epoch(min(certificates.not_before)) BETWEEN 0 AND :days_max * 86400
+SELECT dst, server_name, subject, issuer, fingerprint, not_before,
+    round((epoch(first_ts) - epoch(not_before)) / 86400, 2) AS age_days, hosts, src, connections, first_ts, last_ts
+FROM used
+WHERE epoch(first_ts) - epoch(not_before) BETWEEN 0 AND :days_max * 86400
 ORDER BY age_days, dst, subject
 LIMIT :limit

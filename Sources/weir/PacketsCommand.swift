@@ -6,6 +6,7 @@ import ArgumentParser
 import Capture
 import Foundation
 import Incidents
+import Query
 import Records
 import Sensor
 import Store
@@ -45,7 +46,7 @@ struct PacketsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Packets of connections with alerts of this rule_id.", valueName: "rule"))
     var alert: [String] = []
 
-    @Option(help: ArgumentHelp("Packets of the connections that an incident's alerts name.", valueName: "number"))
+    @Option(help: ArgumentHelp("Packets of the connections that an incident's alerts are about.", valueName: "number"))
     var incident: Int64?
 
     @Option(help: ArgumentHelp("Packets not before this time (ISO 8601, or 2h for two hours ago).", valueName: "time"))
@@ -131,9 +132,12 @@ struct PacketsCommand: ParsableCommand {
             export.question.uids.formUnion(found)
         }
         guard let incident else { return }
-        let named: [String]
-        do { named = try IncidentLedger(folder: folder).connectionUIDs(of: incident) } catch {
-            throw Console.fail(error.description)
+        let named: Set<String>
+        do {
+            let records = try StoreQuery(store: folder, schemas: Schemas.logs)
+            named = try IncidentLedger(folder: folder).connections(of: incident, in: records)
+        } catch {
+            throw Console.fail("\(error)")
         }
         guard !named.isEmpty else {
             throw Console.fail("--incident \(incident): none of its alerts names a connection; try --ip with its hosts")

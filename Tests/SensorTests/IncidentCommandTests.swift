@@ -70,6 +70,29 @@ private let hasHunts = FileManager.default.fileExists(atPath: Repository.root + 
         }
     }
 
+    @Test(.enabled(if: hasHunts)) func `an incident's packets are those of its hunts' pairs of hosts too`() throws {
+        let folder = try TestFolder()
+        let store = folder.path + "/store", file = folder.path + "/incident.pcapng"
+        for arguments in [
+            ["replay", Repository.intrusion, "--store", store, "--packets", "100MB", "--quiet"],
+            ["hunt", "port-scan", "--alert", "--store", store, "--format", "json"],
+            ["hunt", "brute-force", "--alert", "--store", store, "--format", "json"],
+            ["incidents", "list", "--store", store],
+        ] {
+            let result = try WeirCommand.run(arguments)
+            #expect(result.status == 0, "weir \(arguments.joined(separator: " ")): \(result.errors)")
+        }
+        let result = try WeirCommand.run(
+            ["packets", "--store", store, "--incident", "1", "-w", file, "--format", "json"])
+        #expect(result.status == 0, "\(result.errors)")
+        let told = try #require(try JSONSerialization.jsonObject(with: Data(result.errors.utf8)) as? [String: Any])
+        // 997 ports that refuse are two packets each; the guesses of a password come on top.
+        #expect(try #require(told["packets"] as? Int) > 2 * 997)
+        #expect(try Data(contentsOf: URL(filePath: file)).prefix(4) == Data([0x0A, 0x0D, 0x0D, 0x0A]))
+        let stranger = try WeirCommand.run(["packets", "--store", store, "--incident", "99", "-w", file])
+        #expect(stranger.status == 2 && stranger.errors.contains("no incident 99"))
+    }
+
     @Test(.enabled(if: hasHunts)) func `an ordinary hour of an office is no incident`() throws {
         let found = try incidents(Repository.office, in: try TestFolder())
         #expect(found.isEmpty, "\(found)")
