@@ -11,7 +11,7 @@ import Foundation
 import Store
 
 package enum CloudFolder {
-    private static let endings = [".json", ".ndjson", ".jsonl", ".gz", ".log"]
+    private static let endings = [".json", ".ndjson", ".jsonl", ".gz", ".log", ".csv", ".zip"]
     /// Folders that hold no audit records: CloudTrail's own digests.
     private static let passedOver = ["/CloudTrail-Digest/"]
 
@@ -23,13 +23,16 @@ package enum CloudFolder {
         guard let walk = FileManager.default.enumerator(atPath: path) else { return [] }
         for case let name as String in walk where found.count < CloudLimits.filesMax {
             let full = path.hasSuffix("/") ? path + name : path + "/" + name
-            let last = name.split(separator: "/").last ?? ""
-            guard !last.hasPrefix("."), endings.contains(where: { last.lowercased().hasSuffix($0) }),
-                !passedOver.contains(where: { full.contains($0) }), !StoreFile.isFolder(full)
-            else { continue }
-            found.append(full)
+            if isAudit(full), !StoreFile.isFolder(full) { found.append(full) }
         }
         return found.sorted()
+    }
+
+    /// Whether a file of a folder or of an archive is one of audit logs, by its name.
+    static func isAudit(_ path: String) -> Bool {
+        let last = path.split(separator: "/").last ?? ""
+        return !last.hasPrefix(".") && endings.contains { last.lowercased().hasSuffix($0) }
+            && !passedOver.contains { path.contains($0) }
     }
 
     /// Size in octets and time of the last change in microseconds.

@@ -2,11 +2,12 @@
 //
 // Audit files into the store, each record once.
 //
-// Reads   files and folders, plain or gzip, in any order and however often.
+// Reads   files and folders, plain, gzip or zip, in any order and however often.
 // Writes  rows of cloud_audit, alerts of those who look on, the quarantine, checkpoints: all of one batch in one
 //         transaction.
 // Leaves  what a record is (Normaliser), where its octets are (RecordCutter).
 
+import Archive
 import Foundation
 package import JSON
 package import Records
@@ -53,6 +54,8 @@ package final class CloudIngest {
         package var selection = CloudSelection.auto
         package var sensorName = "weir"
         package var observer: CloudObserver?
+        /// Seconds in which alerts of one rule about the same become one row; 0 for one row each.
+        package var foldSeconds = 60
         /// Told after each file: files done, files in all.
         package var progress: ((Int, Int) -> Void)?
         package var isCancelled: () -> Bool = { false }
@@ -102,11 +105,47 @@ package final class CloudIngest {
             return
         }
         summary.files += 1
+        guard !ZipDirectory.isArchive(path) else { return try readArchive(path, state) }
         let offset = CloudFolder.resumption(path, known, size: state.size)
         guard let cutter = RecordCutter(path: path, offset: offset) else {
             summary.damagedFiles.append("\(path): it is not there or may not be read")
             return
         }
+        try read(cutter, path, file: path, state)
+        batch.keep(path, checkpoint(path, cutter, state, isAtEnd: true))
+    }
+
+    /// Reads the members of a zip archive, each as a file below it. The archive has one checkpoint.
+    private func readArchive(_ path: String, _ state: (size: Int64, modified: Int64)) throws(StoreError) {
+        let checkpoint = CloudCheckpoint(
+            size: state.size, modified: state.modified, offset: 0, tail: [], isFinished: true)
+        // What all members together may unpack to: they may stand for the same octets.
+        var limits = CloudLimits.packed
+        limits.plainBytesMax = min(
+            limits.plainBytesMax, max(limits.graceBytes, Int(state.size) * limits.ratioMax))
+        let members: [ZipMember]
+        do throws(ZipError) { members = try ZipDirectory.members(of: path) } catch {
+            damage(error.reason, path, offset: 0, isUnfinished: false)
+            return batch.keep(path, checkpoint)
+        }
+        for member in members where CloudFolder.isAudit(member.name) {
+            let name = "\(path)/\(member.name)"
+            if let refusal = member.refusal {
+                damage(refusal, name, offset: 0, isUnfinished: false)
+                continue
+            }
+            guard let cutter = RecordCutter(path: path, offset: 0, member: member, limits: limits) else { continue }
+            try read(cutter, name, file: path, state)
+            limits.plainBytesMax -= cutter.plainCount
+            if settings.isCancelled() { return }
+        }
+        batch.keep(path, checkpoint)
+    }
+
+    /// Reads what a cutter gives; `path` is what records are said to stand in, `file` what checkpoints are of.
+    private func read(
+        _ cutter: RecordCutter, _ path: String, file: String, _ state: (size: Int64, modified: Int64)
+    ) throws(StoreError) {
         batch.begin(path)
         while let piece = cutter.next() {
             switch piece {
@@ -114,25 +153,28 @@ package final class CloudIngest {
             case .damaged(let stretch): quarantine(stretch, path)
             }
             if batch.isFull {
-                batch.keep(path, checkpoint(path, cutter, state, isAtEnd: false))
+                batch.keep(file, checkpoint(file, cutter, state, isAtEnd: false))
                 try commit()
             }
         }
-        if let damage = cutter.damage {
-            summary.damagedFiles.append("\(path): \(damage.sentence)")
-            quarantine(
-                DamagedStretch(
-                    offset: cutter.offset, reason: damage.sentence, octets: Array(path.utf8),
-                    isUnfinished: damage == .truncatedGzip), path)
+        if let fault = cutter.damage {
+            damage(fault.sentence, path, offset: cutter.offset, isUnfinished: fault == .truncated)
         }
-        batch.keep(path, checkpoint(path, cutter, state, isAtEnd: true))
+    }
+
+    /// Tells of a file that could not be read to its end.
+    private func damage(_ reason: String, _ path: String, offset: Int, isUnfinished: Bool) {
+        summary.damagedFiles.append("\(path): \(reason)")
+        let octets = Array(path.utf8)
+        quarantine(
+            DamagedStretch(offset: offset, reason: reason, octets: octets, isUnfinished: isUnfinished), path)
     }
 
     private func checkpoint(
         _ path: String, _ cutter: RecordCutter, _ state: (size: Int64, modified: Int64), isAtEnd: Bool
     ) -> CloudCheckpoint {
-        // Of a packed file a place inside means nothing: it is read anew, and what is known is left out.
-        let offset = cutter.isGzip ? 0 : batch.unfinishedOffset ?? cutter.offset
+        // Where a place inside means nothing the file is read anew, and what is known is left out.
+        let offset = cutter.isResumable ? batch.unfinishedOffset ?? cutter.offset : 0
         return CloudCheckpoint(
             size: state.size, modified: state.modified, offset: Int64(offset),
             tail: CloudFolder.tail(path, before: offset), isFinished: isAtEnd)
@@ -189,16 +231,14 @@ package final class CloudIngest {
         } else {
             appender.append(batch.rows, schema: schema)
         }
-        var alerts = 0
-        for (row, alert) in batch.alerts where !isKnown[row] {
-            appender.append(alert)
-            alerts += 1
-        }
+        let new = batch.alerts.filter { !isKnown[$0.row] }.map(\.alert)
+        let alerts = FoldedAlerts.fold(new, seconds: settings.foldSeconds)
+        for alert in alerts { appender.append(alert) }
         try appender.commit { try batch.write($0, isKnown) }
         let duplicates = isKnown.reduce(0) { $0 + ($1 ? 1 : 0) }
         summary.duplicates += duplicates
         summary.rows += batch.rows.count - duplicates
-        summary.alerts += alerts
+        summary.alerts += alerts.count
         self.batch.clear()
     }
 }

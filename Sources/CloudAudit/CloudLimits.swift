@@ -2,6 +2,7 @@
 //
 // What bounds the reading of audit logs.
 
+import Archive
 package import JSON
 
 /// Limits of files and records, each with its reason.
@@ -11,11 +12,8 @@ package enum CloudLimits {
     /// Objects and arrays within each other of one record; real ones reach 12.
     package static let depthMax = 64
     package static let json = JSONLimits(depthMax: depthMax, bytesMax: recordBytesMax, nodesMax: 1 << 18)
-    /// Octets that one file unpacks to.
-    package static let unpackedBytesMax = 16 << 30
-    /// What a packed octet may unpack to, once `ratioGraceBytes` are there. Audit logs reach 30, zlib itself 1030.
-    package static let ratioMax = 250
-    package static let ratioGraceBytes = 64 << 20
+    /// What one file, or all members of one archive, unpacks to.
+    static let packed = PackedLimits(plainBytesMax: 16 << 30)
     /// Octets of a damaged stretch that the quarantine keeps.
     package static let excerptBytesMax = 4096
     /// Files of one folder tree.

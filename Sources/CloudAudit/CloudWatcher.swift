@@ -18,8 +18,11 @@ package final class CloudWatcher: Sendable {
         package var folders: [String]
         package var intervalSeconds = 30
         package var sensorName = "weir"
-        /// Makes who looks at each new record; called in the watcher's thread.
-        package var observer: @Sendable () -> CloudObserver? = { nil }
+        /// Seconds in which alerts of one rule about the same become one row.
+        package var foldSeconds = 60
+        /// Makes who looks at each new record, before each look into the folders; given is the number that the last
+        /// one had, 0 at first, and nil is the answer where nothing is newer. Called in the watcher's thread.
+        package var observer: @Sendable (Int) -> (number: Int, observer: CloudObserver?)? = { _ in nil }
         /// Told what an operator should hear: new rows, damage, a store that cannot be written.
         package var tell: @Sendable (String) -> Void = { _ in }
 
@@ -53,11 +56,13 @@ package final class CloudWatcher: Sendable {
     private func run(_ settings: Settings) {
         var ingest = CloudIngest.Settings()
         ingest.sensorName = settings.sensorName
-        ingest.observer = settings.observer()
+        ingest.foldSeconds = settings.foldSeconds
+        var number = 0
         ingest.isCancelled = { [self] in isStopped.load(ordering: .acquiring) }
         /// The same fault is told once.
         var told: Set<String> = []
         while !isStopped.load(ordering: .acquiring) {
+            if let newer = settings.observer(number) { (number, ingest.observer) = newer }
             do throws(StoreError) {
                 let pass = try CloudIngest(store: settings.store, settings: ingest)
                 try pass.read(settings.folders)

@@ -2,13 +2,15 @@
 //
 // Cuts the octets of a file into records, whatever stands between them.
 //
-// Reads   JSON objects one behind the other, on lines, in arrays, in envelopes that hold an array of records.
+// Reads   JSON objects one behind the other, on lines, in arrays, in envelopes that hold an array of records; rows of
+//         a table.
 // Writes  each record as a JSON value, each damaged stretch with its place and reason.
 // Leaves  what the records are (CloudShape.swift).
 //
 // A damaged record never takes its neighbours along: behind an error the next object that is a record of a known
 // shape goes on, wherever in the damaged octets it begins.
 
+package import Archive
 package import JSON
 
 /// What a file holds at one place.
@@ -31,7 +33,7 @@ package struct DamagedStretch {
 
 /// The records of one file, in order.
 package final class RecordCutter {
-    private let file: CloudFile
+    private let file: PackedFile
     private var buffer: [UInt8] = []
     private var position = 0
     /// Where `buffer` begins in the unpacked file.
@@ -44,21 +46,38 @@ package final class RecordCutter {
     /// Octets that may be read in vain while a damaged stretch is searched for the next record.
     private static let vainBytesMax = 32 << 20
 
+    /// Whether the file is a table (CSV), and its columns once they were read.
+    private let isTable: Bool
+    private var table: CloudTable?
+
     /// Opens a file; nil where it cannot be opened. Of a plain file what stands before `offset` is left out.
-    package init?(path: String, offset: Int = 0) {
-        guard let file = CloudFile(path: path, offset: offset) else { return nil }
-        self.file = file
-        base = file.isGzip ? 0 : offset
-        isInside = !file.isGzip && offset > 0
+    ///
+    /// - Parameter member: of a zip archive the file that is meant.
+    package convenience init?(path: String, offset: Int = 0) {
+        self.init(path: path, offset: offset, member: nil, limits: CloudLimits.packed)
     }
 
-    package var isGzip: Bool { file.isGzip }
-    package var damage: CloudFileDamage? { file.damage }
+    init?(path: String, offset: Int, member: ZipMember?, limits: PackedLimits) {
+        let name = (member?.name ?? path).lowercased()
+        isTable = name.hasSuffix(".csv") || name.hasSuffix(".csv.gz")
+        let start = isTable ? 0 : offset
+        guard let file = PackedFile(path: path, offset: start, member: member, limits: limits) else { return nil }
+        self.file = file
+        base = file.isPacked ? 0 : start
+        isInside = !file.isPacked && start > 0
+    }
+
+    /// Whether reading can go on in the file where it ended: not in a packed one, and not without a table's first line.
+    var isResumable: Bool { !file.isPacked && !isTable }
+    package var damage: PackedDamage? { file.damage }
+    /// Octets that were unpacked so far.
+    var plainCount: Int { file.plainCount }
     /// Where the next piece begins: everything before has been given.
     package var offset: Int { base + position }
 
     /// The next record or damaged stretch; nil at the end. A record's value holds until the next call.
     package func next() -> CloudPiece? {
+        if isTable { return nextRow() }
         while true {
             skipStructure()
             guard position < buffer.count else {
@@ -132,6 +151,79 @@ package final class RecordCutter {
     /// Whether what begins at `start` may go on behind the buffer's end.
     private func canGrow(_ start: Int) -> Bool {
         buffer.count - start < CloudLimits.recordBytesMax && !file.hasEnded
+    }
+
+    // MARK: tables
+
+    /// The next row of a table; the first line names its columns.
+    private func nextRow() -> CloudPiece? {
+        while true {
+            if position == buffer.count, !refill() { return nil }
+            guard let end = rowEnd() else {
+                return .damaged(line("is a row of more than \(CloudLimits.recordBytesMax) octets"))
+            }
+            let row = buffer[position..<end]
+            let isBlank = row.allSatisfy { $0 <= 0x20 || $0 == 0x2C }
+            if isBlank {
+                position = end
+                continue
+            }
+            guard let table else {
+                guard let found = CloudTable(row) else {
+                    return .damaged(stretch("is a table whose columns are none of an audit log", .max))
+                }
+                table = found
+                position = end
+                continue
+            }
+            do throws(CloudTable.Refusal) {
+                let octets = try table.object(row)
+                do throws(JSONError) { try document.read(octets) } catch { throw CloudTable.Refusal(error.sentence) }
+                let offset = base + position
+                position = end
+                return .record(document.root, offset: offset)
+            } catch {
+                return .damaged(stretch(error.reason, end))
+            }
+        }
+    }
+
+    /// Behind the row that begins at `position`; nil where it is longer than a record may be.
+    private func rowEnd() -> Int? {
+        var place = position
+        var isQuoted = false
+        while true {
+            while place < buffer.count {
+                if buffer[place] == 0x22 { isQuoted.toggle() }
+                place += 1
+                if !isQuoted, buffer[place - 1] == 0x0A { return place }
+            }
+            guard place - position < CloudLimits.recordBytesMax else { return nil }
+            let scanned = place - position
+            guard refill() else { return buffer.count }
+            place = position + scanned
+        }
+    }
+
+    /// Takes octets as damage up to the next line end, whatever is quoted.
+    private func line(_ reason: String) -> DamagedStretch {
+        var stretch = DamagedStretch(offset: base + position, reason: reason)
+        repeat {
+            if let end = buffer[position...].firstIndex(of: 0x0A) {
+                keep(&stretch, upTo: end + 1)
+                return stretch
+            }
+            keep(&stretch, upTo: buffer.count)
+        } while refill()
+        return stretch
+    }
+
+    /// Takes octets as damage up to `end`, or all that follow.
+    private func stretch(_ reason: String, _ end: Int) -> DamagedStretch {
+        var stretch = DamagedStretch(offset: base + position, reason: reason)
+        keep(&stretch, upTo: end)
+        while end == .max, refill() { keep(&stretch, upTo: .max) }
+        return stretch
     }
 
     // MARK: envelopes

@@ -6,6 +6,7 @@
 // Writes  lines.
 // Leaves  JSON (IncidentJSON.swift).
 
+import JSON
 import Query
 import Records
 
@@ -131,7 +132,9 @@ package struct IncidentPage {
         guard !view.entities.isEmpty else { return }
         heading("Entities")
         let sorted = view.entities.sorted { left, right in
-            left.role != right.role ? left.role.rank < right.role.rank : left.alertCount > right.alertCount
+            // Single records say least.
+            let (mine, other) = (left.kind == "record" ? 1 : 0, right.kind == "record" ? 1 : 0)
+            return (left.role.rank, mine, right.alertCount) < (right.role.rank, other, left.alertCount)
         }
         table(
             ["role", "kind", "value", "alerts", "first", "last"],
@@ -150,10 +153,19 @@ package struct IncidentPage {
             view.alerts.map { alert in
                 [
                     alert.first.text, alert.source, alert.title, IncidentPage.end(alert.originator, nil),
-                    IncidentPage.end(alert.responder, alert.responderPort), "\(alert.count)",
-                    alert.matched.isEmpty ? "" : "\(alert.buffer ?? ""): \(MatchedOctets.text(alert.matched))",
+                    IncidentPage.end(alert.responder, alert.responderPort), "\(alert.count)", IncidentPage.found(alert),
                 ]
             }, total: view.alertCount)
+    }
+
+    /// What made an alert: the octets that matched, or the fields of a record.
+    private static func found(_ alert: IncidentAlert) -> String {
+        guard alert.matched.isEmpty else { return "\(alert.buffer ?? ""): \(MatchedOctets.text(alert.matched))" }
+        guard alert.source == "sigma", let evidence = alert.evidence, let document = try? JSONDocument(evidence) else {
+            return ""
+        }
+        let fields = document.root.members.filter { $0.key != "log" }.prefix(4)
+        return fields.map { "\($0.key): \($0.value.text?.prefix(60) ?? "")" }.joined(separator: ", ")
     }
 
     private mutating func writeIndicators() {
@@ -175,7 +187,9 @@ package struct IncidentPage {
 
     private static func end(_ host: String?, _ port: Int?) -> String {
         guard let host else { return "" }
-        return port.map { host.contains(":") ? "[\(host)]:\($0)" : "\(host):\($0)" } ?? host
+        // A finding about all ports of a host has none.
+        guard let port, port > 0 else { return host }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
     private mutating func write(_ context: IncidentContext) {
@@ -232,8 +246,27 @@ package struct IncidentPage {
         if !context.cloudCalls.isEmpty {
             heading("Cloud calls")
             table(
-                ["time", "principal", "call", "from", "outcome"],
-                context.cloudCalls.map { [$0.time.text, $0.principal, $0.call, $0.address, $0.outcome] })
+                ["first", "last", "principal", "call", "from", "outcome", "count"],
+                IncidentPage.folded(context.cloudCalls))
+        }
+    }
+
+    /// The same call of the same principal, again and again, in one row.
+    private static func folded(_ calls: [IncidentCloudCall]) -> [[String]] {
+        var places: [[String]: Int] = [:]
+        var rows: [(first: IncidentCloudCall, last: Timestamp, count: Int)] = []
+        for call in calls {
+            let key = [call.principal, call.call, call.address, call.outcome]
+            if let place = places[key] {
+                rows[place].last = max(rows[place].last, call.time)
+                rows[place].count += 1
+            } else {
+                places[key] = rows.count
+                rows.append((call, call.time, 1))
+            }
+        }
+        return rows.map { first, last, count in
+            [first.time.text, last.text, first.principal, first.call, first.address, first.outcome, "\(count)"]
         }
     }
 

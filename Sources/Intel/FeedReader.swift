@@ -2,10 +2,11 @@
 //
 // Feeds into indicators: which form a feed has, and what is refused of it.
 //
-// Reads   a file of a feed.
+// Reads   a file of a feed, plain or packed.
 // Writes  an `IndicatorSet`, and a line for each value that is refused.
 // Leaves  the forms themselves (FeedTable.swift, FeedObjects.swift).
 
+import Archive
 import Foundation
 package import Records
 
@@ -67,8 +68,10 @@ package struct FeedOutcome: Sendable {
 }
 
 enum FeedFile {
-    /// Octets of a feed that are taken.
+    /// Octets of a feed that are taken, unpacked.
     static let bytesMax = 2 << 30
+    /// Feeds pack to a tenth; what unpacks to more than this is none.
+    private static let limits = PackedLimits(plainBytesMax: bytesMax, ratioMax: 100, graceBytes: 16 << 20)
 
     static func read(_ path: String, bytesMax: Int = bytesMax) throws(IntelError) -> [UInt8] {
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
@@ -86,6 +89,36 @@ enum FeedFile {
             throw IntelError(.tooLarge, "the file grows while it is read", path: path, advice: "try again")
         }
         return [UInt8](data)
+    }
+
+    /// The octets of a feed; those of gzip, and of a zip archive with one file in it, unpacked.
+    static func unpacked(_ path: String) throws(IntelError) -> [UInt8] {
+        let octets = try read(path)
+        var member: ZipMember?
+        if ZipDirectory.isArchive(path) {
+            do throws(ZipError) { member = try ZipDirectory.onlyMember(of: path) } catch {
+                throw IntelError(.cut, error.reason, path: path, advice: "unpack it, or download it again")
+            }
+        } else if !octets.starts(with: [0x1F, 0x8B]) {
+            return octets
+        }
+        do throws(PackedDamage) {
+            return try PackedFile.whole(path, member: member, limits: limits)
+        } catch {
+            let code: IntelError.Code = if case .bomb = error { .tooLarge } else { .cut }
+            throw IntelError(code, error.feedSentence, path: path, advice: "download it again")
+        }
+    }
+}
+
+extension PackedDamage {
+    /// A feed is taken whole or not at all.
+    fileprivate var feedSentence: String {
+        switch self {
+        case .truncated: "the packed file ends before its time"
+        case .damaged: "the packed file is damaged"
+        case .bomb, .unreadable: sentence
+        }
     }
 }
 
@@ -105,7 +138,7 @@ package struct FeedReader {
     /// Throws where the file is no feed as a whole: it cannot be read, is a page of HTML, was cut, or has nothing that
     /// could be taken. What is wrong with single values is in the outcome.
     package static func read(path: String, options: FeedOptions, now: Timestamp) throws(IntelError) -> FeedOutcome {
-        try read(FeedFile.read(path), path: path, options: options, now: now)
+        try read(FeedFile.unpacked(path), path: path, options: options, now: now)
     }
 
     package static func read(
@@ -131,9 +164,6 @@ package struct FeedReader {
             throw IntelError(
                 .notAFeed, "this is a page of HTML or XML, not a feed", path: path,
                 advice: "look at it: it may tell why the download was refused")
-        }
-        if octets[first] == 0x1F, first + 1 < octets.count, octets[first + 1] == 0x8B {
-            throw IntelError(.notAFeed, "the file is packed by gzip", path: path, advice: "unpack it first: gunzip")
         }
         let isJSON = octets[first] == 0x7B || octets[first] == 0x5B
         var form = options.form
@@ -194,7 +224,7 @@ package struct FeedReader {
             outcome.sinkholeCount += 1
         case nil: break
         }
-        indicator.seen = seen
+        indicator.seen = seen ?? now
         indicator.label = label
         indicator.threat = threat
         indicator.expires = expires ?? expiry(indicator.kind, seen ?? now)

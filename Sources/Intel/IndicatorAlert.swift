@@ -52,9 +52,14 @@ struct IndicatorAlert {
     let isInbound: Bool
     /// The host on whose account it is.
     let host: Address?
+    /// How sure the indicator was when it was met, 0 to 100.
+    let confidence: UInt8
+    /// The share of our hosts that meets it, where that is too large for something malicious.
+    var prevalence: Double?
 
-    init(_ hit: IndicatorHit, _ index: IndicatorIndex, place: String, _ seen: RowFacts) {
+    init(_ hit: IndicatorHit, _ index: IndicatorIndex, place: String, _ seen: RowFacts, confidence: UInt8) {
         (self.hit, self.index, self.place, self.seen) = (hit, index, place, seen)
+        self.confidence = confidence
         let isOriginator = place.hasSuffix("id.orig_h")
         isInbound = isOriginator
         host = isOriginator ? seen.id?.responder : seen.id?.originator
@@ -62,7 +67,9 @@ struct IndicatorAlert {
 
     /// 1 is the most urgent. That the other came to us is every day's weather; that we went there is not.
     private func severity(_ row: IndicatorRow) -> UInt64 {
-        let own: UInt64 = row.confidence >= 80 ? 1 : row.confidence >= 50 ? 2 : 3
+        // Who meets a sinkhole is infected, however many they are.
+        if prevalence != nil, !row.isSinkhole { return 4 }
+        let own: UInt64 = confidence >= 80 ? 1 : confidence >= 50 ? 2 : 3
         return isInbound ? max(own &+ 1, 3) : own
     }
 
@@ -122,7 +129,9 @@ struct IndicatorAlert {
             $0.member("where", place)
             $0.member("feed", set.name)
             // As a share, as every alert's evidence has it.
-            $0.member("confidence", Double(row.confidence) / 100)
+            $0.member("confidence", Double(confidence) / 100)
+            if confidence != row.confidence { $0.member("confidence_at_first", Double(row.confidence) / 100) }
+            if let prevalence { $0.member("prevalence", (prevalence * 100).rounded() / 100) }
             if !label.isEmpty { $0.member("label", label) }
             if row.threat != 0 { $0.member("threat", set.text(row.threat)) }
             if row.isSinkhole { $0.member("sinkhole", true) }

@@ -7,28 +7,18 @@
 // Leaves  which columns (IndicatorColumns.swift), what an alert says (IndicatorAlert.swift).
 
 package import Records
-import Synchronization
 
-/// Holds an index that may be replaced while it is used: asking costs one atomic load a batch.
-package final class IndicatorShelf: Sendable {
-    private let held: Mutex<IndicatorIndex>
-    private let generation = Atomic<Int>(1)
-
-    package init(_ index: IndicatorIndex) { held = Mutex(index) }
-
-    package var newest: IndicatorIndex { held.withLock { $0 } }
-    package var number: Int { generation.load(ordering: .acquiring) }
-
-    package func replace(with index: IndicatorIndex) {
-        held.withLock { $0 = index }
-        generation.add(1, ordering: .acquiringAndReleasing)
-    }
-}
+/// The indicators that a run looks for, which may be replaced while it goes on.
+package typealias IndicatorShelf = Shelf<IndicatorIndex>
 
 /// Choices of matching; each is a key of the configuration.
 package struct MatchSettings: Sendable {
     /// Indicators below this confidence raise no alert.
     package var confidenceMin = 30
+    /// How confidence falls between when a feed saw an indicator last and when it expires (`IndicatorRow.confidence`).
+    package var decay = 0.5
+    /// An indicator that more than so many percent of our hosts have met is demoted; 100 for never.
+    package var prevalenceMax = 25
     /// Seconds in which hits of one indicator by one host become one alert.
     package var foldSeconds = 60
 
@@ -37,19 +27,6 @@ package struct MatchSettings: Sendable {
 
 /// Watches rows for indicators. Used by one thread.
 package struct IndicatorMatcher: RowObserver {
-    private struct FoldKey: Hashable {
-        var hit: IndicatorHit
-        var host: Address
-    }
-
-    private struct Folded {
-        var record: AlertRecord
-        var ordinal: UInt64
-    }
-
-    /// Alerts that wait for more of their kind, at most.
-    private static let foldedMax = 50_000
-
     private let shelf: IndicatorShelf
     private let settings: MatchSettings
     private var generation = 0
@@ -59,10 +36,10 @@ package struct IndicatorMatcher: RowObserver {
     private let all: [[IndicatorColumn]]
     private let schemas: [LogSchema]
     private var found: [IndicatorHit] = []
-    private var folded: [FoldKey: Folded] = [:]
-    /// Keys in the order in which their alerts began.
-    private var open: [FoldKey] = []
-    private var openStart = 0
+    private var folded: FoldedAlerts
+    private var prevalence: IndicatorPrevalence
+    /// Of `conn` the columns that say who is a host of ours.
+    private let hostColumns: (address: Column, isOurs: Int)?
     /// Hits, and alerts that came of them.
     package private(set) var hitCount: UInt64 = 0
 
@@ -70,6 +47,11 @@ package struct IndicatorMatcher: RowObserver {
     package init(_ shelf: IndicatorShelf, schemas: [LogSchema], settings: MatchSettings = MatchSettings()) {
         self.shelf = shelf
         self.settings = settings
+        folded = FoldedAlerts(seconds: settings.foldSeconds)
+        prevalence = IndicatorPrevalence(shareMax: settings.prevalenceMax)
+        let conn = schemas[Int(LogID.conn.rawValue)]
+        let places = [conn.index(of: "id.orig_h"), conn.index(of: "local_orig")].compactMap { $0 }
+        hostColumns = places.count == 2 && prevalence.isOn ? (conn.columns[places[0]], places[1]) : nil
         self.schemas = schemas
         all = schemas.map(IndicatorColumn.columns)
         columns = []
@@ -81,6 +63,7 @@ package struct IndicatorMatcher: RowObserver {
         generation = shelf.number
         index = shelf.newest
         columns = all.map { list in list.filter { index.hasAny($0.lookup.kinds) } }
+        prevalence.forget()
     }
 
     package mutating func observe(_ rows: borrowing RowBatch, alerts: inout RowBatch) {
@@ -91,7 +74,16 @@ package struct IndicatorMatcher: RowObserver {
         }
         let log = Int(rows.log.rawValue)
         guard log < columns.count, !columns[log].isEmpty else { return }
+        if rows.log == .conn, let hostColumns { see(rows, hostColumns) }
         for place in columns[log].indices { look(columns[log][place], rows, &alerts) }
+    }
+
+    /// Who is there at all.
+    private mutating func see(_ rows: borrowing RowBatch, _ columns: (address: Column, isOurs: Int)) {
+        let isOurs = schemas[Int(LogID.conn.rawValue)].columns[columns.isOurs]
+        for row in 0..<rows.count where rows.isSet(row, columns.isOurs) && rows.word(row, isOurs) != 0 {
+            prevalence.see(rows.address(row, columns.address))
+        }
     }
 
     private mutating func look(_ column: IndicatorColumn, _ rows: borrowing RowBatch, _ alerts: inout RowBatch) {
@@ -135,48 +127,34 @@ package struct IndicatorMatcher: RowObserver {
     ) {
         let indicator = index.row(hit)
         let seen = RowFacts(rows, row, schemas[Int(rows.log.rawValue)])
-        guard Int(indicator.confidence) >= settings.confidenceMin,
+        let confidence = indicator.confidence(at: seen.ts, decay: settings.decay)
+        guard Int(confidence) >= settings.confidenceMin,
             indicator.expires == 0 || Int64(indicator.expires) >= seen.ts.nanoseconds / second
         else { return }
         hitCount &+= 1
-        let alert = IndicatorAlert(hit, index, place: column.place, seen)
-        let key = FoldKey(hit: hit, host: alert.host ?? Address(high: 0, low: 0))
-        if let last = folded[key]?.record.last {
-            folded[key]?.record.count &+= 1
-            folded[key]?.record.last = max(last, seen.ts)
-            return
+        var alert = IndicatorAlert(hit, index, place: column.place, seen, confidence: confidence)
+        if !alert.isInbound, let host = alert.host {
+            prevalence.meet(hit, host)
+            alert.prevalence = prevalence.excess(hit)
         }
         if settings.foldSeconds == 0 {
             alerts.append(alert.record(), order: rows.order(row), ordinal: rows.ordinal(row))
             return
         }
-        if folded.count >= IndicatorMatcher.foldedMax { writeFirst(order: rows.order(row), &alerts) }
-        folded[key] = Folded(record: alert.record(), ordinal: rows.ordinal(row))
-        open.append(key)
+        let key = AlertFoldKey(
+            rule: UInt64(hit.set) << 32 | UInt64(hit.row), first: alert.host ?? Address(high: 0, low: 0))
+        if folded.count(key, at: seen.ts) { return }
+        if folded.isFull, let eldest = folded.next() {
+            alerts.append(eldest.record, order: rows.order(row), ordinal: eldest.ordinal)
+        }
+        folded.hold(alert.record(), key, ordinal: rows.ordinal(row))
     }
 
     package mutating func advance(to time: Timestamp, order: UInt64, alerts: inout RowBatch) {
-        while openStart < open.count, let next = folded[open[openStart]] {
-            // A record is written when its connection ends: its own time may be long past.
-            guard time.since(next.record.first) > Int64(settings.foldSeconds) * second else { break }
-            writeFirst(order: order, &alerts)
-        }
-        if openStart > 1024, openStart * 2 > open.count {
-            open.removeFirst(openStart)
-            openStart = 0
-        }
+        while let row = folded.next(at: time) { alerts.append(row.record, order: order, ordinal: row.ordinal) }
     }
 
     package mutating func finish(alerts: inout RowBatch) {
-        while openStart < open.count { writeFirst(order: .max, &alerts) }
-        open.removeAll(keepingCapacity: true)
-        openStart = 0
-    }
-
-    private mutating func writeFirst(order: UInt64, _ alerts: inout RowBatch) {
-        let key = open[openStart]
-        openStart += 1
-        guard let row = folded.removeValue(forKey: key) else { return }
-        alerts.append(row.record, order: order, ordinal: row.ordinal)
+        while let row = folded.next() { alerts.append(row.record, order: .max, ordinal: row.ordinal) }
     }
 }

@@ -6,6 +6,7 @@
 // Writes  fixed rows and one arena of octets; the same as a file.
 // Leaves  looking for values (IndicatorIndex.swift).
 
+import Foundation
 package import Records
 
 /// What stands for one indicator.
@@ -22,7 +23,22 @@ struct IndicatorRow: Equatable {
     /// Seconds since 1970; 0 is never, or not known.
     var expires: UInt32
     var added: UInt32
+    /// When the feed saw it last; 0 is not known.
+    var seen: UInt32
     var isSinkhole: Bool
+
+    /// How sure it still is at a time: as sure as the feed says when it was seen last, and nothing where it expires,
+    /// `c·(1 − (t/τ)^(1/δ))` as MISP's decaying models have it. Files and fingerprints, which do not expire, stay.
+    ///
+    /// - Parameter decay: δ; below 1 the loss comes late, above 1 early, 0 is none at all.
+    func confidence(at time: Timestamp, decay: Double) -> UInt8 {
+        let start = Double(seen == 0 ? added : seen)
+        guard expires != 0, decay > 0, Double(expires) > start else { return confidence }
+        let age = Double(time.nanoseconds) / 1e9 - start
+        guard age > 0 else { return confidence }
+        let share = 1 - pow(min(age / (Double(expires) - start), 1), 1 / decay)
+        return UInt8((Double(confidence) * share).rounded())
+    }
 }
 
 /// The indicators of one feed.
@@ -64,7 +80,7 @@ package struct IndicatorSet: Sendable {
             confidence: min(indicator.confidence, 100), label: place(indicator.label),
             threat: place(indicator.threat),
             expires: indicator.expires.map(IndicatorSet.seconds) ?? 0, added: IndicatorSet.seconds(added),
-            isSinkhole: indicator.isSinkhole)
+            seen: indicator.seen.map(IndicatorSet.seconds) ?? 0, isSinkhole: indicator.isSinkhole)
         arena.append(contentsOf: indicator.value)
         rows.append(row)
     }
@@ -115,7 +131,7 @@ package struct IndicatorSet: Sendable {
                 word: UInt64(row.offset) | UInt64(row.count) << 32 | UInt64(row.kind.rawValue) << 48
                     | UInt64(row.confidence | (row.isSinkhole ? 128 : 0)) << 56)
             bytes.append(word: UInt64(row.label) | UInt64(row.threat) << 16 | UInt64(row.expires) << 32)
-            bytes.append(word: UInt64(row.added))
+            bytes.append(word: UInt64(row.added) | UInt64(row.seen) << 32)
         }
         bytes.append(contentsOf: arena)
         let sum = IndicatorSet.checksum(bytes, from: 16)
@@ -152,7 +168,8 @@ package struct IndicatorSet: Sendable {
                 offset: UInt32(truncatingIfNeeded: first), count: UInt16(truncatingIfNeeded: first >> 32), kind: kind,
                 confidence: UInt8(truncatingIfNeeded: first >> 56) & 127, label: UInt16(truncatingIfNeeded: second),
                 threat: UInt16(truncatingIfNeeded: second >> 16), expires: UInt32(truncatingIfNeeded: second >> 32),
-                added: UInt32(truncatingIfNeeded: third), isSinkhole: first >> 63 == 1)
+                added: UInt32(truncatingIfNeeded: third), seen: UInt32(truncatingIfNeeded: third >> 32),
+                isSinkhole: first >> 63 == 1)
             guard UInt64(row.offset) + UInt64(row.count) <= arenaCount, Int(row.label) < texts.count,
                 Int(row.threat) < texts.count
             else { return nil }

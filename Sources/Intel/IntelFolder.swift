@@ -65,6 +65,13 @@ package struct IntelFolder: Sendable {
         return sets
     }
 
+    /// Reads all feeds, or throws why one cannot be read.
+    package func allSets() throws(IntelError) -> [IndicatorSet] {
+        var sets: [IndicatorSet] = []
+        for name in names() { sets.append(try set(name)) }
+        return sets
+    }
+
     /// Puts a feed in the place of what it was before. What was known then stays known since then.
     package func replace(_ set: IndicatorSet) throws(IntelError) {
         var set = set

@@ -14,6 +14,9 @@ package struct RetroOptions: Sendable {
     package var since: Timestamp?
     package var until: Timestamp?
     package var confidenceMin = 30
+    /// As for records that are being made (`MatchSettings`).
+    package var decay = MatchSettings().decay
+    package var prevalenceMax = MatchSettings().prevalenceMax
     /// Only indicators that came to be known at this time or later.
     package var addedSince: Timestamp?
     /// Findings that are kept; more are counted.
@@ -30,7 +33,10 @@ package struct RetroFinding: Sendable, Equatable {
     package var value: String
     package var feed: String
     package var label: String
+    /// How sure it was when it was met first.
     package var confidence: Int
+    /// The share of our hosts that met it, where it is above `prevalenceMax`.
+    package var prevalence: Double?
     /// Who met it; nil where the record names no connection, such as a certificate.
     package var host: String?
     /// Where it showed: `dns.query`, without doubles, in order.
@@ -73,6 +79,7 @@ package final class RetroHunt {
         var count: Int
         var earliest: Timestamp
         var last: Timestamp
+        var confidence: UInt8
     }
 
     private let index: IndicatorIndex
@@ -80,6 +87,7 @@ package final class RetroHunt {
     private var found: [Key: Found] = [:]
     private var hits: [IndicatorHit] = []
     private var outcome = RetroOutcome()
+    private var prevalence: IndicatorPrevalence
     /// Values as the store's texts have them, where they are few enough for bloom filters to help.
     private var few: [IndicatorKind: [[UInt8]]]?
 
@@ -89,6 +97,7 @@ package final class RetroHunt {
     package init(_ index: IndicatorIndex, options: RetroOptions) {
         self.index = index
         self.options = options
+        prevalence = IndicatorPrevalence(shareMax: options.prevalenceMax)
         guard index.count <= RetroHunt.fewMax else { return }
         var few: [IndicatorKind: [[UInt8]]] = [:]
         for set in index.sets {
@@ -120,8 +129,27 @@ package final class RetroHunt {
             do { try look(item.segment, item.columns) } catch { outcome.faults.append(error.description) }
             progress(place + 1, work.count)
         }
+        if prevalence.isAnyFrequent { try countHosts(store) }
         finish()
         return outcome
+    }
+
+    /// All hosts of ours that the store knows: among how many those are who met something.
+    private func countHosts(_ store: StoreReader) throws(StoreError) {
+        for segment in try store.segments(log: "conn", since: options.since, until: options.until, bounds: []) {
+            let reader = try SegmentReader.open(segment.path)
+            guard let host = reader.index(of: "id_orig_h"), let isOurs = reader.index(of: "local_orig") else {
+                continue
+            }
+            for rowGroup in 0..<reader.rowGroupCount {
+                let rows = RetroRows(reader, rowGroup)
+                let (hosts, flags) = (try rows.vector(host), try rows.vector(isOurs))
+                guard hosts.kind.isStoredAsText, !flags.kind.isStoredAsText else { continue }
+                for row in 0..<hosts.rowCount where hosts.isSet(row) && flags.isSet(row) && flags.words[row] != 0 {
+                    if let address = IndicatorForm.parseAddress(hosts.text(row)) { prevalence.see(address) }
+                }
+            }
+        }
     }
 
     private func look(_ segment: SegmentInfo, _ columns: [IndicatorColumn]) throws(StoreError) {
@@ -207,24 +235,29 @@ package final class RetroHunt {
         if let since = options.addedSince, indicator.added < IndicatorSet.seconds(since) { return }
         guard Int(indicator.confidence) >= options.confidenceMin else { return }
         let facts = try rows.facts(row)
+        let confidence = indicator.confidence(at: facts.ts, decay: options.decay)
+        guard Int(confidence) >= options.confidenceMin else { return }
         if let since = options.since, facts.ts < since { return }
         if let until = options.until, facts.ts > until { return }
         guard indicator.expires == 0 || Int64(indicator.expires) >= facts.ts.nanoseconds / 1_000_000_000 else {
             return
         }
-        let alert = IndicatorAlert(hit, index, place: column.place, facts)
+        let alert = IndicatorAlert(hit, index, place: column.place, facts, confidence: confidence)
+        if !alert.isInbound, let host = alert.host { prevalence.meet(hit, host) }
         let key = Key(hit: hit, host: alert.host?.description ?? "")
         if var known = found[key] {
             known.count += 1
             known.earliest = min(known.earliest, facts.ts)
             known.last = max(known.last, facts.ts)
             if !known.places.contains(column.place) { known.places.append(column.place) }
-            if facts.ts < known.first.ts { (known.first, known.place) = (facts, column.place) }
+            if facts.ts < known.first.ts {
+                (known.first, known.place, known.confidence) = (facts, column.place, confidence)
+            }
             found[key] = known
         } else if found.count < options.findingsMax {
             found[key] = Found(
                 first: facts, places: [column.place], place: column.place, count: 1, earliest: facts.ts,
-                last: facts.ts)
+                last: facts.ts, confidence: confidence)
         } else {
             outcome.lostCount += 1
         }
@@ -236,7 +269,8 @@ package final class RetroHunt {
             let set = index.set(key.hit)
             return RetroFinding(
                 kind: row.kind, value: IndicatorForm.text(row.kind, index.value(key.hit)), feed: set.name,
-                label: set.text(row.label), confidence: Int(row.confidence), host: key.host.isEmpty ? nil : key.host,
+                label: set.text(row.label), confidence: Int(found.confidence),
+                prevalence: prevalence.excess(key.hit), host: key.host.isEmpty ? nil : key.host,
                 places: found.places.sorted(), count: found.count, first: found.earliest, last: found.last,
                 known: Timestamp(seconds: Int64(row.added)), uid: found.first.uid?.description)
         }.sorted { left, right in
@@ -248,8 +282,10 @@ package final class RetroHunt {
     /// An alert for each finding, for the store. The same run over the same records gives the same alerts.
     package func alerts() -> [AlertRecord] {
         found.sorted { ($0.value.earliest, $0.key.host) < ($1.value.earliest, $1.key.host) }.map { key, found in
-            var record = IndicatorAlert(key.hit, index, place: found.place, found.first)
-                .record(count: UInt64(found.count))
+            var alert = IndicatorAlert(
+                key.hit, index, place: found.place, found.first, confidence: found.confidence)
+            if !alert.isInbound { alert.prevalence = prevalence.excess(key.hit) }
+            var record = alert.record(count: UInt64(found.count))
             (record.first, record.last) = (found.earliest, found.last)
             return record
         }

@@ -19,6 +19,7 @@ extension RetroFinding {
         let plain = String(String.UnicodeScalarView(what.unicodeScalars.map { $0.value < 0x20 ? "·" : $0 }))
         return "\(early)\(who) \(kind.name) \(value) \(times) in \(places.joined(separator: ", ")), "
             + "from \(first.text) to \(last.text); known since \(known.text) (\(plain))"
+            + (prevalence.map { "; \(Int(($0 * 100).rounded())) % of our hosts meet it" } ?? "")
     }
 
     package func write(to json: inout JSONWriter) {
@@ -28,6 +29,7 @@ extension RetroFinding {
             json.member("feed", feed)
             if !label.isEmpty { json.member("label", label) }
             json.member("confidence", confidence)
+            if let prevalence { json.member("prevalence", (prevalence * 100).rounded() / 100) }
             json.memberIfAny("host", host)
             json.member("where", places)
             json.member("count", count)

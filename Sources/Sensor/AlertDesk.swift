@@ -20,34 +20,15 @@ package struct AlertSettings: Sendable {
 
 /// The collector's desk for alerts.
 struct AlertDesk {
-    /// Rows that wait for more of their kind, at most.
-    private static let foldedMax = 100_000
-
-    private struct FoldKey: Hashable {
-        var rule: RuleID
-        var originator: Address
-        var responder: Address
-    }
-
-    private struct Folded {
-        var record: AlertRecord
-        var order: UInt64
-        var ordinal: UInt64
-    }
-
     private var filter = AlertFilter()
-    private let foldSeconds: Int
     let writesEvents: Bool
-    private var folded: [FoldKey: Folded] = [:]
-    /// Keys in the order in which their rows began.
-    private var open: [FoldKey] = []
-    private var openStart = 0
+    private var folded: FoldedAlerts
     private var event = EventRecord()
     private var match = SignatureMatchRecord()
     private(set) var count: UInt64 = 0
 
     init(_ settings: AlertSettings, writesEvents: Bool) {
-        foldSeconds = settings.foldSeconds
+        folded = FoldedAlerts(seconds: settings.foldSeconds)
         self.writesEvents = writesEvents
     }
 
@@ -70,25 +51,15 @@ struct AlertDesk {
 
     /// Writes the folded rows whose time is over.
     mutating func advance(to time: Timestamp, order: UInt64, into own: inout RecordOutput) {
-        while openStart < open.count, let next = folded[open[openStart]] {
-            guard time.since(next.record.first) > Int64(foldSeconds) * 1_000_000_000 else { break }
-            writeFirst(order: order, into: &own)
-        }
-        if openStart > 1024, openStart * 2 > open.count {
-            open.removeFirst(openStart)
-            openStart = 0
-        }
+        while let row = folded.next(at: time) { write(row, order: order, into: &own) }
     }
 
     /// Writes every folded row.
     mutating func finish(into own: inout RecordOutput) {
-        while openStart < open.count { writeFirst(order: .max, into: &own) }
+        while let row = folded.next() { write(row, order: .max, into: &own) }
     }
 
-    private mutating func writeFirst(order: UInt64, into own: inout RecordOutput) {
-        let key = open[openStart]
-        openStart += 1
-        guard let row = folded.removeValue(forKey: key) else { return }
+    private func write(_ row: FoldedAlerts.Row, order: UInt64, into own: inout RecordOutput) {
         own.order = order
         own.ordinal = row.ordinal
         own.emit(row.record)
@@ -97,20 +68,15 @@ struct AlertDesk {
     // MARK: rows
 
     private mutating func write(_ candidate: AlertCandidate, into own: inout RecordOutput) {
-        let rule = candidate.rule
-        let key = FoldKey(rule: rule.id, originator: candidate.id.originator, responder: candidate.id.responder)
-        if foldSeconds > 0, folded[key] != nil {
-            folded[key]?.record.count &+= 1
-            folded[key]?.record.last = candidate.alert.facts.now
-        } else {
-            let record = AlertDesk.record(candidate)
-            if foldSeconds > 0 {
-                if folded.count >= AlertDesk.foldedMax { writeFirst(order: candidate.order, into: &own) }
-                folded[key] = Folded(record: record, order: candidate.order, ordinal: candidate.ordinal)
-                open.append(key)
-            } else {
-                own.emit(record)
-            }
+        let rule = candidate.rule.id
+        let key = AlertFoldKey(
+            rule: UInt64(rule.generator) << 32 | UInt64(rule.signature), detail: UInt64(rule.revision),
+            first: candidate.id.originator, second: candidate.id.responder)
+        if folded.seconds == 0 {
+            own.emit(AlertDesk.record(candidate))
+        } else if !folded.count(key, at: candidate.alert.facts.now) {
+            if folded.isFull, let row = folded.next() { write(row, order: candidate.order, into: &own) }
+            folded.hold(AlertDesk.record(candidate), key, ordinal: candidate.ordinal)
         }
         own.order = candidate.order
         own.ordinal = candidate.ordinal

@@ -10,7 +10,8 @@
 package import Capture
 import Foundation
 import Protocols
-import Records
+package import Records
+package import Signatures
 package import Store
 import Synchronization
 
@@ -21,6 +22,9 @@ package final class StopSignal: Sendable {
     package func raise() { flag.store(true, ordering: .relaxed) }
     package var isRaised: Bool { flag.load(ordering: .relaxed) }
 }
+
+/// The signatures of a sensor, which may be replaced while it runs: loaded aside, taken by each worker between batches.
+package typealias RuleShelf = Shelf<RuleIndex>
 
 /// One run on an interface.
 package struct Live: Sendable {

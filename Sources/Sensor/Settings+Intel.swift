@@ -17,6 +17,10 @@ package struct IntelSettings: Sendable {
     package var allowLists: [String] = []
     /// Indicators below this confidence raise no alert.
     package var confidenceMin = 30
+    /// How confidence falls with age: below 1 late, above 1 early, 0 not at all.
+    package var decay = 0.5
+    /// An indicator that more than so many percent of our hosts meet is demoted; 100 for never.
+    package var prevalenceMax = 25
 
     package init() {}
 }
@@ -47,6 +51,20 @@ extension Settings {
             (settings, value) throws(SettingsError) in
             settings.intel.confidenceMin = try value.integer("intel.confidence_min", 0...100)
         },
+        SettingKey(
+            name: "intel.decay",
+            doc: "How confidence falls until an indicator expires: below 1 late, above 1 early, 0 not at all."
+        ) {
+            (settings, value) throws(SettingsError) in
+            settings.intel.decay = try value.real("intel.decay", 0...10)
+        },
+        SettingKey(
+            name: "intel.prevalence_max",
+            doc: "An indicator that more of our hosts meet (percent) is demoted; 100 for never."
+        ) {
+            (settings, value) throws(SettingsError) in
+            settings.intel.prevalenceMax = try value.integer("intel.prevalence_max", 0...100)
+        },
         SettingKey(name: "incidents.interval", doc: "Time between looks at new alerts, live; 0 for never.") {
             (settings, value) throws(SettingsError) in
             settings.incidents.intervalSeconds = Int(try value.duration("incidents.interval") / 1_000_000_000)
@@ -60,12 +78,18 @@ extension Settings {
 }
 
 extension Settings {
+    private static let digests: [(byteCount: Int, hash: FileHashes)] = [(16, .md5), (20, .sha1), (32, .sha256)]
+
     /// Has digests of files made that are so many octets long: 16, 20 or 32.
     package mutating func addDigests(of byteCounts: Set<Int>) {
-        for (byteCount, hash) in [(16, FileHashes.md5), (20, .sha1), (32, .sha256)]
-        where byteCounts.contains(byteCount) {
-            protocols.files.hashes.insert(hash)
+        for digest in Settings.digests where byteCounts.contains(digest.byteCount) {
+            protocols.files.hashes.insert(digest.hash)
         }
+    }
+
+    /// Whether digests of all these lengths are made.
+    package func makesDigests(of byteCounts: Set<Int>) -> Bool {
+        Settings.digests.allSatisfy { !byteCounts.contains($0.byteCount) || protocols.files.hashes.contains($0.hash) }
     }
 
     /// Networks that the configuration calls local, beside those that are local everywhere.

@@ -117,6 +117,14 @@ enum SettingValue {
         return value
     }
 
+    func real(_ key: String, _ range: ClosedRange<Double>) throws(SettingsError) -> Double {
+        let text = try string(key)
+        guard let value = Double(text), range.contains(value) else {
+            throw SettingsError("\(key): “\(text)” is not a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
     /// Seconds, with `s`, `m`, `h` or `d` behind the number if wanted; in nanoseconds.
     func duration(_ key: String) throws(SettingsError) -> Int64 {
         let text = try string(key)

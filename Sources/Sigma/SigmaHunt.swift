@@ -82,12 +82,13 @@ package final class SigmaHunt {
         let rows = try store.rows("SELECT \(names) FROM \(log.schema.path)\(filter)", values)
         var places = [Int?](repeating: nil, count: log.schema.columns.count)
         for (place, column) in columns.enumerated() { places[column] = place }
+        var scratch = log.matcher.makeScratch()
         while let row = try rows.next() {
             rowCount += 1
             let fields = SigmaStoredFields(values: row.values, places: places, log: log)
-            for number in log.matcher.match(fields, &log.scratch) {
+            for number in log.matcher.match(fields, &scratch) {
                 var hit = SigmaHit(rule: log.matcher.rules[number], log: log.schema.path, time: row.time("ts") ?? .zero)
-                hit.fields = log.matcher.evidence(number, fields, &log.scratch)
+                hit.fields = log.matcher.evidence(number, fields, &scratch)
                 hit.uid = fields.text("uid").flatMap { UID(octets: Array($0.utf8)[...]) }
                 hit.connection = fields.connection
                 hit.entities = SigmaLog.entityColumns.compactMap { name, kind in

@@ -8,19 +8,17 @@
 
 package import Records
 
-/// The rules of one log, compiled, and where its columns are.
-final class SigmaLog {
+/// The rules of one log, compiled, and where its columns are; shared by all who match.
+final class SigmaLog: Sendable {
     let schema: LogSchema
     let matcher: SigmaMatcher
     /// Of each field its columns.
     let columns: [[SigmaColumn]]
-    var scratch: SigmaMatcher.Scratch
 
     init(_ schema: LogSchema, _ rules: [SigmaRule]) {
         self.schema = schema
         matcher = SigmaMatcher(rules)
         columns = matcher.fields.map { SigmaColumn.columns(of: $0, schema) }
-        scratch = matcher.makeScratch()
     }
 
     /// The logs that rules ask for.
@@ -39,39 +37,90 @@ final class SigmaLog {
     ]
 }
 
+/// Rules, compiled for the logs of a sensor: what is made aside when they are read anew.
+package struct SigmaSet: Sendable {
+    package let rules: SigmaRules
+    /// By the number of the log.
+    fileprivate let logs: [SigmaLog?]
+
+    package init(_ rules: SigmaRules, schemas: [LogSchema]) {
+        self.rules = rules
+        var logs = [SigmaLog?](repeating: nil, count: LogID.allCases.count)
+        for log in SigmaLog.logs(rules, schemas) { logs[Int(log.schema.log.rawValue)] = log }
+        self.logs = logs
+    }
+}
+
+/// The rules of a run, which may be replaced while it goes on.
+package typealias SigmaShelf = Shelf<SigmaSet>
+
 /// Looks at every row of the logs that rules ask for.
 package struct SigmaObserver: RowObserver {
-    private var logs: [SigmaLog?]
+    private let shelf: SigmaShelf
+    private var generation = 0
+    private var logs: [SigmaLog?] = []
+    /// What matching keeps between rows, of each log.
+    private var scratches: [SigmaMatcher.Scratch?] = []
     private var record = AlertRecord()
+    private var folded: FoldedAlerts
     /// Rows that rules have looked at, and hits.
     package private(set) var rowCount: UInt64 = 0
     package private(set) var hitCount: UInt64 = 0
 
-    package init(_ rules: SigmaRules, schemas: [LogSchema]) {
-        logs = Array(repeating: nil, count: LogID.allCases.count)
-        for log in SigmaLog.logs(rules, schemas) { logs[Int(log.schema.log.rawValue)] = log }
+    /// - Parameter foldSeconds: in which hits of one rule about the same become one row; 0 for one row each.
+    package init(_ shelf: SigmaShelf, foldSeconds: Int) {
+        self.shelf = shelf
+        folded = FoldedAlerts(seconds: foldSeconds)
+        renew()
     }
 
-    /// Whether there is anything to look at.
-    package var isEmpty: Bool { logs.allSatisfy { $0 == nil } }
+    private mutating func renew() {
+        generation = shelf.number
+        logs = shelf.newest.logs
+        scratches = logs.map { $0?.matcher.makeScratch() }
+    }
 
     package mutating func observe(_ rows: borrowing RowBatch, alerts: inout RowBatch) {
-        guard let log = logs[Int(rows.log.rawValue)] else { return }
+        if shelf.number != generation { renew() }
+        let place = Int(rows.log.rawValue)
+        guard let log = logs[place], var scratch = scratches[place] else { return }
+        scratches[place] = nil
         var fields = SigmaRowFields(rows: copy rows, row: 0, log: log)
         for row in 0..<rows.count {
             rowCount &+= 1
             fields.row = row
-            for number in log.matcher.match(fields, &log.scratch) {
+            for number in log.matcher.match(fields, &scratch) {
                 hitCount &+= 1
                 var hit = SigmaHit(rule: log.matcher.rules[number], log: log.schema.path, time: fields.time)
-                hit.fields = log.matcher.evidence(number, fields, &log.scratch)
+                hit.fields = log.matcher.evidence(number, fields, &scratch)
                 hit.uid = fields.uid
                 hit.connection = fields.connection
                 hit.entities = fields.entities
                 hit.fill(&record)
-                alerts.append(record, order: rows.order(row), ordinal: rows.ordinal(row))
+                fold(order: rows.order(row), ordinal: rows.ordinal(row), &alerts)
             }
         }
+        scratches[place] = scratch
+    }
+
+    /// Holds the record at hand back for others like it, or counts it into one.
+    private mutating func fold(order: UInt64, ordinal: UInt64, _ alerts: inout RowBatch) {
+        guard folded.seconds > 0, let key = record.foldKey else {
+            return alerts.append(record, order: order, ordinal: ordinal)
+        }
+        if folded.count(key, at: record.ts) { return }
+        if folded.isFull, let eldest = folded.next() {
+            alerts.append(eldest.record, order: order, ordinal: eldest.ordinal)
+        }
+        folded.hold(record, key, ordinal: ordinal)
+    }
+
+    package mutating func advance(to time: Timestamp, order: UInt64, alerts: inout RowBatch) {
+        while let row = folded.next(at: time) { alerts.append(row.record, order: order, ordinal: row.ordinal) }
+    }
+
+    package mutating func finish(alerts: inout RowBatch) {
+        while let row = folded.next() { alerts.append(row.record, order: .max, ordinal: row.ordinal) }
     }
 }
 

@@ -68,51 +68,6 @@ struct CaptureCommand: ParsableCommand {
         return live
     }
 
-    /// SIGHUP reads the rules anew: aside, and taken only when all went well.
-    private func reloader(
-        _ settings: Settings, _ rules: RuleShelf?, _ indicators: IndicatorShelf
-    ) -> any DispatchSourceSignal {
-        signal(SIGHUP, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
-        let folder = options.storeFolder
-        source.setEventHandler {
-            CaptureCommand.reload(settings, folder, indicators)
-            // A sensor without rules has nothing to say of them.
-            if rules == nil, settings.rulePaths.isEmpty { return }
-            let result = CaptureCommand.reload(settings, rules)
-            result.error.map { Console.warn($0) } ?? Console.say("rules read anew: \(result.loaded)")
-            if let folder { result.write(to: folder) }
-        }
-        source.resume()
-        return source
-    }
-
-    /// Reads the indicators anew, aside; where that fails they stay as they were.
-    private static func reload(_ settings: Settings, _ folder: String?, _ indicators: IndicatorShelf) {
-        do {
-            let index = try settings.loadIndicators(store: folder) { Console.warn($0) }
-            guard index.count > 0 || indicators.newest.count > 0 else { return }
-            indicators.replace(with: index)
-            Console.say("indicators read anew: \(index.count)")
-        } catch {
-            Console.warn("\(error); the indicators stay as they were")
-        }
-    }
-
-    /// Reads the rules anew; where that fails they stay as they were.
-    private static func reload(_ settings: Settings, _ rules: RuleShelf?) -> RuleReload {
-        guard let rules else { return RuleReload(error: "no rules are loaded, so there are none to read anew") }
-        do {
-            for complaint in rules.newest.set.saveDatasets() { Console.warn(complaint) }
-            let loaded = try settings.loadRules(replacing: rules.newest) { Console.warn($0) }
-            guard let loaded else { return RuleReload(error: "the settings name no rules any more") }
-            rules.replace(with: loaded)
-            return RuleReload(loaded: loaded.set.rules.count, refused: loaded.set.refusedCount)
-        } catch {
-            return RuleReload(error: "\(error); the rules stay as they were")
-        }
-    }
-
     private func capture() throws {
         var settings = try options.settings()
         if let snaplen { try settings.set("capture.snaplen=\(snaplen)") }
@@ -121,11 +76,13 @@ struct CaptureCommand: ParsableCommand {
         let rules = try options.rules(settings).map { RuleShelf($0) }
         let indicators = try options.indicators(settings)
         let matcher = settings.matcher(indicators)
-        let sigma = try SigmaGlue.rules(settings)
-        let onlookers: [any RowObserver] = [matcher] + SigmaGlue.observers(sigma)
+        let sigma = try SigmaGlue.shelf(settings)
+        let onlookers: [any RowObserver] = [matcher] + SigmaGlue.observers(sigma, settings)
         let hunts = try Hunting.plan(options.storeFolder, settings)
         let stop = StopSignal()
-        let reload = reloader(settings, rules, indicators)
+        let reloading = Reloading(
+            settings: settings, store: options.storeFolder, rules: rules, indicators: indicators, sigma: sigma)
+        let reload = reloading.onHangup()
         defer { reload.cancel() }
         let sources = [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)

@@ -22,6 +22,11 @@ struct CloudIngestOptions: ParsableArguments {
 
     @OptionGroup var sigmaOptions: SigmaOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "Seconds in which alerts of one rule about the same become one; 0 for one each.", valueName: "n"))
+    var fold = AlertSettings().foldSeconds
+
     @Option(help: ArgumentHelp("Name of this sensor in the segments.", valueName: "name"))
     var sensor = "weir"
 
@@ -32,6 +37,7 @@ struct CloudIngestOptions: ParsableArguments {
         guard ["text", "json"].contains(format) else {
             throw ValidationError("--format \(format): choose text or json")
         }
+        guard fold >= 0 else { throw ValidationError("--fold \(fold): choose 0 or more seconds") }
         guard !paths.isEmpty else { throw ValidationError("name a file or a folder") }
     }
 
@@ -39,6 +45,7 @@ struct CloudIngestOptions: ParsableArguments {
         var settings = CloudIngest.Settings()
         settings.selection = selection
         settings.sensorName = sensor
+        settings.foldSeconds = fold
         settings.observer = try SigmaGlue.cloudObserver(sigma, sigmaOptions.values())
         if Console.isTerminal {
             settings.progress = { done, total in

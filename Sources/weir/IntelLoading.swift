@@ -10,10 +10,17 @@ import Sensor
 import Store
 
 extension Settings {
-    /// All indicators that a run into `store` is to look for. `tell` hears of feeds that cannot be used; the others are
-    /// there. Throws where a file of the configuration is not there.
-    func loadIndicators(store: String?, _ tell: (String) -> Void) throws(IntelError) -> IndicatorIndex {
-        var sets = store.map { IntelFolder(store: $0).sets(tell) } ?? []
+    /// All indicators that a run into `store` is to look for. `tell` hears of feeds of the store that cannot be used;
+    /// the others are there. Throws where a file of the configuration is not there, and `isStrict` where any feed
+    /// cannot be used.
+    func loadIndicators(
+        store: String?, isStrict: Bool = false, _ tell: (String) -> Void
+    ) throws(IntelError) -> IndicatorIndex {
+        var sets: [IndicatorSet] = []
+        if let store {
+            let folder = IntelFolder(store: store)
+            sets = isStrict ? try folder.allSets() : folder.sets(tell)
+        }
         var harmless = HarmlessValues()
         for path in intel.allowLists { try harmless.allow(path: path) }
         harmless.remarks.forEach(tell)
@@ -34,6 +41,8 @@ extension Settings {
         addDigests(of: shelf.newest.digestByteCounts)
         var match = MatchSettings()
         match.confidenceMin = intel.confidenceMin
+        match.decay = intel.decay
+        match.prevalenceMax = intel.prevalenceMax
         match.foldSeconds = alerts.foldSeconds
         return IndicatorMatcher(shelf, schemas: Schemas.all, settings: match)
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// weir rules reload: a sensor that runs reads its rules anew, and says what came of it.
+// weir rules reload: a sensor that runs reads rules and indicators anew, and says what came of it.
 //
 // Reads   the store's lock, which names the sensor's process; what the sensor has left in the store.
 // Writes  nothing: it sends SIGHUP.
-// Leaves  loading and swapping (CaptureCommand, Sensor/RuleShelf.swift).
+// Leaves  loading and swapping (Reloading.swift).
 
 import ArgumentParser
 import Foundation
@@ -12,14 +12,22 @@ import Glibc
 import Sensor
 import Store
 
-/// What came of reading rules anew, left in the store for who asked for it.
+/// What came of reading anew all that a sensor looks for, left in the store for who asked for it.
 struct RuleReload: Codable, Sendable {
+    struct Part: Codable, Sendable {
+        /// `rules`, `Sigma rules`, `indicators`.
+        var name: String
+        var loaded = 0
+        var refused = 0
+        /// Why they stay as they were.
+        var error: String?
+
+        var line: String { error ?? "\(loaded) \(name) in use" + (refused > 0 ? ", \(refused) refused" : "") }
+    }
+
     /// Seconds since 1970.
     var time = Date().timeIntervalSince1970
-    var loaded = 0
-    var refused = 0
-    /// Why the rules stay as they were.
-    var error: String?
+    var parts: [Part] = []
 
     static func path(_ folder: String) -> String { folder + "/.rules-reload" }
 
@@ -38,17 +46,17 @@ struct RuleReload: Codable, Sendable {
 struct RulesReloadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reload",
-        abstract: "Have a running sensor read its rules anew, without losing a packet.",
+        abstract: "Have a running sensor read rules and indicators anew, without losing a packet.",
         discussion: """
-            The sensor loads the files of its own settings aside and takes them between two batches of packets;
-            connections and flowbits go on. A file that cannot be read changes nothing. Check it first:
-            weir rules check FILE.
+            The sensor loads signatures, Sigma rules and indicators, those of its own settings and of its store,
+            aside, and takes them between two batches of packets; connections and flowbits go on. A file that cannot
+            be read changes nothing of its kind. Check it first: weir rules check, weir sigma check, weir intel check.
 
             Examples:
               weir rules reload --store /var/lib/weir
               weir rules reload --pid 4711
 
-            Exit status: 0 the rules are in use; 1 in use, but some rules were refused; 2 nothing has changed.
+            Exit status: 0 all are in use; 1 in use, but some rules were refused; 2 something stays as it was.
             """)
 
     @Option(help: ArgumentHelp("The store that the sensor writes.", valueName: "dir"))
@@ -74,9 +82,10 @@ struct RulesReloadCommand: ParsableCommand {
         while Date().timeIntervalSince1970 < sent + Double(timeout) {
             usleep(100_000)
             guard let answer = RuleReload.read(from: store), answer.time >= sent else { continue }
-            if let error = answer.error { throw Console.fail(error) }
-            print("\(answer.loaded) rules in use" + (answer.refused > 0 ? ", \(answer.refused) refused" : ""))
-            if answer.refused > 0 { throw ExitStatus.damaged }
+            for part in answer.parts where part.error == nil { print(part.line) }
+            let errors = answer.parts.compactMap(\.error)
+            if !errors.isEmpty { throw Console.fail(errors.joined(separator: "\n")) }
+            if answer.parts.contains(where: { $0.refused > 0 }) { throw ExitStatus.damaged }
             return
         }
         throw Console.fail("the sensor has not answered in \(timeout) seconds; look at what it says, or use --timeout")

@@ -149,8 +149,8 @@ struct RunOptions: ParsableArguments {
     /// Who looks on while captures are read: indicators and Sigma rules, where there are any.
     func observers(_ settings: inout Settings) throws -> [any RowObserver] {
         let shelf = try indicators(settings)
-        let rules = try SigmaGlue.rules(settings)
-        return (shelf.newest.count > 0 ? [settings.matcher(shelf)] : []) + SigmaGlue.observers(rules)
+        let rules = try SigmaGlue.shelf(settings)
+        return (shelf.newest.count > 0 ? [settings.matcher(shelf)] : []) + SigmaGlue.observers(rules, settings)
     }
 
     /// The log writers, where they are asked for; `interface` is the one that is watched, live.

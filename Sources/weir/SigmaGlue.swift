@@ -12,7 +12,11 @@ import Sigma
 enum SigmaGlue {
     /// Reads rules; tells of those that are rejected. Throws where not one is left that has a log here.
     static func rules(_ paths: [String], _ placeholders: SigmaPlaceholders = [:]) throws -> SigmaRules {
-        let rules = SigmaRules(paths, placeholders: placeholders, schemas: Schemas.logs)
+        try told(SigmaRules(paths, placeholders: placeholders, schemas: Schemas.logs), paths)
+    }
+
+    /// Tells of those that are rejected; throws where not one is left.
+    private static func told(_ rules: SigmaRules, _ paths: [String]) throws -> SigmaRules {
         for report in rules.rejected {
             guard case .rejected(let refusal) = report.verdict else { continue }
             Console.warn("\(report.path): \(refusal.reason)")
@@ -23,10 +27,16 @@ enum SigmaGlue {
         return rules
     }
 
-    /// The rules of the configuration; nil without any.
-    static func rules(_ settings: Settings) throws -> SigmaRules? {
+    /// The rules of the configuration with a report of each; nobody has been told.
+    static func read(_ settings: Settings) throws -> SigmaRules {
+        let values = try placeholders(settings.sigma.placeholders)
+        return SigmaRules(settings.sigma.rulePaths, placeholders: values, schemas: Schemas.logs)
+    }
+
+    /// The rules of the configuration, which may be replaced; nil without any.
+    static func shelf(_ settings: Settings) throws -> SigmaShelf? {
         guard !settings.sigma.rulePaths.isEmpty else { return nil }
-        return try rules(settings.sigma.rulePaths, placeholders(settings.sigma.placeholders))
+        return SigmaShelf(SigmaSet(try told(read(settings), settings.sigma.rulePaths), schemas: Schemas.all))
     }
 
     /// `name=value,…`, as the option and the configuration have it.
@@ -46,14 +56,12 @@ enum SigmaGlue {
     // MARK: beside the sensor
 
     /// Who looks at the rows of the logs.
-    static func observers(_ rules: SigmaRules?) -> [any RowObserver] {
-        guard let rules else { return [] }
-        let observer = SigmaObserver(rules, schemas: Schemas.all)
-        return observer.isEmpty ? [] : [observer]
+    static func observers(_ rules: SigmaShelf?, _ settings: Settings) -> [any RowObserver] {
+        rules.map { [SigmaObserver($0, foldSeconds: settings.alerts.foldSeconds)] } ?? []
     }
 
     /// Looks through the folders of the configuration; nil where there are none, or no store to read them into.
-    static func watcher(_ store: String?, _ settings: Settings, _ rules: SigmaRules?) -> CloudWatcher? {
+    static func watcher(_ store: String?, _ settings: Settings, _ rules: SigmaShelf?) -> CloudWatcher? {
         guard !settings.cloud.folders.isEmpty else { return nil }
         guard let store else {
             Console.warn("cloud.watch: audit logs go into a store; say which with --store")
@@ -62,7 +70,12 @@ enum SigmaGlue {
         var watch = CloudWatcher.Settings(store: store, folders: settings.cloud.folders)
         watch.intervalSeconds = settings.cloud.intervalSeconds
         watch.sensorName = settings.sensorName
-        watch.observer = { rules.flatMap { cloudObserver($0) } }
+        watch.foldSeconds = settings.alerts.foldSeconds
+        watch.observer = { number in
+            guard let rules, rules.number != number else { return nil }
+            let (newest, newestNumber) = (rules.newest.rules, rules.number)
+            return (newestNumber, cloudObserver(newest))
+        }
         watch.tell = { Console.say($0) }
         return CloudWatcher(watch)
     }

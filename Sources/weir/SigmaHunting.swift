@@ -22,6 +22,8 @@ struct SigmaHunting {
     /// Whether hits are written as alerts, those that the store has already left out; and under which name.
     var writesAlerts = false
     var sensor = "hunt"
+    /// Seconds in which hits of one rule about the same become one alert.
+    var foldSeconds = AlertSettings().foldSeconds
 
     func run(_ paths: [String], _ placeholders: SigmaPlaceholders = [:]) throws {
         let rules = try SigmaGlue.rules(paths, placeholders)
@@ -36,46 +38,32 @@ struct SigmaHunting {
 
     private func hunt(_ hunt: SigmaHunt) throws {
         let query = try StoreQuery(store: store, schemas: Schemas.logs)
-        var known = writesAlerts ? try alertsOfStore(query) : []
+        var known = writesAlerts ? try SigmaKnown(query) : nil
         let appender = writesAlerts ? try StoreAppender(folder: store, sensorName: sensor) : nil
-        var (count, new) = (0, 0)
+        var new: [AlertRecord] = []
+        var (count, written) = (0, 0)
+        func write() {
+            let alerts = FoldedAlerts.fold(new, seconds: foldSeconds)
+            for alert in alerts { appender?.append(alert) }
+            written += alerts.count
+            new.removeAll(keepingCapacity: true)
+        }
         try hunt.run(query, since: since, until: until) { hit in
             count += 1
             if count <= limit { print(isJSON ? hit.json : line(hit)) }
-            if let appender, known.count < SigmaHunting.knownMax, known.insert(identity(hit)).inserted {
-                appender.append(hit.alert)
-                new += 1
-            }
+            if known?.insert(hit) == true { new.append(hit.alert) }
+            if new.count == SigmaHunting.heldMax { write() }
             return writesAlerts || count < limit
         }
+        write()
         try appender?.commit()
         Console.say(
             "\(count) hits in \(hunt.rowCount) records" + (count > limit ? ", \(limit) shown" : "")
-                + (writesAlerts ? "; \(new) new ones written as alerts" : ""))
+                + (writesAlerts ? "; \(written) new alerts" : ""))
     }
 
-    /// Identities that are kept to write each hit once.
-    private static let knownMax = 5_000_000
-
-    private func identity(_ hit: SigmaHit) -> String {
-        let micro = hit.time.nanoseconds / 1000
-        return "\(hit.rule.id) \(micro) \(hit.uid?.description ?? "") \(hit.entities.joined(separator: " "))"
-    }
-
-    private func alertsOfStore(_ query: StoreQuery) throws(QueryError) -> Set<String> {
-        var known: Set<String> = []
-        let rows = try query.rows(
-            "SELECT rule_id, epoch_us(ts) AS micro, uid, entities FROM alert WHERE source = 'sigma'")
-        while let row = try rows.next(), known.count < SigmaHunting.knownMax {
-            var entities = ""
-            if let text = row.text("entities"), let list = try? JSONDocument(text) {
-                entities = list.root.elements.compactMap(\.string).joined(separator: " ")
-            }
-            known.insert(
-                "\(row.text("rule_id") ?? "") \(row.integer("micro") ?? 0) \(row.text("uid") ?? "") \(entities)")
-        }
-        return known
-    }
+    /// New hits that wait to be folded.
+    private static let heldMax = 50_000
 
     private func line(_ hit: SigmaHit) -> String {
         let fields = hit.fields.map { "\($0.name)=\($0.value.prefix(80))" }.joined(separator: " ")

@@ -12,48 +12,6 @@ import Testing
 
 @testable import CloudAudit
 
-/// A folder of its own that goes with the test.
-private final class Scratch {
-    let path = FileManager.default.temporaryDirectory.appending(path: "cloud-\(UUID().uuidString)").path
-    var store: String { path + "/store" }
-
-    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    @discardableResult
-    func write(_ name: String, _ octets: some Sequence<UInt8>) throws -> String {
-        let file = path + "/" + name
-        try Data(octets).write(to: URL(filePath: file))
-        return file
-    }
-
-    func ingest(_ paths: [String], _ selection: CloudSelection = .auto) throws -> CloudSummary {
-        var settings = CloudIngest.Settings()
-        settings.selection = selection
-        let ingest = try CloudIngest(store: store, settings: settings)
-        try ingest.read(paths)
-        return ingest.summary
-    }
-
-    func quarantine() throws -> [QuarantinedRecord] {
-        try CloudTables.quarantine(StoreDatabase(folder: store))
-    }
-
-    /// The raw records of the store.
-    func raws() throws -> [String] {
-        let answer = try StoreQuery(store: store, schemas: [CloudAuditRecord.makeSchema()])
-        return try answer.rows("SELECT raw FROM cloud_audit").all().compactMap { $0.text("raw") }
-    }
-}
-
-private func event(_ number: Int, _ more: String = "") -> String {
-    """
-    {"eventVersion":"1.08","eventID":"id-\(number)","eventTime":"2024-10-17T20:0\(number % 10):52Z",\
-    "eventSource":"s3.amazonaws.com",\
-    "eventName":"GetObject","resources":[{"ARN":"arn:aws:s3:::b\(number)"},{"ARN":"a2","type":"T"}]\(more)}
-    """
-}
-
 @Suite("Cloud ingest") struct CloudIngestTests {
     @Test func `arrays, lines, envelopes and texts of several lines give the same records`() throws {
         let scratch = try Scratch()
@@ -219,17 +177,6 @@ private func event(_ number: Int, _ more: String = "") -> String {
         let file = try scratch.write("x.json", odd.utf8)
         #expect(try scratch.ingest([file]).rows == 1)
         #expect(try scratch.raws() == [odd])
-    }
-
-    private func gzip(_ text: String) throws -> [UInt8] {
-        let scratch = try Scratch()
-        let plain = try scratch.write("plain", text.utf8)
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["gzip", "-k", plain]
-        try process.run()
-        process.waitUntilExit()
-        return [UInt8](try Data(contentsOf: URL(filePath: plain + ".gz")))
     }
 }
 

@@ -251,12 +251,54 @@ extension FeedOutcome {
         #expect(throws: IntelError(.cut, "", path: "", advice: "")) {
             try read(#"{"type":"bundle","objects":[{"type":"indicator","pattern":"[ipv4"#)
         }
-        #expect(throws: notAFeed) {
-            try FeedReader.read([0x1F, 0x8B, 8, 0], path: "x", options: FeedOptions(name: "x"), now: now)
-        }
         #expect(throws: IntelError(.unreadable, "", path: "", advice: "")) {
             try FeedReader.read(path: "/nowhere", options: FeedOptions(name: "x"), now: now)
         }
+    }
+
+    /// Packs a file with a program of the system.
+    private func pack(_ command: String, in folder: String) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", command]
+        process.currentDirectoryURL = URL(filePath: folder)
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0)
+    }
+
+    @Test func `packed feeds are read whole or not at all`() throws {
+        let folder = NSTemporaryDirectory() + "/weir-packed-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let lines = (0..<20_000).map { "h\($0 &* 2_654_435_761 % 1_000_003).evil.example\n" }.joined()
+        try lines.write(toFile: folder + "/feed.txt", atomically: true, encoding: .utf8)
+        try "<html>429 slow down</html>".write(toFile: folder + "/page", atomically: true, encoding: .utf8)
+        try pack(
+            """
+            gzip -k feed.txt; (cat feed.txt.gz; echo last.example | gzip) > two.gz; head -c 30000 feed.txt.gz > cut.gz
+            gzip -k page; head -c 200000000 /dev/zero | gzip > bomb.gz
+            python3 -c "
+            import zipfile
+            with zipfile.ZipFile('feed.zip', 'w', zipfile.ZIP_DEFLATED) as z: z.write('feed.txt')
+            with zipfile.ZipFile('both.zip', 'w') as z: z.write('feed.txt'); z.write('page')
+            "
+            head -c 3000 feed.zip > cut.zip
+            (head -c 40000 feed.txt.gz; printf 'broken'; tail -c +40007 feed.txt.gz) > broken.gz
+            """, in: folder)
+        func read(_ name: String) throws -> FeedOutcome {
+            try FeedReader.read(path: folder + "/" + name, options: FeedOptions(name: "x"), now: now)
+        }
+        let plain = try read("feed.txt")
+        #expect(plain.acceptedCount > 19_000)
+        #expect(try read("feed.txt.gz").values == plain.values)
+        #expect(try read("feed.zip").values == plain.values)
+        #expect(try read("two.gz").values == plain.values + ["domain last.example"])
+        for name in ["cut.gz", "cut.zip", "broken.gz", "both.zip"] {
+            #expect(throws: IntelError(.cut, "", path: "", advice: ""), "\(name)") { try read(name) }
+        }
+        #expect(throws: IntelError(.tooLarge, "", path: "", advice: "")) { try read("bomb.gz") }
+        #expect(throws: IntelError(.notAFeed, "", path: "", advice: "")) { try read("page.gz") }
     }
 
     @Test func `the last line of a feed that was cut is refused`() throws {

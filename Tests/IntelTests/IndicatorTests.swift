@@ -57,7 +57,10 @@ private struct TestConn: LogRecord {
             responderPort: port, transport: .tcp, protocolNumber: 6)
     }
 
-    func write(to row: inout RowBatch) { row.connection(ts, uid, id) }
+    func write(to row: inout RowBatch) {
+        row.connection(ts, uid, id)
+        row.boolean("local_orig", id?.originator.description.hasPrefix("10.") == true, "Ours.")
+    }
 }
 
 private let schemas: [LogSchema] = LogID.allCases.map { log in
@@ -225,7 +228,7 @@ private struct Alerts {
         var alerts = RowBatch(schemas[Int(LogID.alert.rawValue)])
         var names = RowBatch(schemas[Int(LogID.dns.rawValue)])
         names.append(TestDNS(now.nanoseconds / second + 86_400 * 3, "10.0.0.5", "evil.example"), order: 1, ordinal: 1)
-        for (confidence, days, hits) in [(UInt8(60), 0, 1), (60, 2, 0), (60, 4, 1), (20, 0, 0)] {
+        for (confidence, days, hits) in [(UInt8(60), 0, 1), (60, 2, 0), (60, 6, 1), (60, 4, 0), (20, 0, 0)] {
             let set = try set("f", "evil.example\n", confidence: confidence, days: days)
             var matcher = IndicatorMatcher(IndicatorShelf(IndicatorIndex([set])), schemas: schemas)
             matcher.observe(names, alerts: &alerts)
@@ -233,6 +236,53 @@ private struct Alerts {
             #expect(alerts.count == hits, "confidence \(confidence), \(days) days")
             alerts.clear()
         }
+    }
+
+    @Test func `confidence falls with age until an indicator expires`() throws {
+        let row = try #require(try set("f", "evil.example\n", confidence: 80, days: 10).rows.first)
+        func confidence(_ days: Int64, _ decay: Double) -> UInt8 {
+            row.confidence(at: now.adding(days * 86_400 * second), decay: decay)
+        }
+        #expect([0, 5, 10, 99].map { confidence($0, 1) } == [80, 40, 0, 0])
+        #expect([0, 5, 10].map { confidence($0, 0.5) } == [80, 60, 0])
+        #expect([0, 5, 10].map { confidence($0, 0) } == [80, 80, 80])
+        #expect(confidence(-30, 1) == 80, "what was met before the feed saw it was not older then")
+        let file = try #require(
+            try set("f", String(repeating: "1f", count: 31) + "2a\n", confidence: 80, days: nil).rows.first)
+        #expect(file.confidence(at: now.adding(1000 * 86_400 * second), decay: 1) == 80)
+    }
+
+    @Test func `what many of our hosts meet is demoted, a sinkhole is not`() throws {
+        let list = NSTemporaryDirectory() + "/weir-sinkholes-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: list) }
+        try #"{"name":"List of sinkholes","type":"string","list":["203.0.113.99"]}"#.write(
+            toFile: list, atomically: true, encoding: .utf8)
+        var harmless = HarmlessValues()
+        try harmless.warn(path: list)
+        var options = FeedOptions(name: "feed")
+        (options.form, options.confidence, options.harmless) = (.list, 90, harmless)
+        let feed = try FeedReader.read(
+            Array("evil.example\n203.0.113.99\n".utf8), path: "feed", options: options, now: now
+        ).set
+        var match = MatchSettings()
+        (match.foldSeconds, match.decay) = (0, 0)
+        var matcher = IndicatorMatcher(IndicatorShelf(IndicatorIndex([feed])), schemas: schemas, settings: match)
+        var alerts = RowBatch(schemas[Int(LogID.alert.rawValue)])
+        var names = RowBatch(schemas[Int(LogID.dns.rawValue)])
+        for host in 1...12 {
+            names.append(TestDNS(10, "10.0.0.\(host)", "evil.example", ["203.0.113.99"]), order: 1, ordinal: 1)
+        }
+        var connections = RowBatch(schemas[Int(LogID.conn.rawValue)])
+        for host in 1...30 {
+            connections.append(TestConn(10, "10.0.0.\(host)", "198.51.100.1", 80), order: 1, ordinal: 1)
+        }
+        matcher.observe(connections, alerts: &alerts)
+        matcher.observe(names, alerts: &alerts)
+        let rows = try Alerts(alerts).rows
+        func severities(_ part: String) -> [UInt64] { rows.filter { $0.title.contains(part) }.map(\.severity) }
+        #expect(severities("evil.example") == Array(repeating: 1, count: 9) + [4, 4, 4])
+        #expect(severities("203.0.113.99") == Array(repeating: 1, count: 12))
+        #expect(rows.last { $0.title.contains("evil") }?.evidence.contains("\"prevalence\":0.4") == true)
     }
 
     @Test func `indicators are exchanged while rows go on`() throws {
@@ -319,6 +369,20 @@ private struct Alerts {
         #expect(try run(folder, "evil.example\n") { $0.confidenceMin = 90 }.1.findings.isEmpty)
         let few = try run(folder, "evil.example\n203.0.113.66\n") { $0.findingsMax = 1 }.1
         #expect(few.findings.count == 1 && few.lostCount > 0)
+    }
+
+    @Test func `what many of our hosts have met is demoted`() throws {
+        let folder = Folder()
+        let appender = try StoreAppender(folder: folder.path, sensorName: "test")
+        for host in 1...40 {
+            appender.append(TestConn(1500, "10.0.0.\(host)", "203.0.113.\(host <= 15 ? 66 : 1)", 443))
+        }
+        try appender.commit()
+        let (hunt, outcome) = try run(folder, "203.0.113.66\n")
+        #expect(outcome.findings.count == 15 && outcome.findings.allSatisfy { $0.prevalence == 0.375 })
+        #expect(hunt.alerts().allSatisfy { $0.severity == 4 })
+        let few = try run(folder, "203.0.113.66\n") { $0.prevalenceMax = 50 }
+        #expect(few.1.findings.allSatisfy { $0.prevalence == nil } && few.0.alerts().allSatisfy { $0.severity == 2 })
     }
 
     @Test func `a store keeps feeds, and since when each indicator is known`() throws {

@@ -10,14 +10,14 @@ import Store
 import Testing
 
 /// What the tests need of the host.
-private let isReady: Bool = {
+let isLiveReady: Bool = {
     guard geteuid() == 0, WeirCommand.isBuilt else { return false }
     let script = "command -v ip && command -v nsenter && command -v python3 && unshare -n true"
     return (try? WeirCommand.program("/bin/sh", ["-c", script]).status) == 0
 }()
 
 /// A watched host and one that serves, joined by a wire. Everything in them ends with the scene.
-private final class Scene {
+final class Scene {
     private var processes: [Process] = []
     let folder: TestFolder
     private let near: Int32
@@ -144,6 +144,11 @@ private final class Scene {
         try #require(talker.terminationStatus == 0, "\(text("talk"))")
     }
 
+    /// Runs a program of Python on the watched host until the scene ends.
+    func runNear(_ program: String, output: String) throws {
+        try start(near, ["python3", "-u", "-c", program], output: output)
+    }
+
     /// Starts `weir capture` on the watched host and waits until it watches. The shell that starts
     /// it lets through the signals that the tests hold back. A veth pair leaves checksums to the hardware
     /// that it does not have.
@@ -171,7 +176,8 @@ private final class Scene {
     }
 }
 
-@Suite("weir capture", .serialized, .enabled(if: isReady, "needs root, network namespaces, ip, nsenter and python3"))
+@Suite(
+    "weir capture", .serialized, .enabled(if: isLiveReady, "needs root, network namespaces, ip, nsenter and python3"))
 struct LiveCommandTests {
     private func checkRows(_ scene: Scene) throws {
         let logs = scene.folder.path + "/logs"

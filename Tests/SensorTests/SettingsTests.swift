@@ -54,6 +54,7 @@ import Testing
             "signatures.references": "r.config", "signatures.reputation_categories": "categories.txt",
             "signatures.reputation": "iprep.list", "stream.depth": "4096", "alerts.fold": "5m",
             "intel.files": "feed.csv", "intel.allow": "ours.txt", "intel.confidence_min": "55",
+            "intel.decay": "2", "intel.prevalence_max": "10",
             "cloud.watch": "/audit", "cloud.interval": "5m", "sigma.rules": "rules", "sigma.placeholders": "a=b,c",
             "hunts.names": "port-scan", "hunts.every": "2h", "hunts.since": "3d", "hunts.mmdb": "asn.mmdb",
             "hunts.parameters": "port-scan.ports_min=9", "hunts.internal": "203.0.113.0/24", "hunts.folder": "hunts",

@@ -94,7 +94,7 @@ private let schemas = [RequestRecord.makeSchema()]
     }
 
     private func hits(_ rules: SigmaRules, _ records: [RequestRecord]) -> [String] {
-        var observer = SigmaObserver(rules, schemas: schemas)
+        var observer = SigmaObserver(SigmaShelf(SigmaSet(rules, schemas: schemas)), foldSeconds: 0)
         var rows = RowBatch(schemas[0])
         for (number, record) in records.enumerated() { rows.append(record, order: UInt64(number), ordinal: 3) }
         let alertSchema = AlertRecord.makeSchema()
@@ -120,6 +120,52 @@ private let schemas = [RequestRecord.makeSchema()]
         try scratch.write("a.yml", webRule("s:\n  \(test)\ncondition: s", id: "one"))
         let rules = SigmaRules([scratch.path], schemas: schemas)
         #expect(hits(rules, [request("/a/b.PHP?x=1")]) == (fits ? ["one"] : []))
+    }
+
+    @Test func `hits of one rule between the same hosts are one alert while they go on`() throws {
+        let scratch = try Scratch()
+        try scratch.write("a.yml", webRule("s:\n  cs-uri-query|contains: evil\ncondition: s", id: "one"))
+        try scratch.write("b.yml", webRule("s:\n  sc-status: 404\ncondition: s", id: "two"))
+        let rules = SigmaRules([scratch.path], schemas: schemas)
+        var observer = SigmaObserver(SigmaShelf(SigmaSet(rules, schemas: schemas)), foldSeconds: 60)
+        var alerts = RowBatch(AlertRecord.makeSchema())
+        func look(_ records: [RequestRecord]) {
+            var rows = RowBatch(schemas[0])
+            for record in records { rows.append(record, order: 1, ordinal: 1) }
+            observer.observe(rows, alerts: &alerts)
+        }
+        look([request("/evil", 200), request("/evil", 404), request("/evil", 200)])
+        #expect(alerts.isEmpty, "they wait for more of their kind")
+        observer.advance(to: request("/").ts.adding(61 * 1_000_000_000), order: 2, alerts: &alerts)
+        #expect(counts(alerts) == ["one 3", "two 1"])
+        look([request("/evil", 200)])
+        observer.finish(alerts: &alerts)
+        #expect(counts(alerts) == ["one 3", "two 1", "one 1"])
+        #expect(observer.hitCount == 5)
+    }
+
+    @Test func `rules are exchanged while rows go on`() throws {
+        let scratch = try Scratch()
+        try scratch.write("a.yml", webRule("s:\n  cs-uri-query|contains: evil\ncondition: s", id: "one"))
+        let shelf = SigmaShelf(SigmaSet(SigmaRules([scratch.path], schemas: schemas), schemas: schemas))
+        var observer = SigmaObserver(shelf, foldSeconds: 0)
+        var alerts = RowBatch(AlertRecord.makeSchema())
+        var rows = RowBatch(schemas[0])
+        rows.append(request("/evil"), order: 1, ordinal: 1)
+        observer.observe(rows, alerts: &alerts)
+        try scratch.write("a.yml", webRule("s:\n  cs-uri-query|contains: evil\ncondition: s", id: "two"))
+        shelf.replace(with: SigmaSet(SigmaRules([scratch.path], schemas: schemas), schemas: schemas))
+        observer.observe(rows, alerts: &alerts)
+        #expect(counts(alerts) == ["one 1", "two 1"])
+    }
+
+    private func counts(_ alerts: RowBatch) -> [String] {
+        let schema = AlertRecord.makeSchema()
+        let rule = schema.columns[schema.index(of: "rule_id") ?? 0]
+        let count = schema.columns[schema.index(of: "count") ?? 0]
+        return (0..<alerts.count).map { row in
+            String(decoding: alerts.bytes[alerts.textRange(row, rule)], as: UTF8.self) + " \(alerts.word(row, count))"
+        }
     }
 
     @Test func `fields that no log has are told`() throws {
@@ -164,6 +210,38 @@ private let schemas = [RequestRecord.makeSchema()]
             return late.count < 3
         }
         #expect(late == ["b", "c", "b"])
+    }
+
+    @Test func `hits that an alert of the store stands for are known`() throws {
+        let scratch = try Scratch()
+        try scratch.write("a.yml", webRule("s:\n  cs-uri-query|contains: evil\ncondition: s", id: "one"))
+        let rules = SigmaRules([scratch.path], schemas: schemas)
+        let store = scratch.path + "/store"
+        let appender = try StoreAppender(folder: store, sensorName: "test")
+        let requests = (0..<5).map { request("/evil", 200, 100 + $0 * 20) } + [request("/evil", 200, 900)]
+        for record in requests { appender.append(record) }
+        // The sensor has folded the first three of them.
+        var observer = SigmaObserver(SigmaShelf(SigmaSet(rules, schemas: schemas)), foldSeconds: 50)
+        var rows = RowBatch(schemas[0])
+        for record in requests.prefix(3) { rows.append(record, order: 1, ordinal: 1) }
+        var alerts = RowBatch(AlertRecord.makeSchema())
+        observer.observe(rows, alerts: &alerts)
+        observer.finish(alerts: &alerts)
+        #expect(counts(alerts) == ["one 3"])
+        appender.append(alerts, schema: AlertRecord.makeSchema())
+        try appender.commit()
+        let query = try StoreQuery(store: store, schemas: schemas + [AlertRecord.makeSchema()])
+        var known = try SigmaKnown(query)
+        var new: [AlertRecord] = []
+        let hunt = SigmaHunt(rules, schemas: schemas)
+        for _ in 0..<2 {
+            try hunt.run(query) { hit in
+                if known.insert(hit) { new.append(hit.alert) }
+                return true
+            }
+        }
+        #expect(new.map { $0.ts.nanoseconds / 1_000_000_000 }.sorted() == [160, 180, 900])
+        #expect(FoldedAlerts.fold(new, seconds: 50).map(\.count) == [2, 1])
     }
 
     @Test func `rows that no rule can fit are not read`() throws {

@@ -35,7 +35,7 @@ private struct SourceFile: CustomStringConvertible, Sendable {
 /// Who may import whom; the table of Docs/ARCHITECTURE.md.
 private let allowedImports: [String: Set<String>] = [
     "Wire": ["Glibc"],
-    "Records": ["Glibc"],
+    "Records": ["Glibc", "Synchronization"],
     "Flows": ["Wire", "Records", "Glibc"],
     "Files": ["Wire", "Records", "CZlib", "CBrotli", "Crypto", "Glibc"],
     "Protocols": ["Wire", "Records", "Files", "Crypto", "CryptoExtras", "Synchronization", "Glibc"],
@@ -59,12 +59,15 @@ private let allowedImports: [String: Set<String>] = [
         "FoundationEssentials", "Synchronization",
     ],
     "JSON": ["Glibc"],
+    "Archive": ["CZlib", "Foundation"],
     "CloudAudit": [
-        "Records", "JSON", "Store", "CZlib", "Crypto", "GRDB", "Glibc", "Foundation", "Dispatch", "Synchronization",
+        "Records", "JSON", "Archive", "Store", "Crypto", "GRDB", "Glibc", "Foundation", "Dispatch", "Synchronization",
     ],
     "Sigma": ["Records", "JSON", "Query", "Signatures", "CPCRE2", "Yams", "Glibc", "Foundation"],
     "Intel": ["Wire", "Records", "JSON", "Signatures", "Store", "Query", "Foundation", "Synchronization"],
     "Hunts": ["Records", "Signatures", "Store", "Query", "GRDB", "Glibc", "Foundation", "Synchronization"],
+    "Intel": ["Wire", "Records", "JSON", "Archive", "Signatures", "Store", "Query", "Foundation"],
+    "Hunts": ["Records", "Store", "Query", "CMaxMind", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Ingest": ["Records", "JSON", "Store", "CZlib", "GRDB", "Glibc", "Foundation"],
     "Incidents": ["Records", "JSON", "Store", "Query", "Yams", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Handoff": [
@@ -104,7 +107,7 @@ private let unsafeFiles: Set<String> = [
     "Sources/Capture/Inflate.swift",
     "Sources/Capture/Filter.swift",
     "Sources/Capture/LiveInterface.swift",
-    "Sources/CloudAudit/GzipReader.swift",
+    "Sources/Archive/Unpacker.swift",
     "Sources/Store/LZ4.swift",
     "Sources/Store/PageChecksum.swift",
     "Sources/Store/PacketChunk.swift",

@@ -1,38 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Unpacks gzip (RFC 1952), several members one behind the other.
+// Unpacks gzip (RFC 1952), several members one behind the other, and the bare deflate (RFC 1951) of zip archives.
 //
 // Reads   packed octets, piece by piece.
 // Writes  plain octets into the caller's array.
-// Leaves  the limit on what they unpack to (CloudFile.swift).
+// Leaves  the limit on what they unpack to (PackedFile.swift).
 
 import CZlib
 
-/// zlib's state for one file, in memory of its own.
+/// zlib's state for one stream, in memory of its own.
 // Safe: the state is private, allocated in `init` and freed in `deinit` only.
-@safe final class GzipReader {
+@safe final class Unpacker {
+    enum Form {
+        case gzip
+        /// Without a header: one stream, whose check sum stands elsewhere.
+        case deflate
+    }
+
     enum Outcome: Equatable {
         /// All input is used; more is wanted.
         case hungry
         /// The room is full; call again.
         case full
-        /// What stands there is no gzip, or its check sum is wrong.
+        /// What stands there cannot be unpacked, or its check sum is wrong.
         case damaged
     }
 
+    private let form: Form
     private let state: UnsafeMutablePointer<z_stream>
     private var isStarted: Bool
-    /// Whether the last member has come to its end and none has begun since.
-    private(set) var isBetweenMembers = false
-    /// Octets of zeros or others behind the last member, which are passed over.
+    /// Whether the last stream has come to its end and none has begun since.
+    private(set) var isAtEnd = false
+    /// Octets behind the last stream, which are passed over.
     private(set) var hasTail = false
 
-    init() {
+    init(_ form: Form) {
+        self.form = form
         // Safe: memory for one state, initialised at once and freed in `deinit`.
         unsafe state = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         unsafe state.initialize(to: z_stream())
-        // Safe: an initialised state; 16 added to the window bits asks for the gzip form.
-        isStarted = unsafe inflateInit2_(state, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+        // 16 added to the window bits asks for the gzip form, a negative number for none.
+        let windowBits: Int32 = form == .gzip ? 15 + 16 : -15
+        // Safe: an initialised state of the size that is passed.
+        isStarted =
+            unsafe inflateInit2_(state, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
     }
 
     deinit {
@@ -45,12 +56,12 @@ import CZlib
     func unpack(_ input: [UInt8], _ position: inout Int, to target: inout [UInt8], room: Int) -> Outcome {
         guard isStarted else { return .damaged }
         while position < input.count {
-            if isBetweenMembers, !beginMember(input, &position) { return .hungry }
+            if isAtEnd, !beginMember(input, &position) { return .hungry }
             let start = target.count
             target.append(contentsOf: repeatElement(0, count: min(room, 64 << 10)))
             let outcome = step(input, &position, &target, start)
             if outcome == Z_STREAM_END {
-                isBetweenMembers = true
+                isAtEnd = true
             } else if outcome != Z_OK && outcome != Z_BUF_ERROR {
                 return .damaged
             }
@@ -59,16 +70,16 @@ import CZlib
         return .hungry
     }
 
-    /// Another member begins with gzip's two octets; anything else behind a member is padding.
+    /// Another member begins with gzip's two octets; anything else behind a stream is padding.
     private func beginMember(_ input: [UInt8], _ position: inout Int) -> Bool {
-        guard !hasTail, input[position] == 0x1F else {
+        guard form == .gzip, !hasTail, input[position] == 0x1F else {
             hasTail = true
             position = input.count
             return false
         }
         // Safe: a state that `inflateInit2_` has started.
         guard unsafe inflateReset(state) == Z_OK else { return false }
-        isBetweenMembers = false
+        isAtEnd = false
         return true
     }
 
@@ -96,5 +107,14 @@ import CZlib
         position += used
         target.removeLast(target.count - start - made)
         return outcome
+    }
+
+    /// The CRC-32 of octets, going on from that of those before; 0 at first.
+    static func checksum(_ sum: UInt32, _ octets: ArraySlice<UInt8>) -> UInt32 {
+        // Safe: zlib reads the slice's octets, during the call only.
+        let next = unsafe octets.withUnsafeBufferPointer { octets in
+            unsafe crc32_z(UInt(sum), octets.baseAddress, octets.count)
+        }
+        return UInt32(truncatingIfNeeded: next)
     }
 }
