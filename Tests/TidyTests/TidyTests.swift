@@ -64,10 +64,8 @@ private let allowedImports: [String: Set<String>] = [
         "Records", "JSON", "Archive", "Store", "Crypto", "GRDB", "Glibc", "Foundation", "Dispatch", "Synchronization",
     ],
     "Sigma": ["Records", "JSON", "Query", "Signatures", "CPCRE2", "Yams", "Glibc", "Foundation"],
-    "Intel": ["Wire", "Records", "JSON", "Signatures", "Store", "Query", "Foundation", "Synchronization"],
     "Hunts": ["Records", "Signatures", "Store", "Query", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Intel": ["Wire", "Records", "JSON", "Archive", "Signatures", "Store", "Query", "Foundation"],
-    "Hunts": ["Records", "Store", "Query", "CMaxMind", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Ingest": ["Records", "JSON", "Store", "CZlib", "GRDB", "Glibc", "Foundation"],
     "Incidents": ["Records", "JSON", "Store", "Query", "Yams", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Handoff": [
