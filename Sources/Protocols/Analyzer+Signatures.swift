@@ -73,6 +73,14 @@ extension AnalyzerContext {
         transactions.event(name, transaction: transaction, from: direction)
     }
 
+    /// An event of octets that are no message: a transaction by itself.
+    mutating func lostMessage(_ proto: AppProtocol, _ name: StaticString, from direction: Direction) {
+        guard wantsTransactions || wantsEvents else { return }
+        let transaction = beginTransaction(proto)
+        transactionEvent(name, tx: transaction, from: direction)
+        for side in [Direction.originator, .responder] { transactionDone(tx: transaction, from: side) }
+    }
+
     /// The side has sent all of its part: what a rule still waits for will not come.
     mutating func transactionDone(tx transaction: UInt64, from direction: Direction) {
         transactions.done(transaction: transaction, from: direction)

@@ -1,16 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The event `dhcp`: one for each message, with all options (Suricata 8 user guide, "Event type: DHCP", extended).
+// A message of DHCP as events and signatures see it (Suricata 8 user guide, "Event type: DHCP", extended).
 //
 // Reads   a whole message (RFC 2131 section 2, options RFC 2132).
-// Writes  the object `dhcp`.
+// Writes  the event `dhcp`, one for each message with all options; the numbers `dhcp.*`, events of its options.
 // Leaves  options that Suricata does not show.
 
 import Records
 import Wire
 
 extension DHCP {
-    static func writeEvent(
+    /// Shows a message: each is one transaction.
+    static func show(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard context.wantsEvents || context.wantsTransactions else { return }
+        let tx = context.beginTransaction(.dhcp)
+        if context.wantsEvents { writeEvent(bytes, tx: tx, from: direction, &context) }
+        guard context.wantsTransactions || context.transactions.wantsEvents else { return }
+        for (code, buffer) in [(51, SignatureBuffer.dhcpLeaseTime), (58, .dhcpRenewalTime), (59, .dhcpRebindingTime)] {
+            guard let place = option(UInt8(code), bytes) else { continue }
+            guard place.count == 4 else {
+                context.transactionEvent("dhcp.malformed_options", tx: tx, from: direction)
+                continue
+            }
+            let value: UInt32 = bytes.load(place.lowerBound)
+            context.exposeNumber(buffer, UInt64(value), tx: tx, from: direction)
+        }
+        for side in [Direction.originator, .responder] { context.transactionDone(tx: tx, from: side) }
+    }
+
+    /// A message whose options run over its end.
+    static func showBroken(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard bytes.byteCount >= DHCPMessage.byteCount, DHCPProbe.message(bytes) == .matches else { return }
+        context.lostMessage(.dhcp, "dhcp.truncated_options", from: direction)
+    }
+
+    /// The value of the first option of a code; `DHCPMessage` has checked the lengths.
+    private static func option(_ wanted: UInt8, _ bytes: RawSpan) -> Range<Int>? {
+        var at = DHCPMessage.byteCount
+        while at &+ 1 < bytes.byteCount, bytes.octet(at) != 255 {
+            let code = bytes.octet(at)
+            at &+= 1
+            if code == 0 { continue }
+            let end = at &+ 1 &+ Int(bytes.octet(at))
+            guard end <= bytes.byteCount else { return nil }
+            if code == wanted { return at &+ 1..<end }
+            at = end
+        }
+        return nil
+    }
+
+    private static func writeEvent(
         _ bytes: RawSpan, tx: UInt64, from direction: Direction, _ context: inout AnalyzerContext
     ) {
         context.beginEvent("dhcp", from: direction, tx: tx)

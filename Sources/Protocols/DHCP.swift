@@ -271,11 +271,12 @@ final class DHCP: Analyzer {
     override func datagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
-        guard let message = try? DHCPMessage(bytes), message.type != 0 else { return violation(&context) }
-        confirm(&context)
-        if context.wantsEvents {
-            DHCP.writeEvent(bytes, tx: context.beginTransaction(.dhcp), from: direction, &context)
+        guard let message = try? DHCPMessage(bytes), message.type != 0 else {
+            DHCP.showBroken(bytes, from: direction, &context)
+            return violation(&context)
         }
+        confirm(&context)
+        DHCP.show(bytes, from: direction, &context)
         if direction == .originator, let place = message.vendor {
             // A client without an address asks for the one that it had.
             let own = context.id.originator

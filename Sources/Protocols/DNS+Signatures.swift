@@ -23,6 +23,9 @@ struct DNSView {
     private var name: [UInt8] = []
     private var position = DNSHeader.byteCount
     private var recordCount = 0
+    /// What was wrong with names, which are read as far as they go all the same.
+    private var nameFaults: (isLoop: Bool, isLong: Bool, hasManyLabels: Bool) = (false, false, false)
+    private static let labelsMax = 255
 
     /// Names over other ports have other names: 5353 (RFC 6762), 5355 (RFC 4795), NetBIOS none.
     static func application(_ id: ConnectionID) -> AppProtocol {
@@ -39,6 +42,7 @@ struct DNSView {
     ) {
         var view = DNSView(transaction, direction, isMulticast: context.id.responderPort == 5353)
         view.show(bytes, &context)
+        view.showFaults(&context)
         context.transactionDone(tx: transaction, from: .originator)
         context.transactionDone(tx: transaction, from: .responder)
     }
@@ -65,15 +69,23 @@ struct DNSView {
         }
     }
 
+    private func showFaults(_ context: inout AnalyzerContext) {
+        if nameFaults.isLoop { context.transactionEvent("dns.infinite_loop", tx: transaction, from: direction) }
+        if nameFaults.isLong { context.transactionEvent("dns.name_too_long", tx: transaction, from: direction) }
+        if nameFaults.hasManyLabels {
+            context.transactionEvent("dns.too_many_labels", tx: transaction, from: direction)
+        }
+    }
+
     private func malformed(_ context: inout AnalyzerContext) {
         context.transactionEvent("dns.malformed_data", tx: transaction, from: direction)
     }
 
     private func noteFlags(_ header: DNSHeader, _ bytes: RawSpan, _ context: inout AnalyzerContext) {
         if header.isResponse, direction == .originator {
-            context.transactionEvent("dns.not_a_request", tx: transaction, from: direction)
+            context.transactionEvent("dns.not_request", tx: transaction, from: direction)
         } else if !header.isResponse, direction == .responder {
-            context.transactionEvent("dns.not_a_response", tx: transaction, from: direction)
+            context.transactionEvent("dns.not_response", tx: transaction, from: direction)
         }
         if bytes.load16(2) & 0x40 != 0 {
             context.transactionEvent("dns.z_flag_set", tx: transaction, from: direction)
@@ -171,6 +183,7 @@ struct DNSView {
         var at = position
         var end: Int?
         var pointers = 0
+        var labels = 0
         while at < bytes.byteCount {
             let length = Int(bytes.octet(at))
             at &+= 1
@@ -179,8 +192,13 @@ struct DNSView {
                 return true
             }
             if length >= 0xC0 {
-                guard at < bytes.byteCount, pointers < DNSView.pointersMax else { return false }
+                guard at < bytes.byteCount else { return false }
                 if end == nil { end = at &+ 1 }
+                guard pointers < DNSView.pointersMax else {
+                    nameFaults.isLoop = true
+                    position = end ?? at
+                    return true
+                }
                 at = (length & 0x3F) << 8 | Int(bytes.octet(at))
                 pointers &+= 1
                 continue
@@ -189,7 +207,11 @@ struct DNSView {
             if name.count &+ length < DNSView.nameBytesMax {
                 if !name.isEmpty { name.append(0x2E) }
                 bytes.extracting(at ..< at &+ length).append(to: &name)
+            } else {
+                nameFaults.isLong = true
             }
+            labels &+= 1
+            if labels == DNSView.labelsMax { nameFaults.hasManyLabels = true }
             at &+= length
         }
         return false

@@ -24,6 +24,7 @@ final class DataConnection: Analyzer {
     /// What EVE says of it.
     private var transfer: FTPDataEvent?
     private var transaction: UInt64 = 0
+    private var isWritten = false
 
     init(_ kind: AnalyzerKind) {
         source = kind == .ircData ? .ircData : .ftpData
@@ -58,13 +59,13 @@ final class DataConnection: Analyzer {
             tell(type, direction, &context)
         }
         files = (.none, .none)
-        if let transfer {
+        if let transfer, !isWritten {
             context.beginEvent("ftp_data", from: .originator, tx: transaction, application: "ftp-data")
             transfer.write(to: &context.event)
             context.endEvent()
             for side in [Direction.originator, .responder] { context.transactionDone(tx: transaction, from: side) }
         }
-        transfer = nil
+        isWritten = true
     }
 
     override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { transfer?.write(to: &event) }
@@ -90,7 +91,7 @@ final class DataConnection: Analyzer {
         head.removeAll(keepingCapacity: true)
         isIdentified = false
         isTyped = (false, false)
-        (transfer, transaction) = (nil, 0)
+        (transfer, transaction, isWritten) = (nil, 0, false)
     }
 
     private func begin(_ direction: Direction, _ context: inout AnalyzerContext) -> FileHandle {
@@ -98,6 +99,7 @@ final class DataConnection: Analyzer {
         guard known.isNone else { return known }
         if context.wantsEvents || context.wantsTransactions { noteTransfer(direction, &context) }
         let file = context.beginFile(source, from: direction)
+        if let transfer, !transfer.movesFile { context.markListing(file) }
         if direction == .originator { files.0 = file } else { files.1 = file }
         announcer(context)?.transferBegan(file, &context)
         return file

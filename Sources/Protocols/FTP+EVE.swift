@@ -174,6 +174,12 @@ struct FTPDataEvent {
     var command: [UInt8] = []
     var name: [UInt8] = []
 
+    /// A file, not a list of files.
+    var movesFile: Bool {
+        let word = command.octets
+        return word.isText("RETR") || word.isText("STOR") || word.isText("APPE") || word.isText("STOU")
+    }
+
     func write(to event: inout EVEBuilder) {
         event.open("ftp_data")
         if !name.isEmpty { event.text("filename", name[...]) }

@@ -335,6 +335,9 @@ extension HTTPView {
 
     private func show(_ bytes: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
         noteFile(bytes, side, &context)
+        if side.shown == 0, side.isRequest, context.wants(.fileData) {
+            side.isForm = contains("multipart/form-data", value("content-type", side), side)
+        }
         let count = min(bytes.byteCount, HTTPView.bodyBytesMax &- side.shown)
         guard count > 0 else { return }
         side.shown &+= count
@@ -349,6 +352,8 @@ extension HTTPView {
         let tx = side.transaction
         if side.isRequest {
             context.exposePart(.httpRequestBody, part, tx: tx, from: .originator, isLast: isLast)
+            // The parts of a form are files, each for itself; any other body is one.
+            if !side.isForm { context.exposePart(.fileData, part, tx: tx, from: .originator, isLast: isLast) }
         } else {
             context.exposePart(.httpResponseBody, part, tx: tx, from: .responder, isLast: isLast)
             context.exposePart(.fileData, part, tx: tx, from: .responder, isLast: isLast)

@@ -52,6 +52,8 @@ final class HTTPViewSide {
     var version = HTTPVersion.none
     /// Unpackers of the body, the outermost coding first.
     var inflaters: [Inflater] = []
+    /// The body of a request is a form of several parts.
+    var isForm = false
     /// Octets of the body that were shown.
     var shown = 0
     /// Octets were lost that the rest of the body cannot be decoded without.

@@ -97,6 +97,14 @@ extension IKE {
             context.expose(.ikeNoncePayload, nonce, tx: transaction, from: direction)
             context.exposeNumber(.ikeNoncePayloadLength, UInt64(nonce.byteCount), tx: transaction, from: direction)
         }
+        if header.major == 1, direction == .responder {
+            // What the server chose, of version 1 (RFC 2409 appendix A).
+            for attribute in view.attributes {
+                context.exposeNumber(
+                    .ikeChosenSAAttribute, UInt64(attribute.type) << 32 | attribute.value & 0xFFFF_FFFF,
+                    tx: transaction, from: direction)
+            }
+        }
         context.exposeNumber(.ikeExchangeType, UInt64(header.exchange), tx: transaction, from: direction)
     }
 
@@ -120,6 +128,15 @@ extension IKE {
         }
         if hasEncryption, !hasAuthentication { isWeak[4] = true }
         if isAuthenticating { isWeak[4] = false }
+        if !view.transforms.isEmpty {
+            if !hasEncryption { context.transactionEvent("ike.no_encryption", tx: transaction, from: direction) }
+            if !view.transforms.contains(where: { $0.type == 4 && $0.number != 0 }) {
+                context.transactionEvent("ike.weak_crypto_no_dh", tx: transaction, from: direction)
+            }
+            if view.transforms.contains(where: { !(1...5).contains($0.type) }) {
+                context.transactionEvent("ike.unknown_proposal", tx: transaction, from: direction)
+            }
+        }
         let names: [StaticString] = [
             "ike.weak_crypto_enc", "ike.weak_crypto_prf", "ike.weak_crypto_auth", "ike.weak_crypto_dh",
             "ike.weak_crypto_no_auth",

@@ -41,6 +41,10 @@ struct KerberosView {
         guard let name = message.kind.eventName else { return }
         let tx = context.beginTransaction(.krb5)
         if context.wantsTransactions { expose(message, bytes, tx, direction, &context) }
+        let isReply = message.kind == .asReply || message.kind == .tgsReply
+        if isReply, let ticket = message.ticket, ![17, 18, 19, 20, 25, 26].contains(ticket.cipher) {
+            context.transactionEvent("krb5.weak_encryption", tx: tx, from: direction)
+        }
         if context.wantsEvents || context.wantsTransactions {
             transaction = tx
             members.clear()

@@ -280,14 +280,19 @@ final class Kerberos: FramedAnalyzer {
         let length = Int(bytes.load(0, as: UInt32.self))
         guard length > 0, length <= 1 << 18 else { return refuse(&context) }
         guard bytes.byteCount >= 4 &+ length else { return .needs(4 &+ length) }
-        guard read(bytes.extracting(4 ..< 4 &+ length), from: direction, &context) else { return refuse(&context) }
+        guard read(bytes.extracting(4 ..< 4 &+ length), from: direction, &context) else {
+            context.lostMessage(.krb5, "krb5.malformed_data", from: direction)
+            return refuse(&context)
+        }
         return .took(4 &+ length)
     }
 
     override func datagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
-        if !read(bytes, from: direction, &context) { violation(&context) }
+        guard !read(bytes, from: direction, &context) else { return }
+        context.lostMessage(.krb5, "krb5.malformed_data", from: direction)
+        violation(&context)
     }
 
     override func finish(_ context: inout AnalyzerContext) {

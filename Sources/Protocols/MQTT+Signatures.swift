@@ -26,10 +26,12 @@ struct MQTTView {
     private var version: UInt8 = 0
     /// The broker has taken the client's connect.
     private var isConnected = false
+    /// The packet at work acknowledges one that was seen.
+    private var isAcknowledged = false
     var drafts = EventDrafts()
 
     mutating func reset() {
-        isConnected = false
+        (isConnected, isAcknowledged) = (false, false)
         drafts.clear()
         pending.removeAll(keepingCapacity: true)
         connecting = nil
@@ -41,9 +43,11 @@ struct MQTTView {
         _ first: UInt8, _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
     ) {
         let kind = first >> 4
+        let wasConnecting = connecting != nil
         let (tx, from, isOver) = transaction(kind, first, bytes, direction, &context)
-        if kind == 2 { isConnected = true }
-        if !isConnected, kind != 1 { context.transactionEvent("mqtt.unintroduced_message", tx: tx, from: direction) }
+        let wasAwaited = kind == 2 ? wasConnecting : isAcknowledged
+        checkOrder(kind, first, tx, from, isKnown: wasAwaited, &context)
+        if !isConnected, kind != 1, kind != 2 { context.transactionEvent("mqtt.unintroduced_message", tx: tx, from: direction) }
         if context.wantsEvents { event(first, bytes, tx, from, isOver: isOver, &context) }
         guard context.wantsTransactions else { return }
         var cursor = Cursor(bytes)
@@ -55,6 +59,27 @@ struct MQTTView {
         guard isOver else { return }
         context.transactionDone(tx: tx, from: .originator)
         context.transactionDone(tx: tx, from: .responder)
+    }
+
+    /// What a packet's kind is at odds with: what came before it (MQTT 5.0 section 4.13).
+    private mutating func checkOrder(
+        _ kind: UInt8, _ first: UInt8, _ tx: UInt64, _ from: Direction, isKnown: Bool,
+        _ context: inout AnalyzerContext
+    ) {
+        var event: StaticString?
+        switch kind {
+        case 0: event = "mqtt.unassigned_msg_type"
+        case 1: if isConnected { event = "mqtt.double_connect" }
+        case 2:
+            if isKnown { isConnected = true } else { event = "mqtt.missing_connect" }
+            connecting = nil
+        case 3: if first >> 1 & 3 == 3 { event = "mqtt.invalid_qos_level" }
+        case 4...7: if !isKnown { event = "mqtt.missing_publish" }
+        case 9: if !isKnown { event = "mqtt.missing_subscribe" }
+        case 11: if !isKnown { event = "mqtt.missing_unsubscribe" }
+        default: break
+        }
+        if let event { context.transactionEvent(event, tx: tx, from: from) }
     }
 
     private mutating func event(
@@ -75,6 +100,7 @@ struct MQTTView {
     private mutating func transaction(
         _ kind: UInt8, _ first: UInt8, _ bytes: RawSpan, _ direction: Direction, _ context: inout AnalyzerContext
     ) -> (UInt64, Direction, Bool) {
+        isAcknowledged = false
         switch kind {
         case 1:
             let tx = context.beginTransaction(.mqtt)
@@ -96,6 +122,7 @@ struct MQTTView {
             guard let place = pending.firstIndex(where: { $0.identifier == identifier && $0.kind == began })
             else { break }
             let known = pending[place]
+            isAcknowledged = true
             // The last acknowledgement of a publish with quality of service 2 is PUBCOMP.
             let isOver = kind != 5 && kind != 6
             if isOver { pending.remove(at: place) }

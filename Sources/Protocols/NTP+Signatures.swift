@@ -40,6 +40,9 @@ extension SNMP {
         if let kind = message.kind {
             context.exposeNumber(.snmpPDUType, UInt64(kind & 0x1F), tx: tx, from: direction)
         }
+        if let type = message.trapType {
+            context.exposeNumber(.snmpTrapType, UInt64(bitPattern: type), tx: tx, from: direction)
+        }
         if let place = message.community {
             let buffer: SignatureBuffer = message.version < 3 ? .snmpCommunity : .snmpUSM
             context.expose(buffer, bytes.extracting(place), tx: tx, from: direction)

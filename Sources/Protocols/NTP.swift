@@ -265,7 +265,10 @@ final class NTP: Analyzer {
         let id = isFlipped ? context.id.flipped : context.id
         switch mode {
         case 1...5:
-            guard let header = NTPHeader(bytes) else { return violation(&context) }
+            guard let header = NTPHeader(bytes) else {
+                context.lostMessage(.ntp, "ntp.malformed_data", from: direction)
+                return violation(&context)
+            }
             message.ts = context.now
             message.uid = context.uid
             message.id = id

@@ -102,7 +102,10 @@ final class RFB: FramedAnalyzer {
         // The other side's turn: what came early waits.
         guard state.direction == direction else { return .needs(bytes.byteCount &+ 1) }
         let wanted = wantedCount(bytes)
-        guard let wanted else { return refuse(&context) }
+        guard let wanted else {
+            show("rfb.malformed_message", &context)
+            return refuse(&context)
+        }
         guard bytes.byteCount >= wanted else { return .needs(wanted) }
         show(bytes, wanted, &context)
         if context.wantsEvents { note(bytes, wanted) }
@@ -175,6 +178,13 @@ final class RFB: FramedAnalyzer {
         }
     }
 
+    /// Something of the session was not as it should be.
+    private func show(_ event: StaticString, _ context: inout AnalyzerContext) {
+        let tx = transaction ?? context.beginTransaction(.rfb)
+        transaction = tx
+        context.transactionEvent(event, tx: tx, from: state.direction)
+    }
+
     /// All that is wanted has been seen.
     private var isStoppedHere = false
 
@@ -218,16 +228,26 @@ final class RFB: FramedAnalyzer {
             case 0: state = .reason
             case 1: state = .clientStart
             case 2: state = .challenge
-            default: return false
+            default:
+                show("rfb.unimplemented_security_type", &context)
+                return false
             }
         case .serverMethods: state = bytes.octet(0) == 0 ? .reason : .clientMethod
-        case .clientMethod: return chosen(bytes.octet(0))
+        case .clientMethod:
+            guard chosen(bytes.octet(0)) else {
+                show("rfb.unimplemented_security_type", &context)
+                return false
+            }
         case .challenge: state = .response
         case .response, .appleResponse: state = .result
         case .appleChallenge:
             keyBytes = Int(bytes.load(2, as: UInt16.self))
             state = .appleResponse
-        case .result: return result(bytes.load(0, as: UInt32.self))
+        case .result:
+            guard result(bytes.load(0, as: UInt32.self)) else {
+                show("rfb.unknown_security_result", &context)
+                return false
+            }
         case .reason: isStoppedHere = true
         case .clientStart:
             record.isShared = bytes.octet(0) != 0
@@ -244,7 +264,10 @@ final class RFB: FramedAnalyzer {
 
     //  RFB 003.008 and a line feed
     private func version(_ bytes: RawSpan, _ context: inout AnalyzerContext) -> Bool {
-        guard bytes.begins(with: "RFB "), bytes.octet(7) == 0x2E else { return false }
+        guard bytes.begins(with: "RFB "), bytes.octet(7) == 0x2E else {
+            show("rfb.malformed_message", &context)
+            return false
+        }
         if !hasRow {
             hasRow = true
             record.ts = context.now

@@ -140,6 +140,23 @@ struct SMTPEvent {
         event.close()
     }
 
+    /// The attachments, as alerts on the mail have them.
+    func writeFiles(to event: inout EVEBuilder) {
+        guard !files.isEmpty else { return }
+        event.openList("files")
+        for file in files {
+            event.openItem()
+            event.text("filename", file.name[...])
+            event.boolean("gaps", file.hasGap)
+            event.text("state", file.isCut || file.hasGap ? "TRUNCATED" : "CLOSED")
+            event.boolean("stored", false)
+            event.count("size", file.size)
+            event.count("tx_id", transaction)
+            event.closeItem()
+        }
+        event.closeList()
+    }
+
     private func list(_ key: StaticString, _ texts: [Text], _ event: inout EVEBuilder) {
         guard !texts.isEmpty else { return }
         event.openList(key)
@@ -151,7 +168,7 @@ struct SMTPEvent {
 extension SMTP {
     /// A command of the client. RSET and QUIT begin no transaction.
     func noteCommand(_ command: SMTPCommand, _ argument: RawSpan, _ context: inout AnalyzerContext) {
-        guard context.wantsEvents else { return }
+        guard context.transactions.wantsEvents else { return }
         let isTrailing = command == .reset || command == .quit
         if event.isDone, !isTrailing, command != .endOfData { writeEvent(&context) }
         if !event.isOpen, !isTrailing, command != .endOfData {
@@ -183,7 +200,9 @@ extension SMTP {
 
     /// The first line of a reply to a command.
     func noteReply(_ command: SMTPCommand, _ code: Int, _ context: inout AnalyzerContext) {
-        guard context.wantsEvents, event.isOpen else { return }
+        guard context.transactions.wantsEvents else { return }
+        if command == .startTLS, code != 220 { raise("smtp.tls_rejected", from: .responder, &context) }
+        guard event.isOpen else { return }
         switch command {
         case .data where code != 354:
             context.transactionEvent("smtp.data_command_rejected", tx: event.transaction, from: .responder)
@@ -199,12 +218,29 @@ extension SMTP {
 
     /// The mail was handed over, or refused: its transaction is over.
     func writeEvent(_ context: inout AnalyzerContext) {
-        guard context.wantsEvents, event.isOpen else { return }
+        guard event.isOpen else { return }
+        guard context.wantsEvents else { return event.clear() }
+        tell()
         writeFiles(&context)
         context.beginEvent("smtp", from: isTurned ? .responder : .originator, tx: event.transaction)
         event.write(helo: eventHelo, to: &context.event)
         context.endEvent()
         event.clear()
+    }
+
+    /// Raises an event of the session, on the mail at work.
+    func raise(_ name: StaticString, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard context.transactions.wantsEvents else { return }
+        let tx = event.isOpen ? event.transaction : view.number(direction, &context)
+        context.transactionEvent(name, tx: tx, from: direction)
+    }
+
+    /// Keeps what the event says, with the mail's files: alerts on the mail come behind it.
+    private func tell() {
+        told.clear()
+        event.write(helo: eventHelo, to: &told)
+        event.writeFiles(to: &told)
+        toldOf = event.transaction
     }
 
     private func writeFiles(_ context: inout AnalyzerContext) {

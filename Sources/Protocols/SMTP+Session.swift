@@ -146,7 +146,10 @@ extension SMTP {
             let octet = bytes.octet(index)
             code = HTTPOctets.isDigit(octet) ? code &* 10 &+ Int(octet &- 0x30) : -1000
         }
-        guard bytes.byteCount >= 3, (100...599).contains(code) else { return violation(&context) }
+        guard bytes.byteCount >= 3, (100...599).contains(code) else {
+            raise("smtp.invalid_reply", from: isTurned ? .originator : .responder, &context)
+            return violation(&context)
+        }
         if openReply != 0, code != openReply { openReply = 0 }
         if openReply == 0 { answered(code, &context) }
         let isMore = bytes.byteCount > 3 && bytes.octet(3) == 0x2D
@@ -165,6 +168,9 @@ extension SMTP {
         replied = awaited
         awaited = pending.isEmpty ? nil : pending.removeFirst()
         guard let command else {
+            if state != .recovering {
+                raise("smtp.unable_to_match_reply_with_request", from: isTurned ? .originator : .responder, &context)
+            }
             // Commands were lost: what the server asks for tells where the client is.
             if state == .recovering, code == 354 { beginMail(.data, &context) }
             return

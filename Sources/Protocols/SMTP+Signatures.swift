@@ -19,6 +19,9 @@ struct SMTPView {
         helo.removeAll(keepingCapacity: true)
     }
 
+    /// The number of the transaction at work.
+    mutating func number(_ from: Direction, _ context: inout AnalyzerContext) -> UInt64 { begin(from, &context) }
+
     private mutating func begin(_ from: Direction, _ context: inout AnalyzerContext) -> UInt64 {
         if let transaction { return transaction }
         let tx = context.beginTransaction(.smtp)

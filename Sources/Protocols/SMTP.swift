@@ -170,6 +170,10 @@ final class SMTP: Analyzer {
     var entityCount = 0
     /// The mail as EVE tells of it.
     var event = SMTPEvent()
+    /// What the event written last said, and of which transaction.
+    var told = EVEBuilder()
+    var toldOf: UInt64?
+    private var awaitsGreeting = true
     /// How the client called itself first.
     var eventHelo: [UInt8]?
     /// Events begun on the connection: their transactions.
@@ -250,7 +254,12 @@ final class SMTP: Analyzer {
     }
 
     override func writeEVE(tx: UInt64, to builder: inout EVEBuilder) {
-        if event.isOpen, event.transaction == tx { event.write(helo: eventHelo, to: &builder) }
+        if event.isOpen, event.transaction == tx {
+            event.write(helo: eventHelo, to: &builder)
+            event.writeFiles(to: &builder)
+        } else if toldOf == tx {
+            builder.members(told.buffer.bytes[...])
+        }
     }
 
     override func reset() {
@@ -269,7 +278,7 @@ final class SMTP: Analyzer {
         endChunks()
         record.clear()
         event.clear()
-        (eventHelo, eventCount) = (nil, 0)
+        (eventHelo, eventCount, toldOf, awaitsGreeting) = (nil, 0, nil, true)
         (hasRecord, hasActivity, mailCount, invalidCount) = (false, false, 0, 0)
         (hasSender, hasRecipient, sawLastChunk, hasHelo) = (false, false, false, false)
         if helo.capacity > SMTP.keptBytesMax { helo = [] }
@@ -296,7 +305,14 @@ final class SMTP: Analyzer {
         case .afterGap: break
         case .data: mailLine(bytes, begins: begins, isEnded: isEnded, &context)
         case .login: command(.loginAnswer, bytes, &context)
-        default: if begins { commandLine(bytes, &context) }
+        default:
+            guard begins else { return }
+            let isFirst = awaited == .connect && awaitsGreeting
+            commandLine(bytes, &context)
+            guard isFirst, isConfirmed else { return }
+            // The client speaks before the server has.
+            awaitsGreeting = false
+            raise("smtp.no_server_welcome_message", from: direction, &context)
         }
     }
 

@@ -18,6 +18,8 @@ struct SNMPMessage {
     var community: Range<Int>?
     /// Tag of the PDU; nil where there is none to be read.
     var kind: UInt8?
+    /// Of a trap of version 1: its generic type (RFC 1157 section 4.1.6).
+    var trapType: Int64?
     /// Variables of the PDU.
     var bindingCount: UInt64 = 0
     /// Of a response: the system's description, and hundredths of a second since it started.
@@ -98,7 +100,7 @@ struct SNMPMessage {
         case SNMPMessage.trap:
             try input.berSkip(BERHeader.objectIdentifier)
             try input.berSkip(SNMPMessage.addressTag)
-            _ = try input.berInteger()
+            trapType = try input.berInteger()
             _ = try input.berInteger()
             try input.berSkip(SNMPMessage.ticksTag)
         case SNMPMessage.getRequest...SNMPMessage.lastKind:

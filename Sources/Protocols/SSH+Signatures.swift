@@ -18,6 +18,12 @@ extension SSH {
         return new
     }
 
+    /// Something of the talk was not as it should be.
+    func show(_ event: StaticString, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard context.transactions.wantsEvents else { return }
+        context.transactionEvent(event, tx: begin(&context), from: direction)
+    }
+
     /// `SSH-2.0-OpenSSH_9.6 comment`: the protocol's version, and the software with its comment.
     func show(_ line: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let tx = begin(&context)

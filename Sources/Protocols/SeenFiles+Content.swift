@@ -56,8 +56,13 @@ extension AnalyzerContext {
             if wants(.fileSHA1) { hashes.insert(.sha1) }
             if wants(.fileSHA256) { hashes.insert(.sha256) }
             file.readers.isExposed = true
-            // HTTPView shows the bodies of HTTP, as signatures want them.
-            file.readers.exposesContent = file.source != .http
+            // HTTPView shows the bodies of HTTP, as signatures want them, but for the parts of forms. Of these, and
+            // of mails, each part with a name is a file; the text of a mail is none.
+            switch file.source {
+            case .http: file.readers.exposesContent = file.direction == .originator && file.hasName
+            case .smtp: file.readers.exposesContent = file.hasName
+            default: file.readers.exposesContent = !file.isListing
+            }
             file.readers.transaction = currentTransaction(from: file.direction)
         }
         guard !hashes.isEmpty else { return }

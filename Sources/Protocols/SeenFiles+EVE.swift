@@ -7,10 +7,30 @@
 // Leaves  bodies of HTTP/1 (HTTPView+EVE.swift), but for the parts of a form and ranges that were joined.
 
 import Files
-import Records
+package import Records
 import Wire
 
 extension AnalyzerContext {
+    /// Writes `files`, as alerts on a transaction have them: those that are open.
+    package func writeFiles(of uid: UID, tx transaction: UInt64, to event: inout EVEBuilder) {
+        let mark = event.mark
+        event.openList("files")
+        let start = event.mark
+        files.open(on: uid, transaction) { file in
+            guard file.hasEvent else { return }
+            event.openItem()
+            event.text("filename", file.name[...])
+            event.boolean("gaps", file.missingBytes > 0)
+            event.text("state", file.isWhole ? "CLOSED" : "UNKNOWN")
+            event.boolean("stored", false)
+            event.count("size", file.seenBytes)
+            event.count("tx_id", transaction)
+            event.closeItem()
+        }
+        guard event.hasGrown(since: start) else { return event.goBack(to: mark) }
+        event.closeList()
+    }
+
     /// Writes a file's event, on the connection at work. `isCut` where its end was not seen.
     mutating func writeFileInfo(_ file: SeenFile, isCut: Bool) {
         guard file.hasEvent, file.describer?.takesFile(file, isCut: isCut) != true else { return }

@@ -40,6 +40,8 @@ final class SeenFile {
     fileprivate(set) var key: UInt64?
     fileprivate(set) var name: [UInt8] = []
     fileprivate(set) var hasName = false
+    /// A list of files, which FTP carries like one.
+    fileprivate(set) var isListing = false
     fileprivate(set) var connections: [FileConnection] = []
 
     fileprivate(set) var started = Timestamp.zero
@@ -114,6 +116,13 @@ struct SeenFiles {
     mutating func endExtraction(_ byteCount: UInt64, isKept: Bool, hasFailed: Bool) {
         if isKept { extractedBytes &+= byteCount } else { extractedCount &-= 1 }
         if hasFailed { counters.notExtracted &+= 1 }
+    }
+
+    /// The files that are open on a connection's transaction.
+    func open(on uid: UID, _ transaction: UInt64, _ body: (SeenFile) -> Void) {
+        for file in slots where file.isTaken && file.isActive && file.transaction == transaction {
+            if file.connections.contains(where: { $0.uid == uid }) { body(file) }
+        }
     }
 
     /// The file of a handle, unless it is over.
@@ -199,6 +208,9 @@ extension AnalyzerContext {
         openFile(source, from: direction, total: total, depth: depth, key: key).file
     }
 
+    /// What a handle stands for is a list, and no file for signatures.
+    mutating func markListing(_ file: FileHandle) { files[file]?.isListing = true }
+
     /// The same; `isNew` where this connection had no part in the file so far.
     mutating func openFile(
         _ source: FileSource, from direction: Direction, total: UInt64? = nil, depth: Int = 0, key: UInt64? = nil
@@ -210,6 +222,7 @@ extension AnalyzerContext {
         guard makeRoomForFile() else { return (.none, false) }
         let file = files.take(key: key)
         file.source = source
+        file.isListing = false
         file.direction = direction
         file.depth = depth
         file.totalBytes = total

@@ -33,6 +33,7 @@ extension TLS {
         while bytes.byteCount &- at >= 4, !isDetached {
             let count = Int(bytes.load(at, as: UInt32.self) & 0xFF_FFFF)
             guard count <= TLS.handshakeBytesMax else {
+                showAnomaly("tls.handshake_invalid_length", from: direction, &context)
                 fail(&context)
                 return bytes.byteCount
             }
@@ -50,6 +51,7 @@ extension TLS {
         _ type: UInt8, _ body: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
     ) -> Bool {
         guard let letter = TLS.letter(of: type) else {
+            showAnomaly("tls.invalid_handshake_message", from: direction, &context)
             fail(&context)
             return false
         }
@@ -77,6 +79,7 @@ extension TLS {
             default: break
             }
         } catch {
+            showAnomaly("tls.invalid_handshake_message", from: direction, &context)
             fail(&context)
             return false
         }

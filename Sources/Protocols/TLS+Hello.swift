@@ -28,11 +28,15 @@ extension TLS {
         touch(context)
         confirm(&context)
         var walk = Cursor(extensions)
+        var nameCount = 0
         while walk.remaining > 0 {
             let type = try walk.read(UInt16.self)
             let data = try walk.take(Int(try walk.read(UInt16.self)))
             switch type {
-            case 0: try serverNames(data, &context)
+            case 0:
+                nameCount &+= 1
+                if nameCount == 2 { showAnomaly("tls.multiple_sni_extensions", from: client, &context) }
+                try serverNames(data, &context)
             case 16: try offers(data)
             case 35: if data.byteCount > 0 { hasTicket = true }
             case 41: hasPreSharedKey = true
@@ -126,6 +130,9 @@ extension TLS {
             && random.load(24, as: UInt64.self) == 0x079E_09E2_C8A8_339C
     }
 
+    /// Where the client is.
+    private var client: Direction { isFlipped ? .responder : .originator }
+
     // MARK: extensions
 
     /// server_name (RFC 6066 section 3): a list of types and names.
@@ -137,11 +144,13 @@ extension TLS {
         var count = 0
         while walk.remaining > 0 {
             guard try walk.read(UInt8.self) == 0 else {
+                showAnomaly("tls.invalid_sni_type", from: client, &context)
                 // What another type looks like is not known: the list ends here.
                 return context.weird(.ssl_ext_unknown_server_name_type, source: "SSL")
             }
             let name = try walk.take(Int(try walk.read(UInt16.self)))
             count &+= 1
+            if name.byteCount == 0 { showAnomaly("tls.invalid_sni_length", from: client, &context) }
             if count == 1 { record.serverName = record.text.add(name) }
         }
         if count > 1 { context.weird(.SSL_many_server_names, source: "SSL") }

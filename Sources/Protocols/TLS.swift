@@ -177,10 +177,14 @@ final class TLS: FramedAnalyzer {
         guard !isOver || isUnlocked, !context.isPartial else { return .stop }
         guard bytes.byteCount >= 5 else { return .needs(5) }
         guard let header = header(bytes) else {
+            showBrokenHeader(bytes, from: direction, &context)
             fail(&context)
             return .stop
         }
         guard bytes.byteCount >= header.count else { return .needs(header.count) }
+        if header.count > TLS.recordBytesMax, !header.isSSL2 {
+            showAnomaly("tls.invalid_record_length", from: direction, &context)
+        }
         if header.isSSL2 {
             ssl2(bytes.extracting(0..<header.count), from: direction, &context)
         } else if header.count > 5 {
@@ -195,6 +199,33 @@ final class TLS: FramedAnalyzer {
         var isSSL2: Bool
         /// Octets of the record, header included.
         var count: Int
+    }
+
+    /// Octets of a record that TLS allows, its header included (RFC 5246 section 6.2.3).
+    private static let recordBytesMax = 5 + 16_384 + 2048
+
+    /// What is wrong with a header that is of no record layer.
+    private func showBrokenHeader(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        let first = bytes.octet(0)
+        let event: StaticString
+        if layer == 0x0002 || layer == 0 && first & 0x80 != 0 {
+            event = "tls.invalid_sslv2_header"
+        } else if !(20...24).contains(first) {
+            event = "tls.invalid_record_type"
+        } else {
+            event = "tls.invalid_record_version"
+        }
+        showAnomaly(event, from: direction, &context)
+    }
+
+    /// A heartbeat in the clear (RFC 6520 section 4): a type, the length of a payload, the payload, 16 octets.
+    private func showHeartbeat(_ body: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard body.byteCount >= 3, (1...2).contains(body.octet(0)) else {
+            return showAnomaly("tls.invalid_heartbeat_message", from: direction, &context)
+        }
+        showAnomaly("tls.heartbeat_message", from: direction, &context)
+        guard Int(body.load16(1)) &+ 19 > body.byteCount else { return }
+        showAnomaly("tls.overflow_heartbeat_message", from: direction, &context)
     }
 
     /// Which record layer the octets are of; nil where of none.
@@ -249,7 +280,9 @@ final class TLS: FramedAnalyzer {
                 handshakes(body, from: direction, &context)
             }
         case 23: applicationData(from: direction, &context)
-        case 24: seen(0x62, from: direction, &context)
+        case 24:
+            seen(0x62, from: direction, &context)
+            showHeartbeat(body, from: direction, &context)
         default: fail(&context)
         }
     }
@@ -279,7 +312,10 @@ final class TLS: FramedAnalyzer {
     private func alerts(_ body: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         var taken = 0
         for place in stride(from: 0, to: body.byteCount, by: 2) {
-            guard body.byteCount &- place >= 2 else { return fail(&context) }
+            guard body.byteCount &- place >= 2 else {
+                showAnomaly("tls.invalid_alert_message", from: direction, &context)
+                return fail(&context)
+            }
             guard taken < (isTLS13 ? 1 : TLS.alertsMax) else {
                 return context.weird(.SSL_excessive_alerts_in_record, source: "SSL")
             }

@@ -123,6 +123,7 @@ extension Worker {
         if let memory = engine?.memory(of: slot), !memory.isEmpty { EVEMetadata.write(memory, to: &event) }
         if let transaction = alert.transaction, view.analysis > AnalysisPool.nobody {
             analyses[view.analysis].writeEVE(alert.application, view.id, tx: transaction, to: &event)
+            context.writeFiles(of: view.uid, tx: transaction, to: &event)
         }
         eve.writeFlow(slot, to: &event)
         return event.buffer.bytes

@@ -5,15 +5,9 @@
 
 extension EventNames {
     static let unraised: [String: Set<String>] = [
-        "dhcp": [
-            "malformed_options", "truncated_options",
-        ],
         "dnp3": [
             "bad_link_crc", "bad_transport_crc", "flooded", "len_too_small", "malformed", "too_long_reassembly",
             "too_many_objects", "too_many_points", "unknown_object",
-        ],
-        "dns": [
-            "infinite_loop", "name_too_long", "not_request", "not_response", "too_many_labels",
         ],
         "ftp": [
             "too_many_transactions",
@@ -43,27 +37,22 @@ extension EventNames {
             "userinfo_in_uri",
         ],
         "ike": [
-            "invalid_proposal", "no_encryption", "unknown_proposal", "weak_crypto_no_dh",
-        ],
-        "krb5": [
-            "malformed_data", "weak_encryption",
+            "invalid_proposal",
         ],
         "mqtt": [
-            "double_connect", "invalid_qos_level", "malformed_traffic", "missing_connect", "missing_msg_id",
-            "missing_publish", "missing_subscribe", "missing_unsubscribe", "too_many_messages",
-            "too_many_transactions", "unassigned_msg_type",
+            "malformed_traffic", "missing_msg_id", "too_many_messages", "too_many_transactions",
         ],
         "nfs": [
             "empty_message", "malformed_data", "non_existing_version", "too_many_transactions", "unsupported_version",
         ],
         "ntp": [
-            "malformed_data", "unsolicited_response",
+            "unsolicited_response",
         ],
         "quic": [
             "crypto_frag_too_long", "error_on_header",
         ],
         "rfb": [
-            "confused_state", "malformed_message", "unimplemented_security_type", "unknown_security_result",
+            "confused_state",
         ],
         "sip": [
             "invalid_data",
@@ -81,24 +70,19 @@ extension EventNames {
         ],
         "smtp": [
             "bdat_chunk_len_exceeded", "failed_protocol_change", "invalid_bdat", "invalid_pipelined_sequence",
-            "invalid_reply", "max_command_line_len_exceeded", "max_reply_line_len_exceeded", "mime_invalid_base64",
-            "mime_invalid_qp", "mime_long_boundary", "mime_long_enc_line", "mime_long_header_name",
-            "mime_long_header_value", "mime_long_line", "mime_parse_failed", "no_server_welcome_message",
-            "tls_rejected", "truncated_line", "unable_to_match_reply_with_request", "unparsable_content",
+            "max_command_line_len_exceeded", "max_reply_line_len_exceeded", "mime_invalid_base64", "mime_invalid_qp",
+            "mime_long_boundary", "mime_long_enc_line", "mime_long_header_name", "mime_long_header_value",
+            "mime_long_line", "mime_parse_failed", "truncated_line", "unparsable_content",
         ],
         "ssh": [
-            "invalid_banner", "invalid_record", "long_banner", "long_kex_record",
+            "invalid_record", "long_kex_record",
         ],
         "tls": [
             "certificate_invalid_algorithmidentifier", "certificate_invalid_date", "certificate_invalid_der",
             "certificate_invalid_extensions", "certificate_invalid_issuer", "certificate_invalid_length",
             "certificate_invalid_serial", "certificate_invalid_subject", "certificate_invalid_validity",
             "certificate_invalid_version", "certificate_invalid_x509name", "dataleak_heartbeat_mismatch",
-            "error_message_encountered", "handshake_invalid_length", "heartbeat_message", "invalid_alert_message",
-            "invalid_handshake_message", "invalid_heartbeat_message", "invalid_record_length", "invalid_record_type",
-            "invalid_record_version", "invalid_sni_length", "invalid_sni_type", "invalid_ssl_record",
-            "invalid_sslv2_header", "invalid_tls_header", "multiple_sni_extensions", "overflow_heartbeat_message",
-            "too_many_records_in_packet",
+            "error_message_encountered", "invalid_ssl_record", "invalid_tls_header", "too_many_records_in_packet",
         ],
         "websocket": [
             "reassembly_limit_reached", "skip_end_of_payload",

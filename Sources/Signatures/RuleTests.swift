@@ -220,7 +220,6 @@ package enum Effect: Sendable, BitwiseCopyable {
     case filestore(FlowTest.Side, FilestoreScope)
     /// `config: logging disable, type tx, scope tx|flow`.
     case logging(isOn: Bool, scopeIsFlow: Bool)
-    case bypass
 }
 
 package enum TagMetric: UInt8, Sendable, BitwiseCopyable { case packets, seconds, bytes }

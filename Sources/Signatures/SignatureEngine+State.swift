@@ -129,7 +129,6 @@ extension SignatureEngine {
             }
         case .xbit(let name, .transaction, let change, _):
             if let transaction { self.change(&transaction.bits, name, change) }
-        case .bypass: flow.flags.insert(.isPassed)
         case .xbit, .hostbits, .tag, .filestore, .logging: break
         }
     }

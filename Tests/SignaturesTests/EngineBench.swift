@@ -15,6 +15,7 @@ struct Conversation {
     private var second: Int64 = 0
     /// What the engine was told of the packet sent last.
     private(set) var last = PacketFacts()
+    private var lastPayload: [UInt8] = []
     private var next: (client: UInt32, server: UInt32) = (1000, 5000)
     private let id: ConnectionID
 
@@ -63,7 +64,7 @@ struct Conversation {
         let count = UInt32(payload.count) + (flags & 0x02 != 0 ? 1 : 0)
         if fromServer { next.server &+= count } else { next.client &+= count }
         engine.arrive(slot, id, &facts, isDamaged: false)
-        last = facts
+        (last, lastPayload) = (facts, payload)
         engine.inspect(slot, payload.octets, facts)
         if facts.isTCP, !payload.isEmpty { engine.stream(slot, payload.octets, toServer: !fromServer) }
     }
@@ -81,8 +82,7 @@ struct Conversation {
 
     /// Runs the rules once more with the packet sent last, as for datagrams whose reader has shown something.
     func inspectAgain() {
-        let nothing: [UInt8] = []
-        engine.inspect(slot, nothing.octets, last)
+        engine.inspect(slot, lastPayload.octets, last)
     }
 
     /// Whether the packet sent last is tagged.
