@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Events of decoding that rules name (`decode-event`): extension headers and fragments.
+// Events of decoding that rules name (`decode-event`): links, IP, extension headers and fragments.
 //
 // Reads   frames whose link is Ethernet, Linux cooked or none, while a rule asks for such events.
 // Writes  names of events, in the order in which they are met.
@@ -18,12 +18,18 @@ struct PacketEvents {
 
     /// The events that are looked for; the others are named by `unevaluated`.
     static let known: Set<String> = [
+        "esp.pkt_too_small", "ethernet.pkt_too_small", "ethernet.unknown_ethertype", "gre.pkt_too_small",
+        "icmpv4.pkt_too_small", "icmpv4.unknown_code", "icmpv4.unknown_type", "icmpv6.pkt_too_small",
         "ipv4.frag_overlap", "ipv4.frag_pkt_too_large", "ipv4.hlen_too_small", "ipv4.iplen_smaller_than_hlen",
-        "ipv4.pkt_too_small", "ipv4.trunc_pkt", "ipv6.dstopts_only_padding", "ipv6.dstopts_unknown_opt",
-        "ipv6.exthdr_dupl_ah", "ipv6.exthdr_dupl_dh", "ipv6.exthdr_dupl_fh", "ipv6.exthdr_dupl_hh",
-        "ipv6.exthdr_dupl_rh", "ipv6.exthdr_invalid_optlen", "ipv6.exthdr_useless_fh", "ipv6.zero_len_padn",
-        "ipv6.frag_invalid_length", "ipv6.frag_overlap", "ipv6.frag_pkt_too_large", "ipv6.hopopts_only_padding",
-        "ipv6.hopopts_unknown_opt", "ipv6.pkt_too_small", "ipv6.rh_type_0", "ipv6.trunc_exthdr", "ipv6.trunc_pkt",
+        "ipv4.opt_duplicate", "ipv4.opt_invalid", "ipv4.opt_invalid_len", "ipv4.opt_pad_required",
+        "ipv4.opt_unknown", "ipv4.pkt_too_small", "ipv4.trunc_pkt", "ipv4.wrong_ip_version",
+        "ipv6.dstopts_only_padding", "ipv6.dstopts_unknown_opt", "ipv6.exthdr_dupl_ah", "ipv6.exthdr_dupl_dh",
+        "ipv6.exthdr_dupl_fh", "ipv6.exthdr_dupl_hh", "ipv6.exthdr_dupl_rh", "ipv6.exthdr_invalid_optlen",
+        "ipv6.exthdr_useless_fh", "ipv6.frag_invalid_length", "ipv6.frag_overlap", "ipv6.frag_pkt_too_large",
+        "ipv6.hopopts_only_padding", "ipv6.hopopts_unknown_opt", "ipv6.pkt_too_small", "ipv6.rh_type_0",
+        "ipv6.trunc_exthdr", "ipv6.trunc_pkt", "ipv6.wrong_ip_version", "ipv6.zero_len_padn", "sctp.pkt_too_small",
+        "tcp.hlen_too_small", "tcp.invalid_optlen", "tcp.opt_duplicate", "tcp.opt_invalid_len", "tcp.pkt_too_small",
+        "udp.hlen_too_small", "udp.len_invalid", "udp.pkt_too_small",
     ]
 
     private struct FragmentKey: Hashable {
@@ -33,6 +39,9 @@ struct PacketEvents {
     }
 
     private(set) var names: [StaticString] = []
+
+    mutating func add(_ name: StaticString) { names.append(name) }
+
     private(set) var source = Address(v4: 0)
     private(set) var target = Address(v4: 0)
     private(set) var protocolNumber: UInt8 = 0
@@ -41,27 +50,38 @@ struct PacketEvents {
     /// Reads one frame; `names` then has what was met.
     mutating func read(_ bytes: RawSpan, linkType: UInt16) {
         names.removeAll(keepingCapacity: true)
-        guard let start = PacketEvents.network(bytes, linkType), start < bytes.byteCount else { return }
+        guard let (start, version) = network(bytes, linkType), start < bytes.byteCount else { return }
         let datagram = bytes.extracting(start..<bytes.byteCount)
-        switch datagram.octet(0) >> 4 {
-        case 6: readVersion6(datagram)
-        case 4: readVersion4(datagram)
+        switch (version, datagram.octet(0) >> 4) {
+        case (6, 6), (0, 6): readVersion6(datagram)
+        case (4, 4), (0, 4): readVersion4(datagram)
+        case (4, _): names.append("ipv4.wrong_ip_version")
+        case (6, _): names.append("ipv6.wrong_ip_version")
         default: break
         }
     }
 
-    /// Where the datagram of IP begins; nil for another link or another protocol.
-    private static func network(_ bytes: RawSpan, _ linkType: UInt16) -> Int? {
+    /// Where the datagram of IP begins, and the version that the link names; nil for another link or protocol.
+    private mutating func network(_ bytes: RawSpan, _ linkType: UInt16) -> (start: Int, version: Int)? {
         switch linkType {
-        case 12, 14, 101, 228, 229: return 0
-        case 113: return bytes.byteCount > 16 ? 16 : nil
+        case 12, 14, 101, 228, 229: return (0, 0)
+        case 113: return bytes.byteCount > 16 ? (16, 0) : nil
         case 1:
+            guard bytes.byteCount >= 14 else {
+                names.append("ethernet.pkt_too_small")
+                return nil
+            }
             var at = 12
             while at &+ 2 <= bytes.byteCount {
                 switch bytes.load16(at) {
                 case 0x8100, 0x88A8, 0x9100: at &+= 4
-                case 0x0800, 0x86DD: return at &+ 2
-                default: return nil
+                case 0x0800: return (at &+ 2, 4)
+                case 0x86DD: return (at &+ 2, 6)
+                // ARP, PPPoE, MPLS, 802.1ah, VN-Tag, NSH, DCE.
+                case 0x0806, 0x8863, 0x8864, 0x8847, 0x8848, 0x88E7, 0x8926, 0x894F, 0x8903: return nil
+                default:
+                    names.append("ethernet.unknown_ethertype")
+                    return nil
                 }
             }
             return nil
@@ -83,7 +103,10 @@ struct PacketEvents {
         if total > bytes.byteCount { return names.append("ipv4.trunc_pkt") }
         let word = bytes.load16(6)
         let offset = Int(word & 0x1FFF) &* 8
-        guard offset > 0 || word & 0x2000 != 0 else { return }
+        if headerBytes > 20 { readOptions4(bytes.extracting(20..<headerBytes)) }
+        guard offset > 0 || word & 0x2000 != 0 else {
+            return readTransport(bytes.extracting(headerBytes..<total), protocolNumber)
+        }
         let range = offset ..< offset &+ total &- headerBytes
         if headerBytes &+ range.upperBound > 65_535 { return names.append("ipv4.frag_pkt_too_large") }
         let key = FragmentKey(
@@ -145,6 +168,7 @@ struct PacketEvents {
             if bytes.byteCount &- at < 2 { return names.append("ipv6.trunc_exthdr") }
         }
         protocolNumber = next
+        readTransport(bytes.extracting(min(at, bytes.byteCount)..<bytes.byteCount), next)
     }
 
     /// A fragment header; false where the rest is a piece of a larger datagram.

@@ -272,6 +272,11 @@ package final class SignatureEngine {
         else { return }
         flow.watch.take(facts, TCPOptions(bytes, header)) { streamEvents.append($0) }
         if flow.hasNewGap { streamEvents.append(.gap) }
+        let side = FlowSides(toServer: facts.isToServer)
+        let octets = facts.isToServer ? flow.streamOctets.toServer : flow.streamOctets.toClient
+        if settings.streamDepth > 0, octets > settings.streamDepth, flow.beyondDepth.insert(side).inserted {
+            streamEvents.append(.depthReached)
+        }
         flow.hasNewGap = false
     }
 

@@ -125,6 +125,8 @@ final class SignatureFlow {
     /// The session's segments, where a rule asks for `stream-event`; and a gap since the last packet.
     var watch = StreamWatch()
     var hasNewGap = false
+    /// Directions that are longer than what rules see of them.
+    var beyondDepth: FlowSides = []
     /// What `tag` has set on the session.
     var tags = PacketTags()
     /// Thresholds by flow: rule, count, start.
@@ -164,7 +166,7 @@ final class SignatureFlow {
         transactions.removeAll(keepingCapacity: true)
         limits.removeAll(keepingCapacity: true)
         if !tags.isEmpty { tags.removeAll() }
-        (watch, hasNewGap) = (StreamWatch(), false)
+        (watch, hasNewGap, beyondDepth) = (StreamWatch(), false, [])
         (firstSequence, streamOctets) = ((0, 0), (0, 0))
     }
 }

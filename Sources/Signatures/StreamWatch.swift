@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is wrong with the segments of a TCP session (`stream-event`): handshakes, resets, timestamps.
+// What is wrong with the segments of a TCP session (`stream-event`): handshakes, resets, timestamps, windows.
 //
 // Reads   each segment's header, as it arrives.
 // Writes  the names of what it shows, by Suricata's rules for its default policies.
-// Leaves  windows and retransmissions; reassembly (module Flows).
+// Leaves  segments beyond the end of a session (FIN_WAIT and its like); reassembly (module Flows).
 
 import Wire
 
@@ -16,6 +16,16 @@ enum StreamEvent: String, CaseIterable {
     case finWithoutSession = "fin_but_no_session"
     case rstWithoutSession = "rst_but_no_session"
     case gap = "reassembly_seq_gap"
+    case depthReached = "reassembly_depth_reached"
+    case rstWithData = "rst_with_data"
+    case invalidAck = "pkt_invalid_ack"
+    case openInvalidAck = "est_invalid_ack"
+    case openBeforeLastAck = "est_pkt_before_last_ack"
+    case openOutOfWindow = "est_packet_out_of_window"
+    case spuriousRetransmission = "pkt_spurious_retransmission"
+    case retransmission = "pkt_retransmission"
+    case finOutOfWindow = "fin_out_of_window"
+    case finInvalidAck = "fin_invalid_ack"
     case synAckInWrongDirection = "3whs_synack_in_wrong_direction"
     case synAckWithWrongAck = "3whs_synack_with_wrong_ack"
     case synAckToServer = "3whs_synack_toserver_on_syn_recv"
@@ -36,12 +46,19 @@ enum StreamEvent: String, CaseIterable {
 
 /// One session, as far as its events need it.
 struct StreamWatch: BitwiseCopyable {
-    private enum State: UInt8 { case none, synSent, synReceived, established, over }
+    private enum State: UInt8 { case none, synSent, synReceived, established, closing, over }
 
     private struct Side: BitwiseCopyable {
         var first: UInt32 = 0
         var timestamp: UInt32 = 0
         var hasTimestamp = false
+        /// What it has sent: where that ends, what of it was acknowledged, and how far it may go.
+        var next: UInt32 = 0
+        var acked: UInt32 = 0
+        var limit: UInt32 = 0
+        /// The window that its receiver gives it, and the shift of that.
+        var window: UInt32 = 0
+        var scale: UInt8 = 0
     }
 
     private var state = State.none
@@ -60,11 +77,17 @@ struct StreamWatch: BitwiseCopyable {
         if isSYN, facts.flags & 0x01 != 0 { tell(.finSyn) }
         guard hasValidTimestamp(facts, options) else { return tell(.invalidTimestamp) }
         let isRST = facts.flags & 0x04 != 0
+        if isRST, facts.payloadCount > 0 { tell(.rstWithData) }
         switch state {
         case .none: begin(facts, options, tell)
-        case .synSent: answer(facts, options, isRST, isSYN && isACK, tell)
+        case .synSent:
+            answer(facts, options, isRST, isSYN && isACK, tell)
+            if state == .synReceived { open(facts, options) }
         case .synReceived: confirm(facts, isRST, isSYN, isACK, tell)
-        case .established: goOn(facts, isRST, isSYN, isACK, tell)
+        case .established:
+            goOn(facts, isRST, isSYN, isACK, tell)
+            if !isRST, !isSYN { check(facts, tell) }
+        case .closing: look(facts, isRST, tell)
         case .over: break
         }
         note(facts, options)
@@ -100,6 +123,7 @@ struct StreamWatch: BitwiseCopyable {
         guard facts.flags & 0x12 == 0x02, facts.isToServer else { return }
         state = .synSent
         client.first = facts.sequence
+        server.scale = options.windowScale == 0xFF ? 0 : min(14, options.windowScale)
     }
 
     private mutating func answer(
@@ -153,5 +177,82 @@ struct StreamWatch: BitwiseCopyable {
             if !facts.isToServer { return tell(.openSynToClient) }
             tell(facts.sequence != client.first ? .openSynOtherSequence : .openSynAgain)
         }
+    }
+
+    // MARK: windows
+
+    /// The server has answered: both directions begin.
+    private mutating func open(_ facts: PacketFacts, _ options: TCPOptions) {
+        // Without the option from both ends nothing is shifted (RFC 7323 section 2.2).
+        if options.windowScale == 0xFF { server.scale = 0 } else if server.scale > 0 || client.scale == 0 {
+            client.scale = min(14, options.windowScale)
+        }
+        (client.next, client.acked) = (client.first &+ 1, client.first &+ 1)
+        (server.next, server.acked) = (server.first &+ 1, server.first &+ 1)
+        client.window = UInt32(facts.window)
+        client.limit = client.acked &+ client.window
+        server.window = UInt32(facts.window)
+        server.limit = server.acked &+ 65_535
+    }
+
+    /// Whether `left` stands before `right` in sequence space.
+    private static func isBefore(_ left: UInt32, _ right: UInt32) -> Bool { Int32(bitPattern: left &- right) < 0 }
+
+    /// A segment of an open session against what was acknowledged and what the window lets through.
+    private mutating func check(_ facts: PacketFacts, _ tell: (StreamEvent) -> Void) {
+        var (sender, receiver) = facts.isToServer ? (client, server) : (server, client)
+        defer { (client, server) = facts.isToServer ? (sender, receiver) : (receiver, sender) }
+        let count = UInt32(truncatingIfNeeded: facts.payloadCount)
+        let end = facts.sequence &+ count
+        // A probe whether the other end is there (RFC 9293 section 3.8.4).
+        if count <= 1, facts.sequence == sender.next &- 1, facts.flags & 0x03 == 0 { return }
+        if count > 0, !StreamWatch.isBefore(sender.acked, end) { return tell(.spuriousRetransmission) }
+        let isFIN = facts.flags & 0x01 != 0
+        if isFIN {
+            let isOutside =
+                StreamWatch.isBefore(facts.sequence, sender.next)
+                || StreamWatch.isBefore(sender.acked &+ sender.window, facts.sequence)
+            if isOutside { return tell(.finOutOfWindow) }
+        }
+        guard StreamWatch.acknowledges(facts, &receiver) else {
+            tell(.invalidAck)
+            return tell(isFIN ? .finInvalidAck : .openInvalidAck)
+        }
+        if StreamWatch.isBefore(end, sender.acked) { return tell(.openBeforeLastAck) }
+        let isProbe = count == 1 && facts.sequence == sender.next && sender.window == 0
+        guard isProbe || !StreamWatch.isBefore(sender.limit, end) else { return tell(.openOutOfWindow) }
+        if StreamWatch.isBefore(sender.next, end) { sender.next = end }
+        receiver.window = UInt32(facts.window) << UInt32(receiver.scale)
+        let limit = receiver.acked &+ receiver.window
+        if StreamWatch.isBefore(receiver.limit, limit) { receiver.limit = limit }
+        if isFIN { state = .closing }
+    }
+
+    /// Takes an acknowledgement of what `side` has sent; false where it acknowledges what was not sent, or what is
+    /// long past.
+    private static func acknowledges(_ facts: PacketFacts, _ side: inout Side) -> Bool {
+        guard facts.flags & 0x10 != 0 else { return true }
+        let ack = facts.acknowledgement
+        if isBefore(side.acked, ack), !isBefore(side.limit, ack) {
+            side.acked = ack
+            return true
+        }
+        if ack == side.acked { return true }
+        return isBefore(ack, side.acked) && (side.window == 0 || !isBefore(ack, side.acked &- side.window))
+    }
+
+    /// A segment of a session that one end has closed: data once more.
+    private mutating func look(_ facts: PacketFacts, _ isRST: Bool, _ tell: (StreamEvent) -> Void) {
+        if isRST {
+            state = .over
+            return
+        }
+        let sender = facts.isToServer ? client : server
+        guard facts.payloadCount > 0 else { return }
+        let end = facts.sequence &+ UInt32(truncatingIfNeeded: facts.payloadCount)
+        let isAgain =
+            StreamWatch.isBefore(facts.sequence, sender.acked)
+            ? StreamWatch.isBefore(sender.acked, end) : !StreamWatch.isBefore(sender.next, end)
+        if isAgain { tell(.retransmission) }
     }
 }
