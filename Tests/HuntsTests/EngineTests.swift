@@ -117,7 +117,7 @@ private func lines(_ columns: [String], _ rows: [QueryRow]) -> [String] {
         #expect(error?.code == .engine && error?.reason.contains("nothing") == true)
     }
 
-    @Test(.enabled(if: pyspark != nil, "WEIR_TEST_SPARK has no pyspark"), .timeLimit(.minutes(45)))
+    @Test(.enabled(if: pyspark != nil, "WEIR_TEST_SPARK has no pyspark"), .timeLimit(.minutes(240)))
     func `Spark's hunts on a master and two workers find what the embedded engine's find`() throws {
         let stores = try PlantedStores()
         let (lake, store) = try lake(stores)
