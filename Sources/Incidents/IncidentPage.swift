@@ -275,7 +275,25 @@ package struct IncidentPage {
         heading("What was done")
         table(
             ["time", "who", "what", "why"],
-            view.events.map { [$0.time.text, $0.who, $0.kind.rawValue, $0.why] })
+            view.events.map { [$0.time.text, $0.who, IncidentPage.deed($0), $0.why] })
+    }
+
+    /// What was done, with what it changed.
+    private static func deed(_ event: IncidentEvent) -> String {
+        guard let what = try? JSONDocument(event.what).root else { return event.kind.rawValue }
+        func text(_ name: String) -> String { what[name]?.text ?? "" }
+        let change: String =
+            switch event.kind {
+            case .verdict: text("verdict")
+            case .taken: text("owner") == event.who ? "" : "for \(text("owner"))"
+            case .escalated: "to \(text("to"))"
+            case .severity: "\(text("from")) to \(text("to"))"
+            case .absorbed: "incident \(text("incident"))"
+            case .merged: "into incident \(text("into"))"
+            case .began: what["t0"]?.integer.map { Timestamp(nanoseconds: Int64($0)).text } ?? ""
+            default: ""
+            }
+        return change.isEmpty ? event.kind.rawValue : "\(event.kind.rawValue) \(change)"
     }
 
     private mutating func write(_ steps: [IncidentStep]) {

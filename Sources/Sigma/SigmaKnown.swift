@@ -33,13 +33,9 @@ package struct SigmaKnown {
                 row.text("rule_id") ?? "", [row.text("id_orig_h"), row.text("id_resp_h")].compactMap { $0 }, entities,
                 row.text("uid"))
             let began = row.integer("began") ?? 0
-            add(began...max(began, row.integer("ended") ?? began), key)
+            times[key, default: []].append(began...max(began, row.integer("ended") ?? began))
+            count += 1
         }
-    }
-
-    private mutating func add(_ time: ClosedRange<Int64>, _ key: String) {
-        times[key, default: []].append(time)
-        count += 1
     }
 
     /// What hits have in common that become one alert, as `AlertRecord.foldKey` has it.
@@ -49,13 +45,11 @@ package struct SigmaKnown {
         return ([rule] + hosts + about + (isAbout ? [] : [uid ?? ""])).joined(separator: "\u{0}")
     }
 
-    /// Whether an alert stands for the hit; if not, one does from now on.
-    package mutating func insert(_ hit: SigmaHit) -> Bool {
+    /// Whether an alert stands for the hit.
+    package func contains(_ hit: SigmaHit) -> Bool {
         let hosts = hit.connection.map { [$0.originator.description, $0.responder.description] } ?? []
         let key = SigmaKnown.key(hit.rule.id, hosts, hit.entities, hit.uid?.description)
         let time = hit.time.nanoseconds / 1000
-        if times[key]?.contains(where: { $0.contains(time) }) == true { return false }
-        if count < SigmaKnown.countMax { add(time...time, key) }
-        return true
+        return times[key]?.contains { $0.contains(time) } == true
     }
 }

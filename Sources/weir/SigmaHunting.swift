@@ -38,7 +38,7 @@ struct SigmaHunting {
 
     private func hunt(_ hunt: SigmaHunt) throws {
         let query = try StoreQuery(store: store, schemas: Schemas.logs)
-        var known = writesAlerts ? try SigmaKnown(query) : nil
+        let known = writesAlerts ? try SigmaKnown(query) : nil
         let appender = writesAlerts ? try StoreAppender(folder: store, sensorName: sensor) : nil
         var new: [AlertRecord] = []
         var (count, written) = (0, 0)
@@ -51,7 +51,7 @@ struct SigmaHunting {
         try hunt.run(query, since: since, until: until) { hit in
             count += 1
             if count <= limit { print(isJSON ? hit.json : line(hit)) }
-            if known?.insert(hit) == true { new.append(hit.alert) }
+            if known?.contains(hit) == false { new.append(hit.alert) }
             if new.count == SigmaHunting.heldMax { write() }
             return writesAlerts || count < limit
         }

@@ -30,6 +30,38 @@ import Testing
         #expect(markdown.contains("## Timeline") && markdown.contains("|---|"))
     }
 
+    @Test func `the page says what was done, what a rule has found, and the same call once`() throws {
+        var alerts = breakIn
+        alerts[1].source = "sigma"
+        alerts[1].matched = []
+        alerts[1].evidence = #"{"log":"http","cs-uri-query":"/evil?x=1"}"#
+        alerts[2].responderPort = 0
+        let (store, before) = try view(alerts)
+        let number = before.number
+        try store.ledger.act(.take(owner: "ann"), on: number, who: "ann", why: "")
+        try store.ledger.act(.verdict(.truePositive, isFoundOutside: false), on: number, who: "ann", why: "seen")
+        try store.ledger.act(.escalate(to: "bob"), on: number, who: "ann", why: "large")
+        var seen = try store.ledger.view(number)
+        var context = IncidentContext()
+        for second in 0..<3 {
+            context.cloudCalls.append(
+                IncidentCloudCall(
+                    time: Timestamp(seconds: 1_796_083_200 + Int64(second)), principal: "arn:eve",
+                    call: "GetSecretValue", address: "203.0.113.9", outcome: "success", record: "r\(second)"))
+        }
+        seen.context = context
+        let text = IncidentPage.make(seen, .text)
+        for part in ["verdict true-positive", "escalated to bob", "cs-uri-query: /evil?x=1"] {
+            #expect(text.contains(part), "\(part)\n\(text)")
+        }
+        #expect(!text.contains(":0 "), "a finding about all ports has none")
+        let calls = text.split(separator: "\n").filter { $0.contains("GetSecretValue") }
+        #expect(calls.count == 1 && calls[0].hasSuffix("3"))
+        var json = JSONWriter()
+        seen.write(to: &json)
+        #expect(try JSONDocument(json.octets).root["cloud_calls"]?.count == 3)
+    }
+
     @Test func `what an attacker sent cannot move the cursor, break a table or become a tag`() throws {
         var hostile = breakIn
         hostile[1].title = "a\u{1B}[2J|b\n<script>`x`\u{9B}"
