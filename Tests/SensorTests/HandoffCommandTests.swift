@@ -42,7 +42,12 @@ private let receiver = """
             let output = Pipe()
             process.standardOutput = output
             try process.run()
-            let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+            var said = ""
+            while !said.contains("\n") {
+                let piece = output.fileHandleForReading.availableData
+                guard !piece.isEmpty else { break }
+                said += String(decoding: piece, as: UTF8.self)
+            }
             port = try #require(Int(said.split(whereSeparator: \.isWhitespace).last ?? ""), "\(said)")
         }
 
