@@ -403,6 +403,7 @@ extension AnalyzerContext {
 
     /// Moves the clock of what spans connections; for every packet, before its datagrams.
     package mutating func advance(to time: Timestamp) {
+        if started == nil { started = time }
         dhcp.advance(to: time, &output)
         advanceFiles(to: time)
     }

@@ -78,6 +78,7 @@ package class Analyzer {
         guard context.sizeSoFar <= 10_240 else { return }
         isDetached = true
         context.serviceChanges.append(.violated(kind, wasConfirmed: isConfirmed))
+        if isConfirmed { context.logViolation(of: kind) }
         isConfirmed = false
     }
 }
@@ -136,6 +137,10 @@ package struct AnalyzerContext: ~Copyable {
     var seen = RecentlySeen()
     /// Fingerprints of hellos that this worker has computed.
     var fingerprints = FingerprintCache()
+    /// When the first packet came; nil before it.
+    var started: Timestamp?
+    /// Nanoseconds from the first packet to the one at work.
+    var age: Int64 { started.map { now.since($0) } ?? 0 }
     /// Certificates that this worker has read.
     var certificates = CertificateCache()
     /// Whether events of EVE are written; false costs the analyzers this one test.
@@ -155,6 +160,8 @@ package struct AnalyzerContext: ~Copyable {
     var idleTransactions: [DNSTransaction] = []
     /// Open transactions of DHCP, which span connections.
     var dhcp = DHCPTable()
+    /// Virtual connections of DCE RPC over HTTP.
+    var virtualConnections = DCERPCVirtualConnections()
     /// Analyzers that have announced connections, by their own connection.
     fileprivate(set) var announcers: [UID: Analyzer] = [:]
     /// Files at work, of all connections.

@@ -38,7 +38,7 @@ extension AnalyzerKind {
         case .rdp: .rdp
         case .smb: .smb
         case .nfs: .nfs
-        case .dceRPC: .dcerpc
+        case .dceRPC, .dceRPCUDP: .dcerpc
         case .krbTCP: .krb5
         // Over TCP it is inside of another protocol.
         case .krb: id.transport == .udp ? .krb5 : .failed

@@ -50,6 +50,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
     case krb
     case krbTCP
     case dceRPC
+    case dceRPCUDP
     case smb
     case nfs
     // Tokens inside of other protocols confirm these; what reads them is Authentication.
@@ -122,7 +123,7 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         case .websocket: "websocket"
         case .krb: "krb"
         case .krbTCP: "krb_tcp"
-        case .dceRPC: "dce_rpc"
+        case .dceRPC, .dceRPCUDP: "dce_rpc"
         case .smb: "smb"
         case .nfs: "nfs"
         case .gssapi: "gssapi"

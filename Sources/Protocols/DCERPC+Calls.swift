@@ -33,6 +33,36 @@ package struct DCERPCRecord: LogRecord {
         row.text("endpoint", endpoint, in: text, "Interface that was called.", isKey: true)
         row.text("operation", operation, in: text, "Operation that was called.", isKey: true)
     }
+
+    /// Names the interface and the operation that were called.
+    mutating func name(_ interface: DCERPCInterface, _ number: UInt16) {
+        var start = text.begin()
+        DCERPCNames.all.writeName(of: interface, to: &text)
+        endpoint = text.end(start)
+        start = text.begin()
+        DCERPCNames.all.writeName(of: number, in: interface, to: &text)
+        operation = text.end(start)
+    }
+
+    /// Calls that are so common that they say nothing (`DCE_RPC::ignored_operations`).
+    var isIgnored: Bool {
+        for (name, operations) in DCERPCRecord.ignored where text.equals(endpoint, name) {
+            for other in operations where text.equals(operation, other) { return true }
+        }
+        return false
+    }
+
+    private static let ignored: [(StaticString, [StaticString])] = [
+        (
+            "winreg",
+            [
+                "BaseRegCloseKey", "BaseRegGetVersion", "BaseRegOpenKey", "BaseRegQueryValue", "BaseRegDeleteKeyEx",
+                "BaseRegEnumKey", "OpenLocalMachine", "OpenClassesRoot",
+            ]
+        ),
+        ("spoolss", ["RpcSplOpenPrinter", "RpcClosePrinter"]),
+        ("wkssvc", ["NetrWkstaGetInfo"]),
+    ]
 }
 
 /// One association: a TCP connection, or a pipe of SMB.
@@ -62,6 +92,7 @@ final class DCERPCCalls {
     private var record = DCERPCRecord()
     /// The last thing seen was a response.
     private var isAnswered = true
+    private var hasLostRequests = false
 
     /// Pipes of one connection (`SMB::max_dce_rpc_analyzers`); with one more all are forgotten.
     private static let associationsMax = 1000
@@ -106,7 +137,9 @@ final class DCERPCCalls {
     func responded(context: UInt16, on handle: UInt64, _ world: inout AnalyzerContext) {
         let place = association(handle, &world)
         isAnswered = true
-        let operation = associations[place].operations.first { $0.context == context }?.operation ?? 0
+        let called = associations[place].operations.first { $0.context == context }?.operation
+        guard called != nil || !hasLostRequests else { return }
+        let operation = called ?? 0
         let bound = associations[place].contexts.first { $0.id == context }?.interface
         guard let interface = bound ?? associations[place].interface ?? commonInterface(place) else { return }
         associations[place].interface = associations[place].interface ?? interface
@@ -114,6 +147,12 @@ final class DCERPCCalls {
         associations[place].roundTrip = elapsed != 0 ? elapsed : nil
         associations[place].logged = (interface, operation)
         write(place, &world)
+    }
+
+    /// Requests were lost: a response whose context has had none since is of a call that nobody knows.
+    func lostRequests() {
+        hasLostRequests = true
+        for place in associations.indices { associations[place].operations.removeAll(keepingCapacity: true) }
     }
 
     /// A pipe was closed: nothing more of it is written.
@@ -128,7 +167,7 @@ final class DCERPCCalls {
 
     func reset() {
         associations.removeAll(keepingCapacity: true)
-        isAnswered = true
+        (isAnswered, hasLostRequests) = (true, false)
     }
 
     /// The interfaces bound on an association, for events and signatures.
@@ -165,35 +204,7 @@ final class DCERPCCalls {
         record.roundTrip = associations[place].roundTrip
         let pipe = associations[place].pipe
         record.pipe = pipe.isEmpty ? .absent : record.text.add(pipe.octets)
-        var start = record.text.begin()
-        DCERPCNames.all.writeName(of: interface, to: &record.text)
-        record.endpoint = record.text.end(start)
-        start = record.text.begin()
-        DCERPCNames.all.writeName(of: operation, in: interface, to: &record.text)
-        record.operation = record.text.end(start)
-        if isIgnored() { return }
-        world.output.emit(record)
+        record.name(interface, operation)
+        if !record.isIgnored { world.output.emit(record) }
     }
-
-    /// Calls that are so common that they say nothing (`DCE_RPC::ignored_operations`).
-    private func isIgnored() -> Bool {
-        for (endpoint, operations) in DCERPCCalls.ignored where record.text.equals(record.endpoint, endpoint) {
-            for operation in operations where record.text.equals(record.operation, operation) {
-                return true
-            }
-        }
-        return false
-    }
-
-    private static let ignored: [(StaticString, [StaticString])] = [
-        (
-            "winreg",
-            [
-                "BaseRegCloseKey", "BaseRegGetVersion", "BaseRegOpenKey", "BaseRegQueryValue", "BaseRegDeleteKeyEx",
-                "BaseRegEnumKey", "OpenLocalMachine", "OpenClassesRoot",
-            ]
-        ),
-        ("spoolss", ["RpcSplOpenPrinter", "RpcClosePrinter"]),
-        ("wkssvc", ["NetrWkstaGetInfo"]),
-    ]
 }

@@ -33,6 +33,7 @@ extension DCERPCHeader.Kind {
         case .shutdown: "SHUTDOWN"
         case .cancel: "CO_CANCEL"
         case .orphaned: "ORPHANED"
+        case .channel: "RTS"
         }
     }
 

@@ -6,7 +6,7 @@
 // Reads   bind, alter context, request and response in any number of fragments, both
 //         byte orders; the authentication that binds carry.
 // Writes  what was called (DCERPC+Calls.swift), "dce_rpc"; NTLM and Kerberos rows.
-// Leaves  arguments and results; RPC over HTTP.
+// Leaves  arguments and results; datagrams (DCERPCDatagrams.swift).
 
 import Records
 import Wire
@@ -26,6 +26,8 @@ struct DCERPCHeader {
     enum Kind: UInt8 {
         case request = 0, ping, response, fault, working, noCall, reject, acknowledge, cancelled, fragmentAck
         case cancelAck, bind, bindAck, bindNak, alterContext, alterContextResponse, auth3, shutdown, cancel, orphaned
+        /// Of the channels of RPC over HTTP themselves.
+        case channel
     }
 
     static let byteCount = 16
@@ -69,6 +71,20 @@ extension Cursor {
 
 /// Version 5, minor version 0 or 1, a kind that there is.
 enum DCERPCProbe {
+    /// What a server of `ncacn_http` says before anything else (MS-RPCH section 2.1.1.1).
+    static let greeting: StaticString = "ncacn_http/1.0"
+
+    static func banner(_ bytes: RawSpan) -> ProbeVerdict { bytes.beginning(with: greeting, at: 0) }
+
+    /// Whether a message begins here, as far as its header can tell: where octets before it were lost.
+    static func isHead(_ bytes: RawSpan) -> Bool {
+        var cursor = Cursor(bytes)
+        guard message(bytes) == .matches, let header = try? DCERPCHeader(parsing: &cursor) else { return false }
+        // The representation's octets have few values.
+        return bytes.octet(4) & 0xEE == 0 && bytes.octet(5) <= 3 && bytes.load(6, as: UInt16.self) == 0
+            && header.authenticationLength < header.length
+    }
+
     static func message(_ bytes: RawSpan) -> ProbeVerdict {
         guard bytes.byteCount > 0 else { return .needsMore }
         guard bytes.octet(0) == 5 else { return .never }
@@ -96,10 +112,30 @@ final class DCERPC: FramedAnalyzer {
     /// Calls of each side of which not all fragments have come.
     private var assemblies: [2 of [(call: UInt32, byteCount: Int)]] = [[], []]
     private var isOverrun = false
+    /// Requests of the client since octets of it were lost: other responses are of calls that nobody knows.
+    private var callsSinceLoss: [UInt32]?
+    private static let callsSinceLossMax = 256
     /// Exchanges as events and signatures see them.
     var view = DCERPCView()
 
+    /// This is one channel of a virtual connection over HTTP, and which it is of.
+    var isChannel = false
+    private(set) var cookie: UInt128?
+    /// The server has not said anything so far.
+    private var isSilent = true
+
     init() { super.init(kind: .dceRPC) }
+
+    override var atGap: GapPolicy { .resumes }
+
+    override func lost(from direction: Direction) {
+        assemblies[Int(direction.rawValue)].removeAll(keepingCapacity: true)
+        guard direction == .originator else { return }
+        // The responses of a virtual connection come over another channel.
+        if isChannel { calls.lostRequests() } else { callsSinceLoss = [] }
+    }
+
+    override func resumes(at bytes: RawSpan) -> Bool { DCERPCProbe.isHead(bytes) }
 
     /// Makes this the reader of a pipe inside of another protocol.
     func join(_ handle: UInt64, _ calls: DCERPCCalls, _ authentication: Authentication) {
@@ -110,9 +146,22 @@ final class DCERPC: FramedAnalyzer {
         self.authentication = authentication
     }
 
+    private func joinChannels(_ bytes: RawSpan, _ context: inout AnalyzerContext) {
+        guard cookie == nil, let found = DCERPC.cookie(bytes),
+            let shared = context.virtualConnections.join(found)
+        else { return }
+        cookie = found
+        join(0, shared.calls, shared.authentication)
+    }
+
     override func message(
         _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
     ) -> Framing {
+        if direction == .responder, isSilent {
+            if DCERPCProbe.banner(bytes) == .needsMore { return .needs(DCERPCProbe.greeting.utf8CodeUnitCount) }
+            isSilent = false
+            if bytes.begins(with: DCERPCProbe.greeting) { return .took(DCERPCProbe.greeting.utf8CodeUnitCount) }
+        }
         guard bytes.byteCount >= DCERPCHeader.byteCount else { return .needs(DCERPCHeader.byteCount) }
         do throws(WireError) {
             var cursor = Cursor(bytes)
@@ -144,7 +193,8 @@ final class DCERPC: FramedAnalyzer {
         (ownCalls, ownAuthentication) = (nil, nil)
         calls.reset()
         authentication.reset()
-        (handle, isOverrun) = (0, false)
+        (handle, isOverrun, isSilent, callsSinceLoss) = (0, false, true, nil)
+        (isChannel, cookie) = (false, nil)
         view.reset()
         for side in 0..<2 { assemblies[side].removeAll(keepingCapacity: true) }
     }
@@ -154,7 +204,7 @@ final class DCERPC: FramedAnalyzer {
         switch header.kind {
         case .request, .response:
             context.wants(.dcerpcStubData) ? header.length : min(header.length, DCERPC.requestHeadBytes)
-        case .bind, .bindAck, .alterContext, .alterContextResponse, .auth3: header.length
+        case .bind, .bindAck, .alterContext, .alterContextResponse, .auth3, .channel: header.length
         default: DCERPCHeader.byteCount
         }
     }
@@ -168,18 +218,22 @@ final class DCERPC: FramedAnalyzer {
         case .bind, .alterContext: try bind(header, &cursor, &context)
         case .alterContextResponse: try? results(header, &cursor, skipping: 12)
         case .bindAck: try bindAck(header, &cursor, &context)
+        case .channel: if isChannel { joinChannels(bytes, &context) }
         case .request:
             try cursor.skip(4)
             let id = try cursor.number(UInt16.self, isLittle: header.isLittle)
             let operation = try cursor.number(UInt16.self, isLittle: header.isLittle)
             show(header, .request, id, operation, bytes, from: direction, &context)
+            if (callsSinceLoss?.count ?? .max) < DCERPC.callsSinceLossMax { callsSinceLoss?.append(header.call) }
             guard isWhole(header, from: direction, &context) else { return }
             calls.requested(operation, context: id, on: handle, &context)
         case .response:
             try cursor.skip(4)
             let id = try cursor.number(UInt16.self, isLittle: header.isLittle)
             show(header, .response, id, 0, bytes, from: direction, &context)
-            guard isWhole(header, from: direction, &context) else { return }
+            guard isWhole(header, from: direction, &context), callsSinceLoss?.contains(header.call) ?? true else {
+                return
+            }
             calls.responded(context: id, on: handle, &context)
         default: break
         }
@@ -198,7 +252,8 @@ final class DCERPC: FramedAnalyzer {
         _ header: DCERPCHeader, _ kind: DCERPCHeader.Kind, _ id: UInt16, _ operation: UInt16, _ bytes: RawSpan,
         from direction: Direction, _ context: inout AnalyzerContext
     ) {
-        guard context.wantsEvents || context.wantsTransactions else { return }
+        // Of what HTTP carries Suricata sees HTTP.
+        guard context.wantsEvents || context.wantsTransactions, !isChannel, kind != .channel else { return }
         // On a connection of its own Suricata takes all behind the header, in a pipe the arguments alone. Both with
         // the verifier at the end.
         let own = kind == .request ? DCERPC.requestHeadBytes : DCERPCHeader.byteCount

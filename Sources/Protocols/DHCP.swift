@@ -30,6 +30,10 @@ struct DHCPMessage {
     var vendor: Range<Int>?
     var clientID: Range<Int>?
     var clientName: Range<Int>?
+    /// What the relay adds of the client (RFC 3046, RFC 3993).
+    var circuit: Range<Int>?
+    var remote: Range<Int>?
+    var subscriber: Range<Int>?
     static let hardwareAddress = 28..<44
 
     /// What is wrong with a datagram that is no message.
@@ -78,7 +82,24 @@ struct DHCPMessage {
         case 61 where place.count >= 1: clientID = place
         // Three octets of flags and codes before the name.
         case 81 where place.count >= 3: clientName = place.lowerBound &+ 3 ..< place.upperBound
+        case 82: takeRelay(place, bytes)
         default: break
+        }
+    }
+
+    //  code | length | value, one after the other
+    private mutating func takeRelay(_ place: Range<Int>, _ bytes: RawSpan) {
+        var at = place.lowerBound
+        while place.upperBound &- at >= 2 {
+            let end = at &+ 2 &+ Int(bytes.octet(at &+ 1))
+            guard end <= place.upperBound else { return }
+            switch bytes.octet(at) {
+            case 1: circuit = at &+ 2..<end
+            case 2: remote = at &+ 2..<end
+            case 6: subscriber = at &+ 2..<end
+            default: break
+            }
+            at = end
         }
     }
 
@@ -127,6 +148,13 @@ package struct DHCPRecord: LogRecord {
     package var clientMessage = Text.absent
     package var serverMessage = Text.absent
     package var types: [Text] = []
+    /// Who sent each of the messages.
+    package var senders: [Address] = []
+    package var clientSoftware = Text.absent
+    package var serverSoftware = Text.absent
+    package var circuit = Text.absent
+    package var remote = Text.absent
+    package var subscriber = Text.absent
     package var text = TextBuffer()
     /// The hardware address in the client's messages, for want of a better.
     var hardwareAddress = Text.absent
@@ -152,6 +180,12 @@ package struct DHCPRecord: LogRecord {
         row.text("server_message", serverMessage, in: text, "Text of the server, such as why it refuses.")
         row.textVector("msg_types", types, in: text, "Types of the messages, in order.")
         row.interval("duration", last.since(ts), "Time from the first message to the last.")
+        row.addressVector("msg_orig", senders, "Who sent these messages.")
+        row.text("client_software", clientSoftware, in: text, "Vendor class of the client (option 60).")
+        row.text("server_software", serverSoftware, in: text, "Vendor class of the server.")
+        row.text("circuit_id", circuit, in: text, "Line that the relay has the client on (option 82).", isKey: true)
+        row.text("agent_remote_id", remote, in: text, "What the relay calls the client's end of that line.")
+        row.text("subscriber_id", subscriber, in: text, "Who the client belongs to, by the relay.")
     }
 
     mutating func begin(at time: Timestamp) {
@@ -165,6 +199,10 @@ package struct DHCPRecord: LogRecord {
     ) {
         if !uids.contains(uid.value) { uids.append(uid.value) }
         types.append(typeText(message.type))
+        senders.append(direction == .originator ? id.originator : id.responder)
+        if let place = message.circuit { text.replace(&circuit, with: bytes.extracting(place)) }
+        if let place = message.remote { text.replace(&remote, with: bytes.extracting(place)) }
+        if let place = message.subscriber { text.replace(&subscriber, with: bytes.extracting(place)) }
         // A server that answers to everybody is the originator too.
         let isClient = direction == .originator
             && (id.originator == Address(v4: 0) || id.originatorPort == 68 || id.responderPort == 67)
@@ -178,6 +216,7 @@ package struct DHCPRecord: LogRecord {
     private mutating func addRequest(_ message: DHCPMessage, _ bytes: RawSpan, _ id: ConnectionID) {
         if let place = message.message { text.replace(&clientMessage, with: bytes.extracting(place)) }
         if id.originator != Address(v4: 0), !id.originator.isBroadcast { clientAddress = id.originator }
+        if let place = message.vendor { text.replace(&clientSoftware, with: bytes.extracting(place)) }
         if let place = message.hostName { text.replace(&hostName, with: bytes.extracting(place)) }
         if let place = message.clientName { text.replace(&clientName, with: bytes.extracting(place)) }
         // Hardware type 1 is Ethernet.
@@ -193,6 +232,7 @@ package struct DHCPRecord: LogRecord {
         _ message: DHCPMessage, _ bytes: RawSpan, from direction: Direction, _ id: ConnectionID
     ) {
         if let place = message.message { text.replace(&serverMessage, with: bytes.extracting(place)) }
+        if let place = message.vendor { text.replace(&serverSoftware, with: bytes.extracting(place)) }
         if message.yourAddress != 0 {
             serverAddress = direction == .originator ? id.originator : id.responder
             assignedAddress = Address(v4: message.yourAddress)
@@ -247,6 +287,8 @@ package struct DHCPRecord: LogRecord {
         clientMessage = .absent
         serverMessage = .absent
         types.removeAll(keepingCapacity: true)
+        senders.removeAll(keepingCapacity: true)
+        (clientSoftware, serverSoftware, circuit, remote, subscriber) = (.absent, .absent, .absent, .absent, .absent)
         hardwareAddress = .absent
         text.clear()
     }

@@ -57,7 +57,7 @@ final class DNP3: FramedAnalyzer {
 
     init(_ kind: AnalyzerKind = .dnp3) { super.init(kind: kind) }
 
-    override var stopsAtGap: Bool { false }
+    override var atGap: GapPolicy { .goesOn }
 
     override func datagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext

@@ -23,6 +23,15 @@ enum Framing {
     case stop
 }
 
+/// What octets that were lost do to an analyzer of messages with a length.
+enum GapPolicy {
+    case stops
+    /// They are taken as never sent.
+    case goesOn
+    /// It goes on behind a message that nobody needs to see whole, or where `resumes` finds the head of one.
+    case resumes
+}
+
 /// An analyzer of messages with a length. What spans deliveries is held here, up
 /// to a bound; what lies inside one delivery is not copied.
 class FramedAnalyzer: Analyzer {
@@ -37,14 +46,24 @@ class FramedAnalyzer: Analyzer {
         var wanted = 0
         /// Octets to come that nobody needs.
         var passing = 0
+        /// Octets were lost, and the head of a message is looked for, in so many deliveries more.
+        var tries = 0
     }
+
+    /// Deliveries in which the head of a message is looked for after a loss.
+    private static let triesMax = 64
 
     private var sides: [2 of Side] = [Side(), Side()]
     private(set) final var isStopped = false
     private final var tls = InnerTLS()
 
-    /// Whether a gap ends the analyzer; otherwise the lost octets are taken as never sent.
-    var stopsAtGap: Bool { true }
+    var atGap: GapPolicy { .stops }
+
+    /// Octets of a message that somebody wanted were lost.
+    func lost(from direction: Direction) {}
+
+    /// Whether a message begins here, for sure enough to go on after a loss.
+    func resumes(at bytes: RawSpan) -> Bool { false }
 
     /// Looks at what a direction has now, from the beginning of a message on.
     func message(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Framing { .stop }
@@ -53,6 +72,14 @@ class FramedAnalyzer: Analyzer {
         if tls.isActive { return tls.stream(bytes, from: direction, &context) }
         let side = Int(direction.rawValue)
         guard !isStopped else { return }
+        if sides[side].tries > 0 {
+            sides[side].tries &-= 1
+            guard resumes(at: bytes) else {
+                isStopped = sides[side].tries == 0
+                return
+            }
+            sides[side].tries = 0
+        }
         let passed = min(bytes.byteCount, sides[side].passing)
         sides[side].passing &-= passed
         guard passed < bytes.byteCount else { return }
@@ -117,13 +144,19 @@ class FramedAnalyzer: Analyzer {
     final override func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
         if tls.isActive { return tls.gap(count, from: direction, &context) }
         guard !isStopped, count > 0 else { return }
-        guard !stopsAtGap else {
-            isStopped = true
-            return
-        }
-        // What was to be passed over may be lost; else the message goes on as if nothing had been.
         let side = Int(direction.rawValue)
-        sides[side].passing = max(0, sides[side].passing &- count)
+        switch atGap {
+        case .stops: isStopped = true
+        case .goesOn:
+            // What was to be passed over may be lost; else the message goes on as if nothing had been.
+            sides[side].passing = max(0, sides[side].passing &- count)
+        case .resumes where count <= sides[side].passing: sides[side].passing &-= count
+        case .resumes:
+            sides[side].held.removeAll(keepingCapacity: true)
+            (sides[side].wanted, sides[side].passing) = (0, 0)
+            sides[side].tries = FramedAnalyzer.triesMax
+            lost(from: direction)
+        }
     }
 
     final override func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
@@ -141,6 +174,7 @@ class FramedAnalyzer: Analyzer {
             sides[side].held.removeAll(keepingCapacity: capacity <= FramedAnalyzer.keptBytesMax)
             sides[side].wanted = 0
             sides[side].passing = 0
+            sides[side].tries = 0
         }
         isStopped = false
         tls.reset()

@@ -311,7 +311,9 @@ extension HTTP {
         let entity = side.entities[level]
         entity.bodyBytes &+= Int64(bytes.byteCount &+ (endsLine ? 2 : 0))
         switch entity.kind {
-        case .leaf: decode(bytes, level, endsLine: endsLine, side, &context)
+        case .leaf:
+            channel?.stream(bytes, from: side.direction, &context)
+            decode(bytes, level, endsLine: endsLine, side, &context)
         case .message: deliver(bytes, level &+ 1, endsLine: endsLine, side, &context)
         case .multipart:
             switch side.isMidLine ? .none : delimiter(bytes, entity.boundary) {

@@ -40,6 +40,8 @@ extension HTTP {
         unanswered.append(method.isText("HEAD"))
         confirm(&context)
         if method.isText("CONNECT") { isConnect = true }
+        channel?.finish(&context)
+        channel = DCERPCChannel(method, &context)
         recordRequest(line, parts, &context)
         begin(originator, expecting: .perhaps, &context)
         if originator.version == HTTPVersion(major: 0, minor: 9) { beginRawResponse(method, &context) }

@@ -252,6 +252,8 @@ final class HTTP: Analyzer {
     var webSocket: WebSocketHandshake?
     /// NTLM and Kerberos in headers; made with the first token.
     var authentication: HTTPAuthentication?
+    /// The request at work, and its response, carry DCE RPC.
+    var channel: DCERPCChannel?
     var isUpgraded = false
     /// Reads what the connection has turned into, where that is known.
     var successor: Analyzer?
@@ -301,6 +303,7 @@ final class HTTP: Analyzer {
         if isTunnel || isUpgraded { return }
         let side = direction == .originator ? originator : responder
         guard !side.isSkipping else { return }
+        channel?.gap(count, from: direction, &context)
         if side.hasMessage, bridge(Int64(count), side, &context) { return }
         // A response cannot be understood without its request; the other way round it can.
         if side.isOriginator { requestMade(isInterrupted: true, &context) }
@@ -328,7 +331,8 @@ final class HTTP: Analyzer {
         replyMade(isInterrupted: true, &context)
         flush(&context)
         authentication?.finish(&context)
-        authentication = nil
+        channel?.finish(&context)
+        (authentication, channel) = (nil, nil)
         inner?.finish(&context)
         inner?.reset(&context)
         finishSuccessor(&context)
@@ -349,7 +353,7 @@ final class HTTP: Analyzer {
         unanswered.removeAll(keepingCapacity: true)
         (keepsAlive, closesAfterResponse, isConnect) = (false, false, false)
         (hasUpgradeConnection, upgradeProtocol, isUpgraded, isTunnel) = (false, nil, false, false)
-        (webSocket, authentication, successor) = (nil, nil, nil)
+        (webSocket, authentication, channel, successor) = (nil, nil, nil, nil)
         inner = nil
         hasReportedReturn = false
         view?.reset()

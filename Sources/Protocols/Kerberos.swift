@@ -220,9 +220,8 @@ struct KerberosSession {
             let subject = record.text.add(certificate.subject, of: certificate.text)
             if direction == .originator { record.clientSubject = subject } else { record.serverSubject = subject }
         }
-        guard context.certificates.admits(found.fingerprint, isHost: false, isClient: false, at: context.now) else {
-            return
-        }
+        let age = context.age
+        guard context.certificates.admits(found.fingerprint, isHost: false, isClient: false, age: age) else { return }
         var row = X509Record()
         row.ts = context.now
         row.certificate = certificate

@@ -36,7 +36,7 @@ struct LDAPEvents {
     mutating func take(
         _ tag: UInt8, _ content: RawSpan, _ number: Int64, _ context: inout AnalyzerContext
     ) {
-        guard tag & 0xC0 == 0x40, let operation = LDAPOperation(rawValue: tag & 0x1F) else { return }
+        guard let operation = LDAPOperation(tag: tag) else { return }
         if operation.isRequest {
             if pending.count >= LDAPEvents.pendingMax { LDAPEvents.end(pending.removeFirst(), &context) }
             var one = Pending(
@@ -101,7 +101,7 @@ struct LDAPEvents {
     }
 }
 
-/// The operations by tag.
+/// The operations by tag: application class, and 0x20 where they are constructed.
 enum LDAPOperation: UInt8 {
     case bindRequest = 0, bindResponse, unbindRequest
     case searchRequest, searchEntry, searchDone
@@ -112,6 +112,38 @@ enum LDAPOperation: UInt8 {
     case extendedRequest = 23
     case extendedResponse, intermediateResponse
 
+    init?(tag: UInt8) {
+        guard tag & 0xC0 == 0x40, let operation = LDAPOperation(rawValue: tag & 0x1F) else { return nil }
+        self = operation
+    }
+
+    /// The name in the log, of a request and its response.
+    var logName: StaticString {
+        switch self {
+        case .bindRequest, .bindResponse: "bind"
+        case .unbindRequest: "unbind"
+        case .searchRequest, .searchEntry, .searchDone, .searchReference: "search"
+        case .modifyRequest, .modifyResponse, .renameRequest, .renameResponse: "modify"
+        case .addRequest, .addResponse: "add"
+        case .deleteRequest, .deleteResponse: "delete"
+        case .compareRequest, .compareResponse: "compare"
+        case .abandonRequest: "abandon"
+        case .extendedRequest, .extendedResponse: "extended"
+        case .intermediateResponse: "intermediate"
+        }
+    }
+
+    /// Whether a message of this kind has a result.
+    var hasResult: Bool {
+        switch self {
+        case .bindResponse, .modifyResponse, .addResponse, .deleteResponse, .renameResponse, .compareResponse,
+            .extendedResponse, .searchDone:
+            true
+        default: false
+        }
+    }
+
+    /// The name in events.
     var name: StaticString {
         switch self {
         case .bindRequest: "bind_request"

@@ -10,54 +10,12 @@ import Records
 import Wire
 
 extension LDAP {
-    /// The operations by tag: application class, and 0x20 where they are constructed.
-    private enum Operation: UInt8 {
-        case bindRequest = 0, bindResponse, unbindRequest
-        case searchRequest, searchEntry, searchDone
-        case modifyRequest, modifyResponse, addRequest, addResponse
-        case deleteRequest, deleteResponse, renameRequest, renameResponse
-        case compareRequest, compareResponse, abandonRequest
-        case searchReference = 19
-        case extendedRequest = 23
-        case extendedResponse, intermediateResponse
-
-        init?(tag: UInt8) {
-            guard tag & 0xC0 == 0x40, let operation = Operation(rawValue: tag & 0x1F) else { return nil }
-            self = operation
-        }
-
-        var name: StaticString {
-            switch self {
-            case .bindRequest, .bindResponse: "bind"
-            case .unbindRequest: "unbind"
-            case .searchRequest, .searchEntry, .searchDone, .searchReference: "search"
-            case .modifyRequest, .modifyResponse, .renameRequest, .renameResponse: "modify"
-            case .addRequest, .addResponse: "add"
-            case .deleteRequest, .deleteResponse: "delete"
-            case .compareRequest, .compareResponse: "compare"
-            case .abandonRequest: "abandon"
-            case .extendedRequest, .extendedResponse: "extended"
-            case .intermediateResponse: "intermediate"
-            }
-        }
-
-        /// Whether a message of this kind has a result.
-        var hasResult: Bool {
-            switch self {
-            case .bindResponse, .modifyResponse, .addResponse, .deleteResponse, .renameResponse, .compareResponse,
-                .extendedResponse, .searchDone:
-                true
-            default: false
-            }
-        }
-    }
-
     private static let startTLS: StaticString = "1.3.6.1.4.1.1466.20037"
     private static let whoAmI: StaticString = "1.3.6.1.4.1.4203.1.11.3"
 
     /// Whether nothing of an operation's content is read.
     static func hasUnreadContent(_ tag: UInt8) -> Bool {
-        switch Operation(tag: tag) {
+        switch LDAPOperation(tag: tag) {
         case .searchEntry, .searchReference, .addRequest, .compareRequest, .renameRequest, .intermediateResponse: true
         default: false
         }
@@ -67,7 +25,7 @@ extension LDAP {
     func handle(
         _ tag: UInt8, _ content: RawSpan, _ number: Int64, _ context: inout AnalyzerContext
     ) throws(WireError) {
-        guard let operation = Operation(tag: tag) else { throw .malformed(at: 0) }
+        guard let operation = LDAPOperation(tag: tag) else { throw .malformed(at: 0) }
         var cursor = Cursor(content)
         switch operation {
         case .searchRequest: return try searchRequest(&cursor, number, &context)
@@ -86,7 +44,7 @@ extension LDAP {
                 searches[place].diagnostic = LDAP.readable(
                     content.extracting(result.diagnostic), in: &searches[place].text)
             }
-            return write(searchAt: place, &context)
+            return searches.write(at: place, &context)
         default: break
         }
         let result = operation.hasResult ? try LDAPResult(&cursor) : nil
@@ -101,23 +59,23 @@ extension LDAP {
         if let result { ended(operation, result, content, place, &context) }
         if operation == .bindResponse { try bindResponse(&cursor, &context) }
         if result != nil || operation == .unbindRequest || operation == .abandonRequest {
-            write(operationAt: place, &context)
+            operations.write(at: place, &context)
         }
     }
 
     /// Names the operation of a row that is no request to log in.
-    private func begin(_ operation: Operation, _ place: Int, _ context: inout AnalyzerContext) {
+    private func begin(_ operation: LDAPOperation, _ place: Int, _ context: inout AnalyzerContext) {
         if operation == .bindResponse {
             guard operations[place].operation == nil else { return }
             change(.LDAP_bind_without_opcode, operations[place].messageID, &context)
-        } else if let old = operations[place].operation, !LDAP.equal(old, operation.name) {
+        } else if let old = operations[place].operation, !LDAP.equal(old, operation.logName) {
             change(.LDAP_message_opcode_change, operations[place].messageID, &context)
         }
-        operations[place].operation = operation.name
+        operations[place].operation = operation.logName
     }
 
     private func ended(
-        _ operation: Operation, _ result: LDAPResult, _ content: RawSpan, _ place: Int,
+        _ operation: LDAPOperation, _ result: LDAPResult, _ content: RawSpan, _ place: Int,
         _ context: inout AnalyzerContext
     ) {
         if let old = operations[place].result, !LDAP.equal(old, result.name) {
@@ -140,7 +98,7 @@ extension LDAP {
     // MARK: requests
 
     private func request(
-        _ operation: Operation, _ cursor: inout Cursor, _ place: Int, _ context: inout AnalyzerContext
+        _ operation: LDAPOperation, _ cursor: inout Cursor, _ place: Int, _ context: inout AnalyzerContext
     ) throws(WireError) {
         switch operation {
         case .deleteRequest: setObject(cursor.rest(), place)

@@ -121,10 +121,8 @@ final class LDAP: FramedAnalyzer {
 
     /// Operations as EVE tells of them.
     private var events = LDAPEvents()
-    var operations: [LDAPRecord] = []
-    var searches: [LDAPSearchRecord] = []
-    private var idleOperations: [LDAPRecord] = []
-    private var idleSearches: [LDAPSearchRecord] = []
+    var operations = LDAPRows<LDAPRecord>()
+    var searches = LDAPRows<LDAPSearchRecord>()
     /// A login by SASL succeeded: what follows may be wrapped.
     var mayBeWrapped = false
     /// What the client last named: nil without a login by SASL.
@@ -156,8 +154,8 @@ final class LDAP: FramedAnalyzer {
     override func finish(_ context: inout AnalyzerContext) {
         super.finish(&context)
         authentication.finish(&context)
-        flushOperations(&context)
-        flushSearches(&context)
+        operations.flush(&context)
+        searches.flush(&context)
     }
 
     override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { events.write(tx, to: &event) }
@@ -165,8 +163,8 @@ final class LDAP: FramedAnalyzer {
     override func reset() {
         super.reset()
         events.clear()
-        while !operations.isEmpty { retireOperation(operations.count &- 1) }
-        while !searches.isEmpty { retireSearch(searches.count &- 1) }
+        operations.clear()
+        searches.clear()
         authentication.reset()
         (mayBeWrapped, mechanism, hasAskedForTLS, hasTLS) = (false, nil, false, false)
     }
@@ -248,66 +246,72 @@ final class LDAP: FramedAnalyzer {
 
     /// The place of the operation `number`, a new one where there is none.
     func operation(_ number: Int64, _ context: inout AnalyzerContext) -> Int {
-        if let place = operations.firstIndex(where: { $0.messageID == number }) { return place }
-        if operations.count > LDAP.openMax {
-            context.weird(.LDAP_max_pending_messages_exceeded, source: "LDAP")
-            flushOperations(&context)
-        }
-        var record = idleOperations.popLast() ?? LDAPRecord()
-        record.clear()
-        record.ts = context.now
-        record.uid = context.uid
-        record.id = context.id
-        record.messageID = number
-        operations.append(record)
-        return operations.count &- 1
+        operations.place(number, tooMany: .LDAP_max_pending_messages_exceeded, &context)
     }
 
     /// The place of the search `number`, a new one where there is none.
     func search(_ number: Int64, _ context: inout AnalyzerContext) -> Int {
-        if let place = searches.firstIndex(where: { $0.messageID == number }) { return place }
-        if searches.count > LDAP.openMax {
-            context.weird(.LDAP_max_pending_searches_exceeded, source: "LDAP")
-            flushSearches(&context)
+        searches.place(number, tooMany: .LDAP_max_pending_searches_exceeded, &context)
+    }
+}
+
+/// A row of one message number.
+protocol LDAPRow: LogRecord {
+    var ts: Timestamp { get set }
+    var uid: UID? { get set }
+    var id: ConnectionID? { get set }
+    var messageID: Int64 { get set }
+    var text: TextBuffer { get set }
+    mutating func clear()
+}
+
+extension LDAPRecord: LDAPRow {}
+extension LDAPSearchRecord: LDAPRow {}
+
+/// The rows of one kind that are at work on a connection.
+struct LDAPRows<Row: LDAPRow> {
+    private var rows: [Row] = []
+    private var idle: [Row] = []
+
+    subscript(_ place: Int) -> Row {
+        get { rows[place] }
+        _modify { yield &rows[place] }
+    }
+
+    /// The place of a number, a new one where there is none.
+    mutating func place(_ number: Int64, tooMany weird: Weird, _ context: inout AnalyzerContext) -> Int {
+        if let place = rows.firstIndex(where: { $0.messageID == number }) { return place }
+        if rows.count > LDAP.openMax {
+            context.weird(weird, source: "LDAP")
+            flush(&context)
         }
-        var record = idleSearches.popLast() ?? LDAPSearchRecord()
-        record.clear()
-        record.ts = context.now
-        record.uid = context.uid
-        record.id = context.id
-        record.messageID = number
-        searches.append(record)
-        return searches.count &- 1
+        var row = idle.popLast() ?? Row()
+        row.clear()
+        row.ts = context.now
+        row.uid = context.uid
+        row.id = context.id
+        row.messageID = number
+        rows.append(row)
+        return rows.count &- 1
     }
 
-    func write(operationAt place: Int, _ context: inout AnalyzerContext) {
-        context.output.emit(operations[place])
-        retireOperation(place)
-    }
-
-    func write(searchAt place: Int, _ context: inout AnalyzerContext) {
-        context.output.emit(searches[place])
-        retireSearch(place)
+    mutating func write(at place: Int, _ context: inout AnalyzerContext) {
+        context.output.emit(rows[place])
+        retire(place)
     }
 
     /// Writes what has not ended. The number 0 is no operation's.
-    private func flushOperations(_ context: inout AnalyzerContext) {
-        for record in operations where record.messageID > 0 { context.output.emit(record) }
-        while !operations.isEmpty { retireOperation(operations.count &- 1) }
+    mutating func flush(_ context: inout AnalyzerContext) {
+        for row in rows where row.messageID > 0 { context.output.emit(row) }
+        clear()
     }
 
-    private func flushSearches(_ context: inout AnalyzerContext) {
-        for record in searches where record.messageID > 0 { context.output.emit(record) }
-        while !searches.isEmpty { retireSearch(searches.count &- 1) }
+    mutating func clear() {
+        while !rows.isEmpty { retire(rows.count &- 1) }
     }
 
-    private func retireOperation(_ place: Int) {
-        let record = operations.remove(at: place)
-        if record.text.bytes.capacity <= 8192, idleOperations.count <= LDAP.openMax { idleOperations.append(record) }
-    }
-
-    private func retireSearch(_ place: Int) {
-        let record = searches.remove(at: place)
-        if record.text.bytes.capacity <= 8192, idleSearches.count <= LDAP.openMax { idleSearches.append(record) }
+    private mutating func retire(_ place: Int) {
+        let row = rows.remove(at: place)
+        if row.text.bytes.capacity <= 8192, idle.count <= LDAP.openMax { idle.append(row) }
     }
 }

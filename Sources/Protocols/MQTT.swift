@@ -40,7 +40,7 @@ final class MQTT: FramedAnalyzer {
 
     init() { super.init(kind: .mqtt) }
 
-    override var stopsAtGap: Bool { false }
+    override var atGap: GapPolicy { .goesOn }
 
     override func finish(_ context: inout AnalyzerContext) {
         while !publishes.isEmpty { write(publish: 0, &context) }

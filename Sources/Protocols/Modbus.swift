@@ -46,7 +46,7 @@ final class Modbus: FramedAnalyzer {
 
     init() { super.init(kind: .modbus) }
 
-    override var stopsAtGap: Bool { false }
+    override var atGap: GapPolicy { .goesOn }
 
     override func reset() {
         super.reset()

@@ -2,8 +2,7 @@
 //
 // Arguments and results of NFS, mount and the port mapper.
 //
-// Reads   handles, names, offsets, content; of version 4 the operations up to the first
-//         whose length is not known.
+// Reads   handles, names, offsets, content; version 4 is in NFS+Compound.swift.
 // Writes  the columns of a call.
 // Leaves  which call a reply belongs to (NFS.swift).
 
@@ -91,7 +90,7 @@ extension NFS {
         set(bytes.extracting(place), of: &call)
     }
 
-    private func set(_ handle: RawSpan, of call: inout NFSCall) {
+    func set(_ handle: RawSpan, of call: inout NFSCall) {
         guard handle.byteCount > 0, handle.byteCount <= 128 else { return }
         call.handle.removeAll(keepingCapacity: true)
         handle.append(to: &call.handle)
@@ -102,67 +101,6 @@ extension NFS {
         }
         call.record.handle = call.record.text.end(start)
         if let name = names[call.handle] { call.record.name = call.record.text.add(name.octets) }
-    }
-
-    // MARK: version 4
-
-    //  tag | minor version (4) | number of operations (4) | operations
-    private func compound(
-        of call: inout NFSCall, _ bytes: RawSpan, _ cursor: inout Cursor, from direction: Direction,
-        _ context: inout AnalyzerContext
-    ) throws(WireError) {
-        _ = try cursor.opaque()
-        try cursor.skip(4)
-        let count = min(try cursor.read(UInt32.self), 64)
-        var rank = -1
-        for _ in 0..<count {
-            let operation = try cursor.read(UInt32.self)
-            let weight = NFS.weight(operation)
-            if weight > rank {
-                rank = weight
-                call.procedure = operation
-                call.name(NFS.operation(operation))
-            }
-            switch operation {
-            case 3: try cursor.skip(4)
-            case 4: try cursor.skip(20)
-            case 9: try bitmap(&cursor)
-            case 10, 16, 24, 31, 32: break
-            case 15, 28:
-                call.record.name = call.record.text.add(bytes.extracting(try cursor.opaque()), limit: 1024)
-            case 22: set(bytes.extracting(try cursor.opaque()), of: &call)
-            case 25:
-                try cursor.skip(16)
-                call.record.offset = try cursor.read(UInt64.self)
-                call.record.count = UInt64(try cursor.read(UInt32.self))
-            case 29:
-                call.record.name = call.record.text.add(bytes.extracting(try cursor.opaque()), limit: 1024)
-                call.record.newName = call.record.text.add(bytes.extracting(try cursor.opaque()), limit: 1024)
-            case 38:
-                try cursor.skip(16)
-                call.record.offset = try cursor.read(UInt64.self)
-                try cursor.skip(4)
-                transfer(bytes.extracting(try cursor.opaque()), of: &call, from: direction, &context)
-            case 53: try cursor.skip(32)
-            default: return
-            }
-        }
-    }
-
-    private func bitmap(_ cursor: inout Cursor) throws(WireError) {
-        let words = Int(try cursor.read(UInt32.self))
-        guard words <= 16 else { throw .malformed(at: cursor.offset) }
-        try cursor.skip(words &* 4)
-    }
-
-    /// How much an operation says of what a call is for.
-    private static func weight(_ operation: UInt32) -> Int {
-        switch operation {
-        case 25, 38, 18, 6, 28, 29, 11: 3
-        case 15, 26, 27, 34, 4, 5: 2
-        case 22, 24, 53, 10, 31, 32: 0
-        default: 1
-        }
     }
 
     // MARK: results
@@ -207,35 +145,11 @@ extension NFS {
         }
     }
 
-    private func remember(_ handle: RawSpan, of call: NFSCall) {
+    func remember(_ handle: RawSpan, of call: NFSCall) {
         guard !call.record.name.isAbsent, handle.byteCount <= 128 else { return }
         var key: [UInt8] = []
         handle.append(to: &key)
         remember(key, as: Array(call.record.text[call.record.name]))
-    }
-
-    //  tag | number of results (4) | operation (4), status (4), its result
-    private func compoundResults(
-        of call: inout NFSCall, _ bytes: RawSpan, _ cursor: inout Cursor, from direction: Direction,
-        _ context: inout AnalyzerContext
-    ) throws(WireError) {
-        _ = try cursor.opaque()
-        let count = min(try cursor.read(UInt32.self), 64)
-        for _ in 0..<count {
-            let operation = try cursor.read(UInt32.self)
-            guard try cursor.read(UInt32.self) == 0 else { return }
-            switch operation {
-            case 15, 16, 22, 24, 31, 32: break
-            case 3: try cursor.skip(8)
-            case 10: remember(bytes.extracting(try cursor.opaque()), of: call)
-            case 25:
-                try cursor.skip(4)
-                transfer(bytes.extracting(try cursor.opaque()), of: &call, from: direction, &context)
-            case 38: return
-            case 53: try cursor.skip(36)
-            default: return
-            }
-        }
     }
 
     // MARK: names
@@ -245,7 +159,7 @@ extension NFS {
     }
 
     /// The name of an operation of version 4.
-    private static func operation(_ number: UInt32) -> StaticString {
+    static func operation(_ number: UInt32) -> StaticString {
         number >= 3 && number &- 3 < operations4.count ? operations4[Int(number &- 3)] : "UNKNOWN"
     }
 
@@ -284,7 +198,8 @@ extension NFS {
         "BACKCHANNEL_CTL", "BIND_CONN_TO_SESSION", "EXCHANGE_ID", "CREATE_SESSION", "DESTROY_SESSION", "FREE_STATEID",
         "GET_DIR_DELEGATION", "GETDEVICEINFO", "GETDEVICELIST", "LAYOUTCOMMIT", "LAYOUTGET", "LAYOUTRETURN",
         "SECINFO_NO_NAME", "SEQUENCE", "SET_SSV", "TEST_STATEID", "WANT_DELEGATION", "DESTROY_CLIENTID",
-        "RECLAIM_COMPLETE",
+        "RECLAIM_COMPLETE", "ALLOCATE", "COPY", "COPY_NOTIFY", "DEALLOCATE", "IO_ADVISE", "LAYOUTERROR", "LAYOUTSTATS",
+        "OFFLOAD_CANCEL", "OFFLOAD_STATUS", "READ_PLUS", "SEEK", "WRITE_SAME", "CLONE",
     ]
     private static let statuses: [(UInt32, StaticString)] = [
         (0, "OK"), (1, "ERR_PERM"), (2, "ERR_NOENT"), (5, "ERR_IO"), (6, "ERR_NXIO"), (13, "ERR_ACCESS"),

@@ -8,7 +8,7 @@
 // Writes  one `NFSRecord` for each call, path "nfs"; files to the file layer.
 // Leaves  attributes but the size; records in several fragments beyond the first; callbacks.
 //
-// ONCRPC.swift has the calls, NFS+Calls.swift their arguments and results.
+// ONCRPC.swift has the calls, NFS+Calls.swift and NFS+Compound.swift their arguments and results.
 
 package import Records
 import Wire
@@ -102,7 +102,17 @@ final class NFS: FramedAnalyzer {
 
     init() { super.init(kind: .nfs) }
 
-    override var stopsAtGap: Bool { true }
+    override var atGap: GapPolicy { .resumes }
+
+    override func lost(from direction: Direction) { isContinued[Int(direction.rawValue)] = false }
+
+    /// A call of a program that is read here, or the reply to a call that waits.
+    override func resumes(at bytes: RawSpan) -> Bool {
+        if RPCProbe.stream(bytes) == .matches { return true }
+        guard bytes.byteCount >= 12, bytes.octet(0) == 0x80, bytes.load(8, as: UInt32.self) == 1 else { return false }
+        let xid = bytes.load(4, as: UInt32.self)
+        return calls.contains { $0.xid == xid }
+    }
 
     //  | 1 bit: the last fragment; 31 bits: its length | fragment |
     override func message(

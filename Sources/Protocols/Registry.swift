@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one list of protocols: which ports choose an analyzer, how one is made,
-// which probe finds it on other ports, and which logs there are.
+// The one list of protocols: which ports choose an analyzer, how one is made, and
+// which probe finds it on other ports.
 //
-// Adding a protocol is one line in `entries`, one in `schemas`, and its own file.
+// Docs/adding-a-protocol.md has the other lists that a protocol stands in.
 
 import Records
 
@@ -42,7 +42,8 @@ package enum Registry {
         RegistryEntry("bittorrent", .bittorrent, udpKind: .bittorrentDHT),
         RegistryEntry("cdp"),
         RegistryEntry("conn"),
-        RegistryEntry("dce-rpc", tcp: [135], .dceRPC),
+        RegistryEntry("dce-rpc", tcp: [135], .dceRPC, udpKind: .dceRPCUDP),
+        RegistryEntry("dce-rpc", tcp: [593], .dceRPC, marksServers: false),
         RegistryEntry("dhcp", udp: [67, 4011], .dhcp),
         RegistryEntry("dnp3", tcp: [20000], udp: [20000], .dnp3, udpKind: .dnp3UDP),
         RegistryEntry("dns", tcp: [53], udp: [53, 137, 5353, 5355], .dns),
@@ -104,7 +105,7 @@ package enum Registry {
     /// Ports of UDP-borne tunnels, likely server ports whatever is chosen.
     package static let tunnelPorts: [UInt16] = [4789, 6081, 5072, 3544, 2152, 2123, 4754]
 
-    /// The schema of every log of connections and protocols, in the order of `LogID`.
+    /// A new analyzer of a protocol; nil for one that another protocol's analyzer reads, and for tunnels.
     package static func make(_ kind: AnalyzerKind) -> Analyzer? {
         switch kind {
         case .dns: DNS()
@@ -150,6 +151,7 @@ package enum Registry {
         case .krb: Kerberos(kind: .krb)
         case .krbTCP: Kerberos(kind: .krbTCP)
         case .dceRPC: DCERPC()
+        case .dceRPCUDP: DCERPCDatagrams()
         case .smb: SMB()
         case .nfs: NFS()
         case .gssapi, .ntlm: nil
@@ -213,6 +215,8 @@ package enum Registry {
         Probe(.nfs, .udp, nil, RPCProbe.datagram),
         Probe(.smb, .tcp, nil, SMBProbe.message),
         Probe(.dceRPC, .tcp, nil, DCERPCProbe.message),
+        Probe(.dceRPC, .tcp, .responder, DCERPCProbe.banner),
+        Probe(.dceRPCUDP, .udp, nil, DCERPCDatagramProbe.message, first: 4...4),
         Probe(.krb, .udp, nil, KerberosProbe.datagram),
         Probe(.krbTCP, .tcp, nil, KerberosProbe.stream),
         Probe(.dhcp, .udp, nil, DHCPProbe.message),

@@ -193,6 +193,8 @@ extension SMTP {
             }
         case .recipient where argument.beginning(with: "TO:", at: 0, anyCase: true) == .matches:
             event.noteRecipient(argument)
+        case .chunk where argument.byteCount == 0 || !HTTPOctets.isDigit(argument.octet(0)):
+            context.transactionEvent("smtp.invalid_bdat", tx: event.transaction, from: .originator)
         case .reset: event.clearEnvelope()
         default: break
         }

@@ -265,7 +265,8 @@ extension AnalyzerKind {
 }
 
 extension TextBuffer {
-    fileprivate mutating func add(capitals literal: StaticString) -> Text {
+    /// A literal in capitals.
+    mutating func add(capitals literal: StaticString) -> Text {
         let text = add(literal)
         for place in Int(text.offset)..<Int(text.offset &+ text.count) where (0x61...0x7A).contains(bytes[place]) {
             bytes[place] &-= 0x20

@@ -177,7 +177,8 @@ extension TLS {
         if isHost, !isClient {
             context.certificateShown(certificate, from: direction)
         }
-        guard context.certificates.admits(found.fingerprint, isHost: isHost, isClient: isClient, at: context.now)
+        let age = context.age
+        guard context.certificates.admits(found.fingerprint, isHost: isHost, isClient: isClient, age: age)
         else { return }
         var row = X509Record()
         row.ts = context.now

@@ -4,8 +4,8 @@
 // those that it has read.
 //
 // Reads   the DER of a certificate that a protocol carried.
-// Writes  one `X509Record` for each certificate and role within a day, path "x509".
-// Leaves  reading DER (Files), the same certificate seen by another worker (the collector).
+// Writes  an `X509Record` for each certificate and role that may be due, path "x509".
+// Leaves  reading DER (Files), which of them are written: one a day (the collector).
 
 package import Files
 package import Records
@@ -56,13 +56,14 @@ package struct X509Record: LogRecord {
 struct CertificateCache {
     /// Certificates of one generation.
     static let countMax = 4096
-    /// Nanoseconds in which a certificate and role are logged once (`X509::relog_known_certificates_after`).
-    static let silence: Int64 = 86_400 * second
+    /// Nanoseconds from the first packet in which no certificate can be due again: less than the day in which one is
+    /// logged once (`X509::relog_known_certificates_after`), since workers may begin one after the other.
+    static let sureSilence: Int64 = 82_800 * second
 
-    /// A certificate, nil where it could not be read, and when it was logged in each role.
+    /// A certificate, nil where it could not be read, and in which roles it was told of.
     struct Entry {
         var certificate: X509Certificate?
-        var logged: [4 of Timestamp?] = [nil, nil, nil, nil]
+        var toldRoles: UInt8 = 0
     }
 
     private var young: [X509Fingerprint: Entry] = [:]
@@ -84,12 +85,16 @@ struct CertificateCache {
         return (fingerprint, entry.certificate)
     }
 
-    /// Whether the certificate is to be logged in this role now.
-    mutating func admits(_ fingerprint: X509Fingerprint, isHost: Bool, isClient: Bool, at now: Timestamp) -> Bool {
-        let role = (isHost ? 1 : 0) | (isClient ? 2 : 0)
+    /// Whether the certificate may have to be logged in this role now. When it was logged last the collector alone
+    /// knows, since other workers meet it too; the collector decides. `age` is how long packets have come, in
+    /// nanoseconds: at first it is enough to tell of a certificate once.
+    mutating func admits(_ fingerprint: X509Fingerprint, isHost: Bool, isClient: Bool, age: Int64) -> Bool {
+        let role: UInt8 = 1 << ((isHost ? 1 : 0) | (isClient ? 2 : 0))
         guard let entry = young[fingerprint] else { return true }
-        if let last = entry.logged[role], now.since(last) < CertificateCache.silence { return false }
-        young[fingerprint]?.logged[role] = now
-        return true
+        guard entry.toldRoles & role != 0 else {
+            young[fingerprint]?.toldRoles |= role
+            return true
+        }
+        return age >= CertificateCache.sureSilence
     }
 }

@@ -74,6 +74,7 @@
     case openvpn
     case rtp
     case rtcp
+    case analyzer
     case arp
     case lldp
     case cdp

@@ -4,7 +4,7 @@
 //
 // Reads   rows of such a log in order.
 // Writes  a yes or no for each.
-// Leaves  what a single worker has logged already (Protocols/X509Log.swift, SoftwareLog.swift).
+// Leaves  what workers do not tell of at all, for it cannot be due (Protocols/X509Log.swift, SoftwareLog.swift).
 
 import Records
 

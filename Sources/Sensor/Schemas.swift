@@ -74,6 +74,7 @@ package enum Schemas {
                 IKERecord.makeSchema(), BitTorrentRecord.makeSchema(), BitTorrentDHTRecord.makeSchema(),
                 TelnetRecord.makeSchema(), STUNRecord.makeSchema(), WireGuardRecord.makeSchema(),
                 OpenVPNRecord.makeSchema(), RTPRecord.makeSchema(), RTCPRecord.makeSchema(),
+                AnalyzerRecord.makeSchema(),
                 ARPRecord.makeSchema(), LLDPRecord.makeSchema(), CDPRecord.makeSchema(),
                 SoftwareRecord.makeSchema(), KnownHostRecord.makeSchema(), KnownServiceRecord.makeSchema(),
                 KnownCertificateRecord.makeSchema(),

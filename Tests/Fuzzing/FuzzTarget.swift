@@ -23,11 +23,17 @@ package struct FuzzTarget: Sendable {
 
     package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 
-    private static let protocols: [FuzzTarget] = AnalyzerKind.allCases.compactMap { kind in
-        guard Registry.make(kind) != nil else { return nil }
-        let conversation = FuzzConversation(kind)
-        return FuzzTarget(name: "\(kind.serviceName)") { conversation.play($0) }
-    }
+    /// Of two analyzers of one service, such as HTTP and HTTP/2, the second has the name of its kind.
+    private static let protocols: [FuzzTarget] = {
+        var services: Set<String> = []
+        return AnalyzerKind.allCases.compactMap { kind in
+            guard Registry.make(kind) != nil else { return nil }
+            let conversation = FuzzConversation(kind)
+            let service = "\(kind.serviceName)"
+            let name = services.insert(service).inserted ? service : "\(kind)"
+            return FuzzTarget(name: name) { conversation.play($0) }
+        }
+    }()
 
     private static let readers: [FuzzTarget] = [
         FuzzTarget(name: "rules") { RuleFuzzing.read($0) },

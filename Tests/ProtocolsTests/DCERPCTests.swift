@@ -35,6 +35,63 @@ import Wire
 
     @Test func `pieces, cuts, gaps and damage do no harm`() { Self.call.expectRobust(rowsMax: 3) }
 
+    @Test func `calls behind a loss are told of, answers to lost ones are not`() {
+        let turns = Self.call.turns
+        let place = turns[0].1.count + turns[1].1.count + 10
+        let outcome = Self.call.play(gap: place)
+        #expect(outcome.rows == ["named_pipe=\\PIPE\\svcctl endpoint=svcctl operation=unknown-900"])
+    }
+
+    @Test func `a server of ncacn_http greets first`() {
+        let greeting = [(Direction.responder, octets("ncacn_http/1.0"))]
+        let conversation = Self.conversation(greeting + Self.call.turns)
+        #expect(conversation.play().rows == Self.call.play().rows)
+        for pieces in 1...9 { #expect(conversation.play(pieces: pieces).rows.count == 2) }
+        #expect(verdict(DCERPCProbe.banner, octets("ncacn_http/1.0")) == .matches)
+        #expect(verdict(DCERPCProbe.banner, octets("ncacn_")) == .needsMore)
+        #expect(verdict(DCERPCProbe.banner, octets("220 x")) == .never)
+    }
+
+    /// A message that joins a channel to its virtual connection.
+    private static func channel(_ cookies: [UInt8]...) -> [UInt8] {
+        let window = little(0, 4) + little(65_536, 4)
+        let commands = little(6, 4) + little(1, 4) + cookies.flatMap { little(3, 4) + $0 } + window
+        return [5, 0, 20, 3, 0x10, 0, 0, 0] + little(UInt64(20 + commands.count), 2) + little(0, 6) + little(0, 2)
+            + little(UInt64(2 + cookies.count), 2) + commands
+    }
+
+    @Test(arguments: 1..<9) func `two channels of HTTP are one connection`(_ pieces: Int) {
+        let cookie = [UInt8](repeating: 0x5A, count: 16)
+        let bench = DatagramBench(HTTP(), port: 80, .tcp, logs: Self.logs + [HTTPRecord.makeSchema()])
+        let other = HTTP()
+        func send(_ octets: [UInt8], _ direction: Direction, on reader: Analyzer) {
+            bench.context.uid = UID(value: reader === other ? 100 : 99)
+            for start in stride(from: 0, to: octets.count, by: pieces) {
+                let piece = Array(octets[start..<min(start + pieces, octets.count)])
+                reader.stream(piece.octets, from: direction, &bench.context)
+            }
+        }
+        let hello = Self.channel(cookie, [UInt8](repeating: 1, count: 16))
+        send(
+            wire("RPC_OUT_DATA /rpc/rpcproxy.dll?srv:6001 HTTP/1.1\nContent-Length: \(hello.count)\n\n") + hello,
+            .originator, on: other)
+        send(wire("HTTP/1.1 200 OK\nContent-Length: 1073741824\n\n"), .responder, on: other)
+        send(
+            wire("RPC_IN_DATA /rpc/rpcproxy.dll?srv:6001 HTTP/1.1\nContent-Length: 1073741824\n\n")
+                + Self.channel(cookie, [UInt8](repeating: 2, count: 16)), .originator, on: bench.analyzer)
+        for (direction, octets) in Self.call.turns {
+            send(octets, direction, on: direction == .originator ? bench.analyzer : other)
+        }
+        bench.analyzer.finish(&bench.context)
+        other.finish(&bench.context)
+        #expect(bench.texts(.dceRPC) == Self.call.play().rows)
+        #expect(bench.context.serviceChanges.filter { $0 == .confirmed(.dceRPC) }.count == 2)
+        bench.analyzer.reset()
+        send(wire("RPC_IN_DATA / HTTP/1.1\nContent-Length: 6\n\n<html>"), .originator, on: bench.analyzer)
+        bench.analyzer.finish(&bench.context)
+        #expect(bench.texts(.dceRPC).count == 2)
+    }
+
     @Test func `fragments of a call are one call`() {
         let rows = Self.conversation([
             (.originator, DCERPCMade.bind()), (.responder, DCERPCMade.bindAck()),

@@ -203,3 +203,29 @@ extension DatagramBench {
         #expect(DHCPProbe.message(other.octets) == .never)
     }
 }
+
+@Suite("DHCP by relays") struct DHCPRelayTests {
+    @Test func `vendor classes, senders and what a relay adds are columns`() throws {
+        let bench = bench()
+        let relay = option(82, option(1, octets("eth0/1")) + option(2, [1, 2]) + option(6, octets("anna")) + [9, 200])
+        bench.discover(message(1, option(60, octets("MSFT 5.0")) + relay))
+        bench.say(
+            message(2, your: [10, 66, 0, 192], option(60, octets("srv"))), server, 67, everyone, 68, uid: 2)
+        let row = try #require(bench.end().first)
+        #expect(row.text("client_software") == "MSFT 5.0" && row.text("server_software") == "srv")
+        #expect(row.text("circuit_id") == "eth0/1" && row.text("subscriber_id") == "anna")
+        #expect(row.text("agent_remote_id") == "\u{1}\u{2}")
+        #expect(row.list("msg_types") == ["DISCOVER", "OFFER"])
+    }
+
+    @Test func `what a relay adds may be cut anywhere`() {
+        let whole = option(1, octets("eth0/1")) + option(6, octets("anna"))
+        for count in 0...whole.count {
+            let bench = bench()
+            bench.discover(message(1, option(82, Array(whole[..<count]))))
+            let row = bench.end().first
+            #expect(row?.text("circuit_id") == (count < 8 ? nil : "eth0/1"))
+            #expect(row?.text("subscriber_id") == (count < whole.count ? nil : "anna"))
+        }
+    }
+}

@@ -109,6 +109,97 @@ import Wire
         #expect(rows.first?.contains("status=OK offset=0 count=2") == true)
     }
 
+    static func compound(_ operations: [[UInt8]]) -> [UInt8] {
+        long(0) + long(1) + long(operations.count) + operations.flatMap { $0 }
+    }
+
+    static func results(_ results: [[UInt8]], status: Int = 0) -> [UInt8] {
+        long(status) + long(0) + long(results.count) + results.flatMap { $0 }
+    }
+
+    private static let bitmap = long(1) + long(0x10)
+    private static let owner = zeros(8) + opaque(octets("owner"))
+    private static let opened = long(18) + long(0) + zeros(16 + 20 + 4) + bitmap + long(2) + zeros(16 + 4 + 4 + 8)
+        + zeros(12) + opaque(octets("EVERYONE@"))
+
+    /// A file is opened under a name, read, written to and closed.
+    static let session: [(Direction, [UInt8])] = [
+        (
+            .originator,
+            call(
+                1, version: 4, 1,
+                compound([
+                    long(53) + zeros(32), long(22) + root,
+                    long(18) + zeros(12) + owner + long(1) + long(0) + bitmap + opaque(zeros(8)) + long(0)
+                        + opaque(octets("notes.txt")), long(10), long(3) + long(1), long(9) + bitmap,
+                ]))
+        ),
+        (
+            .responder,
+            reply(
+                1,
+                results([
+                    long(53) + long(0) + zeros(36), long(22) + long(0), opened, long(10) + long(0) + file,
+                    long(3) + long(0) + zeros(8), long(9) + long(0) + bitmap + opaque(long(0) + long(7)),
+                ]))
+        ),
+        (.originator, call(2, version: 4, 1, compound([long(22) + file, long(25) + zeros(24) + long(4096)]))),
+        (
+            .responder,
+            reply(2, results([long(22) + long(0), long(25) + long(0) + long(1) + opaque(octets("content"))]))
+        ),
+        (
+            .originator,
+            call(
+                3, version: 4, 1,
+                compound([
+                    long(22) + file, long(12) + zeros(24) + long(1) + zeros(24) + owner,
+                    long(38) + zeros(16) + zeros(8) + long(2) + opaque(octets("new")), long(4) + zeros(20),
+                ]))
+        ),
+        (
+            .responder,
+            reply(
+                3,
+                results([
+                    long(22) + long(0), long(12) + long(0) + zeros(16), long(38) + long(0) + long(3) + zeros(12),
+                    long(4) + long(0) + zeros(16),
+                ]))
+        ),
+        (.originator, call(4, version: 4, 1, compound([long(22) + root, long(28) + opaque(octets("notes.txt"))]))),
+        (.responder, reply(4, results([long(22) + long(0), long(28) + long(13)], status: 13))),
+    ]
+
+    static let talk4 = Conversation(
+        turns: session.map { ($0.0, framed($0.1)) }, port: 2049, logs: logs
+    ) { NFS() }
+
+    @Test func `operations of a compound name, read, write and remove a file`() {
+        let rows = Self.talk4.play().rows
+        #expect(rows.count == 4)
+        let wanted = [
+            "procedure=OPEN file_name=notes.txt", "procedure=READ file_name=notes.txt",
+            "procedure=WRITE file_name=notes.txt", "procedure=REMOVE file_name=notes.txt",
+        ]
+        for (row, text) in zip(rows, wanted) { #expect(row.contains(text), "\(row)") }
+        #expect(rows[0].contains("status=OK size=7"))
+        #expect(rows[1].contains("offset=0 count=7") && rows[2].contains("offset=0 count=3"))
+        #expect(rows[3].contains("status=ERR_ACCESS"))
+        let bench = DatagramBench(NFS(), port: 2049, .tcp, logs: Self.logs)
+        for (direction, octets) in Self.talk4.turns { bench.stream(octets, from: direction) }
+        bench.context.finish()
+        let files = bench.rows(.files)
+        #expect(files.map { $0.text("filename") } == ["notes.txt", "notes.txt"])
+        #expect(files.map { $0.number("seen_bytes") } == [7, 3])
+    }
+
+    @Test func `pieces, cuts, gaps and damage of compounds do no harm`() { Self.talk4.expectRobust() }
+
+    @Test func `reading goes on behind a gap`() {
+        let first = Self.talk.turns[0].1.count
+        #expect(Self.talk.play(gap: first / 2).rows.count == 2)
+    }
+
     @Test func `a mounted directory names its handle`() {
         let rows = Self.datagrams([
             (.originator, Self.call(1, program: 100_005, 1, Self.opaque(octets("/export")))),

@@ -258,3 +258,17 @@ private let mail = wire(
         #expect(literal == nil)
     }
 }
+
+@Suite("protocols that are taken back") struct AnalyzerLogTests {
+    @Test func `what was confirmed and then violated is told once, what was not is let go without a word`() {
+        let bench = DatagramBench(POP3(), port: 110, .tcp, logs: [AnalyzerRecord.makeSchema()])
+        bench.stream(wire("+OK hello\n"), from: .responder)
+        bench.stream(wire("USER jo\n"))
+        bench.stream(wire("+OK\n"), from: .responder)
+        bench.stream(wire("what is this\nand this\n"), from: .responder)
+        #expect(bench.texts(.analyzer) == ["proto=tcp analyzer_kind=protocol analyzer_name=POP3"])
+        let other = DatagramBench(POP3(), port: 110, .tcp, logs: [AnalyzerRecord.makeSchema()])
+        other.stream(wire("what is this\n"), from: .responder)
+        #expect(other.rows(.analyzer).isEmpty && other.analyzer.isDetached)
+    }
+}

@@ -288,3 +288,23 @@ private final class FileBench {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 1)
     }
 }
+
+@Suite("questions of OCSP") struct OCSPQuestionTests {
+    /// A question about one certificate (RFC 6960 section 4.1.1).
+    static let question: [UInt8] = {
+        let algorithm = ber(0x30, ber(6, [0x2B, 0x0E, 3, 2, 0x1A]), [5, 0])
+        let hash = ber(4, [UInt8](repeating: 1, count: 20))
+        let certificate = ber(0x30, algorithm, hash, hash, ber(2, [7]))
+        return ber(0x30, ber(0x30, ber(0x30, ber(0x30, certificate))))
+    }()
+
+    @Test func `a question by POST is a file with its type, and has no row of answers`() {
+        let bench = DatagramBench(
+            HTTP(), port: 80, .tcp, logs: [HTTPRecord.makeSchema(), OCSPRecord.makeSchema()])
+        let head = "POST /ocsp HTTP/1.1\nHost: ca\nContent-Type: application/ocsp-request\nContent-Length: "
+        bench.stream(wire(head + "\(Self.question.count)\n\n") + Self.question)
+        bench.finish()
+        #expect(bench.rows(.files).map { $0.text("mime_type") } == ["application/ocsp-request"])
+        #expect(bench.rows(.ocsp).isEmpty)
+    }
+}

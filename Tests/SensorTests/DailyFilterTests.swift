@@ -36,6 +36,42 @@ import Wire
         #expect(admitted(rows) == [true, false, true, true, false, false, true, true, true])
     }
 
+    /// Sightings of certificates in hours, each with who meets it; what `count` workers make of them.
+    private func certificatesLogged(
+        _ sightings: [(hours: Int64, which: UInt8, worker: Int)], workers count: Int
+    ) -> [Bool] {
+        var caches = (0..<count).map { _ in CertificateCache() }
+        var told: [(name: String, major: UInt64?, seconds: Int64)] = []
+        var isTold: [Bool] = []
+        for sighting in sightings {
+            let place = sighting.worker % count
+            let fingerprint = caches[place].read([sighting.which].octets).fingerprint
+            let age = sighting.hours * 3600 * second
+            isTold.append(caches[place].admits(fingerprint, isHost: true, isClient: false, age: age))
+            if isTold.last == true { told.append(("\(sighting.which)", nil, sighting.hours * 3600)) }
+        }
+        var verdicts = admitted(told)[...]
+        return isTold.map { $0 ? verdicts.removeFirst() : false }
+    }
+
+    @Test func `certificates of many days are the same rows for any number of workers`() {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<50 {
+            let hours = (0..<300).map { _ in Int64.random(in: 0..<150, using: &random) }.sorted()
+            let sightings = hours.map {
+                (
+                    hours: $0, which: UInt8.random(in: 0..<4, using: &random),
+                    worker: Int.random(in: 0..<64, using: &random)
+                )
+            }
+            let one = certificatesLogged(sightings, workers: 1)
+            #expect(one.contains(true))
+            for count in [2, 4] { #expect(certificatesLogged(sightings, workers: count) == one) }
+        }
+        // The worker that has met it least does not keep it from being told of.
+        #expect(certificatesLogged([(0, 1, 0), (10, 1, 1), (25, 1, 1)], workers: 2) == [true, false, true])
+    }
+
     @Test func `every log that is filtered has the columns that are named`() {
         #expect(DailyFilter.all().count == DailyFilter.logs.count)
     }
