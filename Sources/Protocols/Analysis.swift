@@ -136,18 +136,7 @@ struct AnalysisState {
     private var started: [Analyzer] = []
     private var probedBytes = 0
     private var probedDeliveries = 0
-    private var deliveries: [Delivery] = []
-    private var deliveredBytes: [UInt8] = []
-    private var prefixes: [2 of [UInt8]] = [[], []]
-    /// Something is in these arrays.
-    private var hasKept = false
-
-    /// What a starting analyzer is fed afterwards: a stretch of `deliveredBytes`, or a gap.
-    private struct Delivery {
-        var direction: Direction
-        var isGap: Bool
-        var count: Int
-    }
+    private var memory: ProbeMemory?
 
     init(isNested: Bool) { self.isNested = isNested }
 
@@ -190,9 +179,7 @@ struct AnalysisState {
             analyzers[index].gap(count, from: direction, &context)
         }
         if isProbing {
-            hasKept = true
-            deliveries.append(Delivery(direction: direction, isGap: true, count: count))
-            spendProbeBudget(0)
+            keep(RawSpan(), gap: count, from: direction, beginsPrefix: false, &context)
         }
         settle(&context)
     }
@@ -226,7 +213,7 @@ struct AnalysisState {
         hasBegun = false
         expected = nil
         left = nil
-        endProbing()
+        endProbing(&context)
     }
 
     // MARK: choice
@@ -260,24 +247,24 @@ struct AnalysisState {
 
     private mutating func probeStream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let (side, other) = (Int(direction.rawValue), 1 - Int(direction.rawValue))
-        hasKept = true
-        let others = prefixes[other]
-        if prefixes[side].isEmpty {
-            start(probes.testStream(bytes, isFirst: true, others: others.octets, from: direction), &context)
-            if isProbing { bytes.append(to: &prefixes[side]) }
+        var isFirst = true
+        let satisfied: ProbeSet
+        if let memory, !memory.prefixes[side].isEmpty {
+            isFirst = false
+            bytes.append(to: &memory.prefixes[side])
+            let (joined, others) = (memory.prefixes[side], memory.prefixes[other])
+            satisfied = probes.testStream(joined.octets, isFirst: false, others: others.octets, from: direction)
         } else {
-            bytes.append(to: &prefixes[side])
-            let joined = prefixes[side]
-            let satisfied = probes.testStream(
-                joined.octets, isFirst: false, others: others.octets, from: direction)
-            start(satisfied, &context)
+            let others = memory?.prefixes[other] ?? []
+            satisfied = probes.testStream(bytes, isFirst: true, others: others.octets, from: direction)
         }
+        start(satisfied, &context)
         for index in started.indices {
             replay(to: started[index], isStream: true, &context)
             started[index].stream(bytes, from: direction, &context)
         }
         if !started.isEmpty { started.removeAll(keepingCapacity: true) }
-        keep(bytes, from: direction)
+        keep(bytes, gap: 0, from: direction, beginsPrefix: isFirst, &context)
     }
 
     private mutating func probeDatagram(
@@ -289,7 +276,7 @@ struct AnalysisState {
             started[index].datagram(bytes, wireLength: wireLength, from: direction, &context)
         }
         if !started.isEmpty { started.removeAll(keepingCapacity: true) }
-        keep(bytes, from: direction)
+        keep(bytes, gap: 0, from: direction, beginsPrefix: false, &context)
     }
 
     /// Attaches what the satisfied probes name.
@@ -306,10 +293,11 @@ struct AnalysisState {
     /// Feeds a starting analyzer what came before it, all of it: a violation takes
     /// effect when the packet at work is done with.
     private func replay(to analyzer: Analyzer, isStream: Bool, _ context: inout AnalyzerContext) {
+        guard let memory else { return }
         var place = 0
-        let kept = deliveredBytes
+        let kept = memory.deliveredBytes
         let all = kept.octets
-        for delivery in deliveries {
+        for delivery in memory.deliveries {
             if delivery.isGap {
                 analyzer.gap(delivery.count, from: delivery.direction, &context)
                 continue
@@ -324,35 +312,33 @@ struct AnalysisState {
         }
     }
 
-    /// Keeps a delivery for analyzers that start later, as long as one still may.
-    private mutating func keep(_ bytes: RawSpan, from direction: Direction) {
-        guard isProbing else { return endProbing() }
-        spendProbeBudget(bytes.byteCount)
-        guard isProbing else { return }
-        hasKept = true
-        deliveries.append(Delivery(direction: direction, isGap: false, count: bytes.byteCount))
-        bytes.append(to: &deliveredBytes)
-    }
-
-    private mutating func spendProbeBudget(_ count: Int) {
-        probedBytes &+= count
+    /// Keeps a delivery, or a gap of so many octets, for probes and for analyzers that start later, as long as one
+    /// still may.
+    private mutating func keep(
+        _ bytes: RawSpan, gap: Int, from direction: Direction, beginsPrefix: Bool,
+        _ context: inout AnalyzerContext
+    ) {
+        probedBytes &+= bytes.byteCount
         probedDeliveries &+= 1
-        guard probedBytes > AnalysisState.probeBytesMax || probedDeliveries > AnalysisState.probeDeliveriesMax
-        else { return }
-        endProbing()
+        guard isProbing, probedBytes <= AnalysisState.probeBytesMax,
+            probedDeliveries <= AnalysisState.probeDeliveriesMax
+        else { return endProbing(&context) }
+        let memory = memory ?? context.takeProbeMemory()
+        self.memory = memory
+        let isGap = gap > 0
+        memory.deliveries.append(
+            ProbeMemory.Delivery(direction: direction, isGap: isGap, count: isGap ? gap : bytes.byteCount))
+        bytes.append(to: &memory.deliveredBytes)
+        if beginsPrefix { bytes.append(to: &memory.prefixes[Int(direction.rawValue)]) }
     }
 
-    private mutating func endProbing() {
+    private mutating func endProbing(_ context: inout AnalyzerContext) {
         probes.close()
         probedBytes = 0
         probedDeliveries = 0
-        // Most connections keep nothing, and emptying an empty array is not free.
-        guard hasKept else { return }
-        hasKept = false
-        deliveries.removeAll(keepingCapacity: true)
-        deliveredBytes.removeAll(keepingCapacity: true)
-        prefixes[0].removeAll(keepingCapacity: true)
-        prefixes[1].removeAll(keepingCapacity: true)
+        guard let memory else { return }
+        self.memory = nil
+        context.giveBack(memory)
     }
 
     // MARK: after each delivery
@@ -398,8 +384,16 @@ extension AnalyzerContext {
         if idle[index].count < AnalyzerContext.idleMax { idle[index].append(analyzer) }
     }
 
+    mutating func takeProbeMemory() -> ProbeMemory { idleProbeMemory.popLast() ?? ProbeMemory() }
+
+    mutating func giveBack(_ memory: ProbeMemory) {
+        memory.clear()
+        if idleProbeMemory.count < AnalyzerContext.idleProbeMemoryMax { idleProbeMemory.append(memory) }
+    }
+
     /// Idle analyzers of one protocol that are kept.
     static let idleMax = 65_536
+    static let idleProbeMemoryMax = 1024
 
     /// Moves the clock of what spans connections; for every packet, before its datagrams.
     package mutating func advance(to time: Timestamp) {
@@ -412,6 +406,28 @@ extension AnalyzerContext {
     package mutating func finish() {
         dhcp.finish(&output)
         finishFiles()
+    }
+}
+
+/// What was delivered to a connection while probes are undecided. Few connections are at that point at a time, and
+/// one after the other uses the same, which is in the cache by then.
+final class ProbeMemory {
+    /// What a starting analyzer is fed afterwards: a stretch of `deliveredBytes`, or a gap.
+    struct Delivery {
+        var direction: Direction
+        var isGap: Bool
+        var count: Int
+    }
+
+    var deliveries: [Delivery] = []
+    var deliveredBytes: [UInt8] = []
+    /// All octets of each direction so far.
+    var prefixes: [2 of [UInt8]] = [[], []]
+
+    func clear() {
+        deliveries.removeAll(keepingCapacity: true)
+        deliveredBytes.removeAll(keepingCapacity: true)
+        for side in 0..<2 { prefixes[side].removeAll(keepingCapacity: true) }
     }
 }
 

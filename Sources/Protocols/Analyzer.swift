@@ -127,6 +127,7 @@ package struct AnalyzerContext: ~Copyable {
     let selection: AnalyzerSelection
     /// Analyzers that wait for a connection, by kind.
     var idle: [[Analyzer]]
+    var idleProbeMemory: [ProbeMemory] = []
     /// How many streams deep the work is: 1 inside an HTTP tunnel, 2 in one inside that.
     var nesting = 0
     /// Unpackers that wait for a compressed body.

@@ -27,10 +27,9 @@ struct HTTPAuthentication {
         guard isNTLM || name.isText("Negotiate") else { return }
         var decoder = Base64()
         token.removeAll(keepingCapacity: token.capacity <= HTTP.keptBytesMax)
-        for index in MIMEText.skipBlanks(value, scheme.upperBound)..<value.byteCount {
-            guard index &- scheme.upperBound < HTTPAuthentication.digitsMax else { break }
-            if let octet = decoder.take(value.octet(index)) { token.append(octet) }
-        }
+        let digits = MIMEText.skipBlanks(value, scheme.upperBound)
+        let end = min(value.byteCount, digits &+ HTTPAuthentication.digitsMax)
+        decoder.decode(value.extracting(digits..<end), into: &token)
         guard !token.isEmpty else { return }
         var whole: [UInt8] = []
         swap(&whole, &token)

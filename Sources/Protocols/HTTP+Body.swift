@@ -77,18 +77,57 @@ final class HTTPEntity {
     }
 }
 
-/// Base64, one digit after the other; what is no digit is stepped over.
+/// Base64 (RFC 4648 section 4) in stretches as they come; what is no digit is stepped over.
 struct Base64 {
     private var bits: UInt32 = 0
     private var count = 0
 
-    mutating func take(_ digit: UInt8) -> UInt8? {
-        guard let value = HTTPOctets.base64(digit) else { return nil }
-        bits = bits << 6 | UInt32(value)
-        count &+= 6
-        guard count >= 8 else { return nil }
-        count &-= 8
-        return UInt8(truncatingIfNeeded: bits >> UInt32(count))
+    /// The value of each octet as a digit; above 63 where it is none.
+    private static let values: [UInt8] = (0...0xFF).map { (octet: UInt8) in
+        switch octet {
+        case 0x41...0x5A: octet - 0x41
+        case 0x61...0x7A: octet - 0x47
+        case 0x30...0x39: octet + 4
+        case 0x2B: 62
+        case 0x2F: 63
+        default: 0xFF
+        }
+    }
+
+    /// Appends what `digits` decode to. Digits of an octet that is not whole wait for the next stretch.
+    mutating func decode(_ digits: RawSpan, into plain: inout [UInt8]) {
+        let table = Base64.values
+        let values = table.span
+        var end = plain.count
+        plain.append(contentsOf: repeatElement(0, count: digits.byteCount / 4 &* 3 &+ 4))
+        var room = plain.mutableSpan
+        var index = 0
+        while index < digits.byteCount {
+            if count == 0, index &+ 4 <= digits.byteCount {
+                let four = (
+                    values[Int(digits.octet(index))], values[Int(digits.octet(index &+ 1))],
+                    values[Int(digits.octet(index &+ 2))], values[Int(digits.octet(index &+ 3))]
+                )
+                if (four.0 | four.1 | four.2 | four.3) & 0xC0 == 0 {
+                    room[end] = four.0 << 2 | four.1 >> 4
+                    room[end &+ 1] = four.1 << 4 | four.2 >> 2
+                    room[end &+ 2] = four.2 << 6 | four.3
+                    end &+= 3
+                    index &+= 4
+                    continue
+                }
+            }
+            let value = values[Int(digits.octet(index))]
+            index &+= 1
+            guard value < 64 else { continue }
+            bits = bits << 6 | UInt32(value)
+            count &+= 6
+            guard count >= 8 else { continue }
+            count &-= 8
+            room[end] = UInt8(truncatingIfNeeded: bits >> UInt32(count))
+            end &+= 1
+        }
+        plain.removeLast(plain.count &- end)
     }
 }
 
@@ -368,9 +407,7 @@ extension HTTP {
         var plain: [UInt8] = []
         swap(&plain, &side.scratch)
         if entity.transfer == .base64 {
-            for index in 0..<bytes.byteCount {
-                if let octet = entity.base64.take(bytes.octet(index)) { plain.append(octet) }
-            }
+            entity.base64.decode(bytes, into: &plain)
         } else {
             MIMEText.decodeQuoted(bytes, endsLine: endsLine, into: &plain)
         }

@@ -145,11 +145,10 @@ extension HTTP {
         guard value.byteCount >= 6, value.matches("basic ", at: 0, count: 6, anyCase: true) else { return }
         let start = row.record.text.begin()
         var decoder = Base64()
-        let limit = row.record.text.bytes.count &+ 4096
-        for index in skipBlanks(value, 5)..<value.byteCount {
-            guard row.record.text.bytes.count < limit else { break }
-            if let octet = decoder.take(value.octet(index)) { row.record.text.bytes.append(octet) }
-        }
+        // Names and passwords of more than 4096 octets are looked at no further.
+        let digits = skipBlanks(value, 5)
+        let whole = min(value.byteCount, digits &+ 4096 / 3 &* 4)
+        decoder.decode(value.extracting(digits..<whole), into: &row.record.text.bytes)
         let decoded = row.record.text.end(start)
         if let colon = row.record.text[decoded].firstIndex(of: 0x3A) {
             row.record.text.bytes.removeSubrange(colon...)

@@ -36,18 +36,6 @@ enum HTTPOctets {
         default: nil
         }
     }
-
-    /// The value of a base64 digit (RFC 4648 section 4).
-    static func base64(_ octet: UInt8) -> UInt8? {
-        switch octet {
-        case 0x41...0x5A: octet &- 0x41
-        case 0x61...0x7A: octet &- 0x47
-        case 0x30...0x39: octet &+ 4
-        case 0x2B: 62
-        case 0x2F: 63
-        default: nil
-        }
-    }
 }
 
 /// Headers that mean something to the dissector or are a column.

@@ -45,20 +45,23 @@ package struct IRCRecord: LogRecord {
     }
 }
 
-/// What a client and a server say first; of two sides each, and both belong together.
+/// What the ends of a connection say first: a client and its server, or two servers. Both sides belong together.
 enum IRCProbe {
-    /// USER and NICK on two lines, in either order.
+    /// USER and NICK on two lines, in either order, or what a server says first.
     static func originator(_ bytes: RawSpan) -> ProbeVerdict {
         guard isText(bytes) else { return .never }
         var at = 0
         var ends = Ends()
         var before: StaticString?
         while let line = nextLine(bytes, &at, &ends, endsOnly: true) {
-            guard isLetter(bytes.octet(line.lowerBound), "n", "u") else {
+            // Most lines are told by the letter that they begin with.
+            let letter = bytes.octet(line.lowerBound) | 0x20
+            guard letter == 0x20 || letter == 0x6E || letter == 0x73 || letter == 0x75 else {
                 before = nil
                 continue
             }
             let text = bytes.extracting(line)
+            if letter == 0x73, isServer(text) { return .matches }
             let words = spaces(text, 0)
             var name: StaticString?
             if text.beginning(with: "USER ", at: words, anyCase: true) == .matches,
@@ -68,15 +71,13 @@ enum IRCProbe {
             } else if text.beginning(with: "NICK ", at: words, anyCase: true) == .matches {
                 name = "NICK"
             }
-            if let name, let before, name.utf8CodeUnitCount == 4, before.description != name.description {
-                return .matches
-            }
+            if let name, let before, before.description != name.description { return .matches }
             before = name
         }
         return .needsMore
     }
 
-    /// A reply: an optional prefix, three digits, a blank.
+    /// A reply, which is an optional prefix, three digits, a blank; or what a server says first.
     static func responder(_ bytes: RawSpan) -> ProbeVerdict {
         guard isText(bytes) else { return .never }
         var at = 0
@@ -88,30 +89,24 @@ enum IRCProbe {
                 guard let blank = text.firstIndex(of: 0x20) else { continue }
                 start = blank &+ 1
             }
+            // The last line may go on.
+            if at < bytes.byteCount, isServer(text) { return .matches }
             guard text.byteCount >= start &+ 4, text.octet(start &+ 3) == 0x20 else { continue }
             if (start..<(start &+ 3)).allSatisfy({ (0x30...0x39).contains(text.octet($0)) }) { return .matches }
         }
         return .needsMore
     }
 
-    /// Two servers: `SERVER` name number ` :` text.
-    static func server(_ bytes: RawSpan) -> ProbeVerdict {
-        guard isText(bytes) else { return .never }
-        var at = 0
-        var ends = Ends()
-        while let line = nextLine(bytes, &at, &ends, endsOnly: true) {
-            guard bytes.octet(line.lowerBound) | 0x20 == 0x73 else { continue }
-            let text = bytes.extracting(line)
-            guard text.beginning(with: "SERVER ", at: 0, anyCase: true) == .matches,
-                let name = text.firstIndex(of: 0x20, from: spaces(text, 7)),
-                let number = text.firstIndex(of: 0x20, from: spaces(text, name))
-            else { continue }
-            let digits = spaces(text, name)..<number
-            guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains(text.octet($0)) }) else { continue }
-            let rest = spaces(text, number)
-            if rest < text.byteCount, text.octet(rest) == 0x3A { return .matches }
-        }
-        return .needsMore
+    /// `SERVER` name number ` :` text.
+    private static func isServer(_ text: RawSpan) -> Bool {
+        guard text.beginning(with: "SERVER ", at: 0, anyCase: true) == .matches,
+            let name = text.firstIndex(of: 0x20, from: spaces(text, 7)),
+            let number = text.firstIndex(of: 0x20, from: spaces(text, name))
+        else { return false }
+        let digits = spaces(text, name)..<number
+        guard !digits.isEmpty, digits.allSatisfy({ (0x30...0x39).contains(text.octet($0)) }) else { return false }
+        let rest = spaces(text, number)
+        return rest < text.byteCount && text.octet(rest) == 0x3A
     }
 
     /// A NUL tells most other protocols; without it all would be looked through for lines.
@@ -140,12 +135,6 @@ enum IRCProbe {
         let start = at
         at = ends.next(bytes, start)
         return at < bytes.byteCount || !endsOnly ? start..<at : nil
-    }
-
-    /// Whether a line that begins with `octet` may be one of two words: most are told by that.
-    private static func isLetter(_ octet: UInt8, _ one: Unicode.Scalar, _ other: Unicode.Scalar) -> Bool {
-        let lower = UInt32(octet | 0x20)
-        return octet == 0x20 || lower == one.value || lower == other.value
     }
 
     private static func isEnd(_ octet: UInt8) -> Bool { octet == 0x0D || octet == 0x0A }

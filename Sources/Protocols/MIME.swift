@@ -266,9 +266,7 @@ class MIMEMessage {
         var plain: [UInt8] = []
         swap(&plain, &scratch)
         if entity.transfer == .base64 {
-            for index in 0..<bytes.byteCount {
-                if let octet = entity.base64.take(bytes.octet(index)) { plain.append(octet) }
-            }
+            entity.base64.decode(bytes, into: &plain)
         } else {
             MIMEText.decodeQuoted(bytes, endsLine: endsLine, into: &plain)
         }

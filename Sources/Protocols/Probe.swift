@@ -123,13 +123,13 @@ struct OpenProbes {
             let index = rest.trailingZeroBitCount
             let bit: ProbeSet = 1 << index
             rest &= ~bit
-            let probe = Registry.probes[index]
-            switch probe.test(bytes) {
+            // Of the registry's entry only what is called is taken out: a copy of it counts references.
+            switch Registry.probes[index].test(bytes) {
             case .needsMore: continue
             case .never: closeForward(bit, side)
             case .matches:
                 forward[side] &= ~bit
-                guard let reverse = probe.reverse else {
+                guard let reverse = Registry.probes[index].reverse else {
                     satisfied |= bit
                     continue
                 }
@@ -159,11 +159,10 @@ struct OpenProbes {
             let index = rest.trailingZeroBitCount
             let bit: ProbeSet = 1 << index
             rest &= ~bit
-            let probe = Registry.probes[index]
-            guard probe.test(bytes) == .matches else { continue }
+            guard Registry.probes[index].test(bytes) == .matches else { continue }
             forward[side] &= ~bit
             forwardMatched[side] |= bit
-            if probe.reverse == nil || reverseMatched[other] & bit != 0 { satisfied |= bit }
+            if Registry.probes[index].reverse == nil || reverseMatched[other] & bit != 0 { satisfied |= bit }
         }
         rest = reverse[side] & ProbeTable.shared.reverse[Int(bytes.octet(0))]
         while rest != 0 {

@@ -32,21 +32,40 @@ struct ExpectedConnections {
     }
 
     private var entries: [Key: Entry] = [:]
+    /// A bit for each port that somebody has announced: almost every new connection goes to another one, and needs
+    /// no look at the table.
+    private var ports: [UInt64] = []
+    /// So many announcements are a reason to look for those whose time has passed.
+    private var sweepCount = ExpectedConnections.sweepCountMin
+    private static let sweepCountMin = 64
 
     var isEmpty: Bool { entries.isEmpty }
 
     mutating func add(_ expectation: Announcement, at now: Timestamp) {
         guard let kind = AnalyzerKind(rawValue: expectation.analyzer) else { return }
-        if entries.count >= ExpectedConnections.countMax {
-            entries = entries.filter { $0.value.until > now }
-            if entries.count >= ExpectedConnections.countMax { entries.removeAll(keepingCapacity: true) }
-        }
+        if entries.count >= sweepCount { sweep(now) }
         entries[ExpectedConnections.key(expectation)] = Entry(
             kind: kind, announcer: expectation.announcer, until: now.adding(ExpectedConnections.patience))
+        mark(expectation.port)
+    }
+
+    private mutating func sweep(_ now: Timestamp) {
+        entries = entries.filter { $0.value.until > now }
+        if entries.count >= ExpectedConnections.countMax { entries.removeAll(keepingCapacity: true) }
+        sweepCount = min(max(entries.count &* 2, ExpectedConnections.sweepCountMin), ExpectedConnections.countMax)
+        ports.removeAll(keepingCapacity: true)
+        for key in entries.keys { mark(key.port) }
+    }
+
+    private mutating func mark(_ port: UInt16) {
+        if ports.isEmpty { ports = [UInt64](repeating: 0, count: 1024) }
+        ports[Int(port >> 6)] |= 1 << UInt64(port & 63)
     }
 
     /// What a new connection begins with, if it was announced.
     func find(_ id: ConnectionID, at now: Timestamp) -> Entry? {
+        let port = id.responderPort
+        guard !entries.isEmpty, ports[Int(port >> 6)] & (1 << UInt64(port & 63)) != 0 else { return nil }
         var key = ExpectedConnections.key(id)
         if let entry = entries[key], entry.until >= now { return entry }
         key.originator = nil

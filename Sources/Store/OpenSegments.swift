@@ -28,7 +28,7 @@ struct OpenSegments {
     }
 
     /// Octets of rows that wait in memory.
-    var byteCount: Int { logs.reduce(0) { $0 + ($1?.byteCount ?? 0) } }
+    private(set) var byteCount = 0
 
     /// Rows that are in no finished segment.
     var rowCount: Int { logs.reduce(0) { $0 + ($1?.rowCount ?? 0) + ($1?.writer?.rowCount ?? 0) } }
@@ -44,7 +44,9 @@ struct OpenSegments {
             let stored = logs[log]!.rowCount
             let room = min(settings.rowGroupRows - stored, OpenSegments.blockRows - stored % OpenSegments.blockRows)
             let end = min(row + room, batch.count)
+            let before = logs[log]!.byteCount
             logs[log]!.append(batch, rows: row..<end)
+            byteCount += logs[log]!.byteCount - before
             row = end
             let isFull = logs[log]!.rowCount >= settings.rowGroupRows
             let isBlock = logs[log]!.rowCount % OpenSegments.blockRows == 0
@@ -74,6 +76,7 @@ struct OpenSegments {
                 path: "\(folder)/\(schema.log).\(begunCount).tmp", schema: schema, sensor: settings.sensorName,
                 version: settings.version)
         }
+        byteCount -= logs[log]!.byteCount
         try logs[log]!.close(&encoder)
     }
 
@@ -100,6 +103,7 @@ struct OpenSegments {
             logs[log]?.writer?.discard()
             logs[log] = nil
         }
+        byteCount = 0
     }
 }
 
@@ -115,16 +119,19 @@ private struct OpenLog {
         columns = schema.columns.enumerated().map { ColumnBuilder($1, index: $0) }
     }
 
-    var byteCount: Int { columns.reduce(0) { $0 + $1.byteCount } }
+    /// Octets of the open rows.
+    private(set) var byteCount = 0
 
     mutating func append(_ batch: borrowing RowBatch, rows: Range<Int>) {
         for index in columns.indices { columns[index].append(batch, rows: rows) }
         rowCount += rows.count
+        byteCount = columns.reduce(0) { $0 + $1.byteCount }
     }
 
     /// Writes the open rows as a row group.
     mutating func close(_ encoder: inout ChunkEncoder) throws(StoreError) {
         rowCount = 0
+        byteCount = 0
         try writer?.append(&columns, encoder: &encoder)
     }
 }

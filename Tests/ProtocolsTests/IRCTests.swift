@@ -95,7 +95,8 @@ import Wire
         #expect(verdict(IRCProbe.originator, "NICK t\nNICK x\n") == .needsMore)
         #expect(verdict(IRCProbe.responder, ":irc.example.org 001 tim :hi") == .matches)
         #expect(verdict(IRCProbe.responder, "NOTICE AUTH :x\n") == .needsMore)
-        #expect(verdict(IRCProbe.server, "SERVER a.example.org 1 :hub\n") == .matches)
-        #expect(verdict(IRCProbe.server, "SERVER a.example.org :hub\n") == .needsMore)
+        #expect(verdict(IRCProbe.originator, "SERVER a.example.org 1 :hub\n") == .matches)
+        #expect(verdict(IRCProbe.originator, "SERVER a.example.org :hub\n") == .needsMore)
+        #expect(verdict(IRCProbe.responder, "NOTICE x\nSERVER a.example.org 1 :hub\n") == .matches)
     }
 }
