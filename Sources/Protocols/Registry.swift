@@ -213,7 +213,6 @@ package enum Registry {
         Probe(.dceRPC, .tcp, nil, DCERPCProbe.message),
         Probe(.dceRPC, .tcp, .responder, DCERPCProbe.banner),
         Probe(.dceRPCUDP, .udp, nil, DCERPCDatagramProbe.message, first: 4...4),
-        Probe(.krb, .udp, nil, KerberosProbe.datagram),
         Probe(.krb, .udp, nil, KerberosProbe.datagram, first: 0x6A...0x7E),
         Probe(.krbTCP, .tcp, nil, KerberosProbe.stream),
         Probe(.dhcp, .udp, nil, DHCPProbe.message, first: 1...2),

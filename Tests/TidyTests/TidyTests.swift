@@ -191,6 +191,17 @@ private let longFiles: [String: String] = [
         }
     }
 
+    @Test func `a probe stands once in the registry`() {
+        let lines = SourceFile.all.first { $0.path == "Sources/Protocols/Registry.swift" }?.lines ?? []
+        // Kind, transport, side, test: what may follow narrows the probe.
+        let probes = lines.filter { $0.contains(" Probe(.") }.map { line in
+            line.split(separator: ",").prefix(4).joined(separator: ",").filter { $0 != ")" }
+        }
+        #expect(probes.count > 40)
+        let repeated = Dictionary(grouping: probes) { $0 }.filter { $0.value.count > 1 }.keys.sorted()
+        #expect(repeated == [])
+    }
+
     @Test func `nothing unfinished is left behind`() {
         let marks = ["TO" + "DO", "FIX" + "ME", "XX" + "X:", "try" + "!", "fatal" + "Error("]
         for file in SourceFile.all {
