@@ -47,7 +47,9 @@ struct MQTTView {
         let (tx, from, isOver) = transaction(kind, first, bytes, direction, &context)
         let wasAwaited = kind == 2 ? wasConnecting : isAcknowledged
         checkOrder(kind, first, tx, from, isKnown: wasAwaited, &context)
-        if !isConnected, kind != 1, kind != 2 { context.transactionEvent("mqtt.unintroduced_message", tx: tx, from: direction) }
+        if !isConnected, kind != 1, kind != 2 {
+            context.transactionEvent("mqtt.unintroduced_message", tx: tx, from: direction)
+        }
         if context.wantsEvents { event(first, bytes, tx, from, isOver: isOver, &context) }
         guard context.wantsTransactions else { return }
         var cursor = Cursor(bytes)

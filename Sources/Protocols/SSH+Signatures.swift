@@ -24,6 +24,14 @@ extension SSH {
         context.transactionEvent(event, tx: begin(&context), from: direction)
     }
 
+    /// Lets the connection go, and says why.
+    func refuse(
+        _ side: inout SSHSide, _ event: StaticString, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        show(event, from: direction, &context)
+        refuse(&side, &context)
+    }
+
     /// `SSH-2.0-OpenSSH_9.6 comment`: the protocol's version, and the software with its comment.
     func show(_ line: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let tx = begin(&context)

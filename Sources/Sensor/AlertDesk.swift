@@ -184,6 +184,7 @@ struct AlertDesk {
         writeContext(alert, set)
         event.body.close()
         event.body.members(candidate.event[...])
+        writeMatch(alert, candidate.uid)
         event.body.text("direction", alert.isToServer ? "to_server" : "to_client" as StaticString)
         own.emit(event)
     }
@@ -199,6 +200,19 @@ struct AlertDesk {
             if facts.protocolNumber == 6 || facts.protocolNumber == 17 { event.body.count("port", UInt64(port)) }
             event.body.close()
         }
+    }
+
+    /// Where the rule matched: the connection's identity, the buffer, the offset in it, the octets.
+    private mutating func writeMatch(_ alert: SignatureAlert, _ uid: UID?) {
+        guard let buffer = alert.buffer else { return }
+        var octets: [UInt8] = []
+        for place in 0..<alert.matchedCount { octets.append(alert.matchedOctet(place)) }
+        event.body.open("match")
+        if let uid { event.body.text("uid", Array("\(uid)".utf8)[...]) }
+        event.body.text("buffer", buffer.name)
+        event.body.count("offset", alert.offset)
+        event.body.text("octets", octets[...])
+        event.body.close()
     }
 
     /// What the rule has captured for its alert.

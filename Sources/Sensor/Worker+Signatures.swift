@@ -33,7 +33,7 @@ extension Worker {
         if !engine.alerts.isEmpty { takeAlerts(engine) }
     }
 
-    /// A packet that a rule has tagged: EVE shows it whole, and the packet ring keeps it whatever its connection's size.
+    /// A packet that a rule has tagged: EVE shows it whole, and the packet ring keeps it in any case.
     private mutating func keepTagged(_ packet: UInt64, _ block: WorkBlock, _ slot: UInt32?) {
         tap?.keepTagged()
         guard context.wantsEvents else { return }

@@ -140,6 +140,19 @@ package struct Rule: Sendable, BitwiseCopyable {
     package var line: UInt32 = 0
 }
 
+extension Rule {
+    /// What tells a rule from others over revisions: generator, number, and which copy of a `<>` rule.
+    struct Place: Hashable {
+        let generator: UInt32
+        let signature: UInt32
+        let isMirrored: Bool
+    }
+
+    var place: Place {
+        Place(generator: id.generator, signature: id.signature, isMirrored: flags.contains(.isMirrored))
+    }
+}
+
 /// Octets of `RuleSet.text`.
 package struct TextRange: Hashable, Sendable, BitwiseCopyable {
     package var offset: UInt32 = 0

@@ -45,7 +45,8 @@ package struct LoadedRules: Sendable {
     package var silence: String? {
         var parts: [String] = []
         if inert > 0 {
-            parts.append("\(inert) rules ask for what is not evaluated and never fire: \(LoadedRules.list(unevaluated))")
+            let list = LoadedRules.list(unevaluated)
+            parts.append("\(inert) rules ask for what is not evaluated and never fire: \(list)")
         }
         if !withoutEffect.isEmpty {
             parts.append("what has no effect in rules that fire all the same: \(LoadedRules.list(withoutEffect))")
@@ -144,7 +145,8 @@ package struct RuleLoader {
         thresholds.apply(to: &parser.builder)
         let replaced = parser.builder.replaced.count
         return LoadedRules(
-            set: RuleSet(parser.builder, refusedCount: report.rejected.count), loaded: report.loaded, rejected: report.rejected, warnings: report.warnings,
+            set: RuleSet(parser.builder, refusedCount: report.rejected.count), loaded: report.loaded,
+            rejected: report.rejected, warnings: report.warnings,
             skipped: report.skipped, unevaluated: report.unevaluated, withoutEffect: report.withoutEffect,
             replaced: replaced)
     }

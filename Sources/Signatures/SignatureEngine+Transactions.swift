@@ -223,6 +223,8 @@ extension SignatureEngine {
         while place < count {
             let entry = transaction.entries[place]
             place &+= 1
+            // What a transform has made is looked at where it is made.
+            guard entry.transforms == 0 else { continue }
             beginRound()
             switch entry.kind {
             case .octets:

@@ -113,6 +113,11 @@ package final class SignatureEngine {
         for (number, name) in index.set.variableNames.enumerated() {
             if let old = names[name] { newNumber[old] = UInt16(truncatingIfNeeded: number) }
         }
+        let old = set.rules
+        // The same rule, in whatever revision, goes on where it was.
+        let places = Dictionary(
+            index.set.rules.enumerated().map { ($1.place, UInt32(truncatingIfNeeded: $0)) },
+            uniquingKeysWith: { first, _ in first })
         self.index = index
         set = index.set
         memos = (AddressMemo(), AddressMemo())
@@ -127,12 +132,14 @@ package final class SignatureEngine {
             flow.variables = flow.variables.compactMap { variable in
                 newNumber[variable.name].map { CapturedVariable(name: $0, octets: variable.octets) }
             }
-            flow.limits.removeAll()
-            flow.toServer.waiting.removeAll()
-            flow.toClient.waiting.removeAll()
+            flow.limits = flow.limits.compactMap { limit in
+                places[old[Int(limit.rule)].place].map { SignatureFlow.FlowLimit(rule: $0, counter: limit.counter) }
+            }
+            for stream in [flow.toServer, flow.toClient] {
+                stream.waiting = stream.waiting.compactMap { places[old[Int($0)].place] }
+            }
             for transaction in flow.transactions {
-                transaction.candidates.removeAll()
-                transaction.fired.removeAll()
+                transaction.takeOtherRules { places[old[Int($0)].place] }
             }
         }
     }
@@ -273,7 +280,11 @@ package final class SignatureEngine {
         flow.watch.take(facts, TCPOptions(bytes, header)) { streamEvents.append($0) }
         if flow.hasNewGap { streamEvents.append(.gap) }
         let side = FlowSides(toServer: facts.isToServer)
-        let octets = facts.isToServer ? flow.streamOctets.toServer : flow.streamOctets.toClient
+        // Sequence numbers alone may jump: so much must have come.
+        let octets =
+            facts.isToServer
+            ? min(flow.streamOctets.toServer, flow.octets.toServer)
+            : min(flow.streamOctets.toClient, flow.octets.toClient)
         if settings.streamDepth > 0, octets > settings.streamDepth, flow.beyondDepth.insert(side).inserted {
             streamEvents.append(.depthReached)
         }

@@ -307,6 +307,17 @@ final class SignatureTransaction {
 
     func isDone(_ direction: Direction) -> Bool { direction == .originator ? isDoneToServer : isDoneToClient }
 
+    /// Other rules have come: all is looked at anew, what has fired stays fired. `place` gives a rule's new number.
+    func takeOtherRules(_ place: (UInt32) -> UInt32?) {
+        candidates.removeAll(keepingCapacity: true)
+        fired = fired.compactMap { key in place(key >> 1).map { $0 << 1 | key & 1 } }
+        // Chains of transforms have other numbers now.
+        for index in entries.indices where entries[index].transforms != 0 { entries[index].transforms = .max }
+        scannedEntries = 0
+        (ranAtBegin, ranAtEnd) = (false, false)
+        if !entries.isEmpty || doneSides != [] { changed = .both }
+    }
+
     func reset() {
         number = 0
         for entry in entries {

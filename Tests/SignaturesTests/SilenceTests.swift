@@ -13,7 +13,7 @@ import Testing
         ("alert tcp any any -> any any (frame:http1.request; content:\"a\"; sid:1;)", "frame"),
         ("alert tcp any any -> any any (flow.elephant:toserver; sid:1;)", "flow.elephant"),
         ("alert ip any any -> any any (geoip:src,NL; sid:1;)", "geoip without signatures.geoip"),
-        ("alert smb any any -> any any (app-layer-event:smb.lzma_io_error; sid:1;)", "app-layer-event:smb.lzma_io_error"),
+        ("alert smb any any -> any any (app-layer-event:smb.no_memory; sid:1;)", "app-layer-event:smb.no_memory"),
         ("alert tcp any any -> any any (stream-event:wrong_thread; sid:1;)", "stream-event:wrong_thread"),
         ("alert pkthdr any any -> any any (decode-event:nsh.reserved_type; sid:1;)", "decode-event:nsh.reserved_type"),
         (
