@@ -26,7 +26,7 @@ extension SSH {
 
     /// Lets the connection go, and says why.
     func refuse(
-        _ side: inout SSHSide, _ event: StaticString, from direction: Direction, _ context: inout AnalyzerContext
+        _ side: inout SSHSide, _ event: StaticString, _ direction: Direction, _ context: inout AnalyzerContext
     ) {
         show(event, from: direction, &context)
         refuse(&side, &context)

@@ -219,14 +219,14 @@ final class SSH: Analyzer {
         let feed = bytes.firstIndex(of: 0x0A, from: at)
         let end = feed ?? bytes.byteCount
         guard side.carry.count &+ end &- at <= SSH.lineBytesMax else {
-            return refuse(&side, "ssh.long_banner", from: direction, &context)
+            return refuse(&side, "ssh.long_banner", direction, &context)
         }
         bytes.extracting(at..<end).append(to: &side.carry)
         at = feed.map { $0 &+ 1 } ?? end
         let soFar = min(4, side.carry.count)
         let isVersion = side.carry.octets.matches("SSH-", at: 0, count: soFar, anyCase: true)
         // Only a server may say something before it.
-        if !isVersion, direction == .originator { return refuse(&side, "ssh.invalid_banner", from: direction, &context) }
+        if !isVersion, direction == .originator { return refuse(&side, "ssh.invalid_banner", direction, &context) }
         guard feed != nil else { return }
         if side.carry.last == 0x0D { side.carry.removeLast() }
         if isVersion, soFar == 4 { versionLine(&side, direction, &context) }
