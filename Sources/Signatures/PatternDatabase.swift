@@ -19,6 +19,20 @@ struct Pattern: Hashable {
     /// One octet, once or again and again.
     var isUniform: Bool { octets.allSatisfy { $0 == octets[0] } }
 
+    /// The same pattern, or of a longer one the stretch of `count` octets that tells traffic apart best.
+    func shortened(to count: Int) -> Pattern {
+        guard octets.count > count else { return self }
+        var best = (start: 0, strength: 0)
+        for start in 0...octets.count - count {
+            let strength = FastPatternRank.strength(Array(octets[start ..< start + count]))
+            if strength >= best.strength { best = (start, strength) }
+        }
+        let first = place.lowerBound + best.start
+        return Pattern(
+            octets: Array(octets[best.start ..< best.start + count]), isCaseless: isCaseless,
+            place: first ..< first + count)
+    }
+
     static func == (left: Pattern, right: Pattern) -> Bool {
         left.isCaseless == right.isCaseless && left.octets == right.octets
     }
@@ -39,20 +53,17 @@ struct PatternRefusal: Error {
 // Safe: Vectorscan only reads a database once it is compiled.
 @safe final class PatternDatabase: @unchecked Sendable {
     fileprivate let database: OpaquePointer
-    /// Octets of the longest pattern that is looked for.
-    let lengthMax: Int
-
     /// Octets of a pattern that are looked for: the first of a longer one make its rule a candidate, no more is asked
     /// for. Vectorscan takes expressions of 16,000 characters.
-    private static let bytesMax = 1024
+    static let bytesMax = 1024
 
-    /// Compiles patterns, at least one; the number of each is its place.
+    /// Compiles patterns, at least one; the number of each is its place. A hit may have the number behind them, and
+    /// means nothing then.
     ///
     /// Each is written as an expression of escapes (`\x00\x1f`), in which Vectorscan finds the literal: its interface
     /// for literals takes one that begins with NUL for an empty one and refuses the whole set.
     init(_ patterns: [Pattern]) throws(PatternRefusal) {
         let lengths = patterns.map { min($0.octets.count, PatternDatabase.bytesMax) }
-        lengthMax = lengths.max() ?? 0
         var text: [UInt8] = []
         text.reserveCapacity(lengths.reduce(0, +) * 4 + patterns.count)
         var offsets: [Int] = []
@@ -61,8 +72,16 @@ struct PatternRefusal: Error {
             for octet in pattern.octets[..<length] { PatternDatabase.append(octet, to: &text) }
             text.append(0)
         }
-        let numbers = patterns.indices.map { UInt32($0) }
-        let flags = patterns.map { UInt32($0.isCaseless ? HS_FLAG_CASELESS : 0) }
+        var numbers = patterns.indices.map { UInt32($0) }
+        var flags = patterns.map { UInt32($0.isCaseless ? HS_FLAG_CASELESS : 0) }
+        if PatternDatabase.padded.contains(patterns.count) {
+            for place in 0..<PatternDatabase.paddingCount {
+                offsets.append(text.count)
+                PatternDatabase.appendPadding(place, to: &text)
+                numbers.append(UInt32(patterns.count))
+                flags.append(0)
+            }
+        }
         var made: OpaquePointer?
         var problem: UnsafeMutablePointer<hs_compile_error_t>?
         // Safe: the pointers lead into `text`, which is alive during the call, each at an expression that ends with
@@ -72,7 +91,7 @@ struct PatternRefusal: Error {
                 guard let base = buffer.baseAddress else { return HS_INVALID }
                 let starts: [UnsafePointer<CChar>?] = unsafe offsets.map { unsafe base + $0 }
                 return unsafe hs_compile_multi(
-                    starts, flags, numbers, UInt32(patterns.count), UInt32(HS_MODE_BLOCK), nil, &made, &problem)
+                    starts, flags, numbers, UInt32(numbers.count), UInt32(HS_MODE_BLOCK), nil, &made, &problem)
             }
         }
         // Safe: Vectorscan made the message, or it is nil; it is read before it is given back.
@@ -82,6 +101,21 @@ struct PatternRefusal: Error {
             throw PatternRefusal(place: place.flatMap { patterns.indices.contains($0) ? $0 : nil })
         }
         unsafe database = made
+    }
+
+    /// For sets of medium size Vectorscan builds a second automaton, for stretches of less than 70 octets, which here
+    /// come to it rarely (`GramSearch`). It takes five times the time and 80 MB of memory to do so, and gives up where
+    /// it is given some long literals of all kinds besides: random ones, whose number is behind those of the patterns.
+    private static let padded = 50...2000
+    private static let paddingCount = 64
+
+    private static func appendPadding(_ place: Int, to text: inout [UInt8]) {
+        var state = UInt32(truncatingIfNeeded: place &+ 1) &* 0x9E37_79B1
+        for _ in 0..<70 {
+            state = state &* 1_664_525 &+ 1_013_904_223
+            append(UInt8(truncatingIfNeeded: state >> 24) | 0x80, to: &text)
+        }
+        text.append(0)
     }
 
     private static func append(_ octet: UInt8, to text: inout [UInt8]) {
@@ -150,10 +184,28 @@ struct PatternRefusal: Error {
         return unsafe found.pointee.hits[place]
     }
 
+    /// Forgets the hits of the last scan.
+    // Safe: as above.
+    func clear() { unsafe found.pointee.count = 0 }
+
+    /// Adds a hit that was found without Vectorscan.
+    func note(_ pattern: UInt32, _ end: Int) {
+        // Safe: as above.
+        let count = unsafe found.pointee.count
+        guard count < PatternScratch.hitsMax else {
+            // Safe: as above.
+            unsafe found.pointee.overflows &+= 1
+            return
+        }
+        // Safe: there is room for `hitsMax` hits.
+        unsafe found.pointee.hits[count] = Hit(pattern: pattern, end: UInt32(truncatingIfNeeded: end))
+        // Safe: as above.
+        unsafe found.pointee.count = count &+ 1
+    }
+
     /// Looks for all patterns in `bytes`; what was found is then here.
     func scan(_ bytes: RawSpan, _ database: PatternDatabase) {
-        // Safe: `found` lives as long as this object.
-        unsafe found.pointee.count = 0
+        clear()
         guard bytes.byteCount > 0, bytes.byteCount <= UInt32.max else { return }
         // Safe: Vectorscan reads the borrowed octets during the call; the context is this object's own, and nobody else
         // looks at it meanwhile. The scratch was allocated for this database.

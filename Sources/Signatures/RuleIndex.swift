@@ -8,20 +8,6 @@
 
 package import Records
 
-/// Patterns and the rules that each makes candidates.
-final class PatternGroup: Sendable {
-    let database: PatternDatabase
-    /// `starts[n] ..< starts[n + 1]` of `rules` are those of pattern `n`.
-    let starts: [UInt32]
-    let rules: [UInt32]
-
-    init(_ database: PatternDatabase, starts: [UInt32], rules: [UInt32]) {
-        self.database = database
-        self.starts = starts
-        self.rules = rules
-    }
-}
-
 /// A buffer with one chain of transforms, and the rules that look at it first.
 final class BufferGroup: Sendable {
     let buffer: SignatureBuffer
@@ -48,77 +34,23 @@ final class BufferGroup: Sendable {
     }
 }
 
-/// Patterns that stand in most packets: of one or two octets, or of one octet again and again. A rule with such a one
-/// for few ports or one size is looked for in their packets alone, and one after the other.
-struct WeakPatterns: Sendable {
-    struct Entry: Sendable {
-        /// Into `RuleSet.patterns`.
-        var octets: Range<Int>
-        var isCaseless: Bool
-        var rule: UInt32
-    }
-
-    private(set) var entries: [Entry] = []
-    private(set) var places = PortIndex()
-
-    var isEmpty: Bool { entries.isEmpty }
-
-    static func takes(_ pattern: Pattern, _ rule: Rule, _ set: RuleSet) -> Bool {
-        (pattern.octets.count <= 2 || pattern.isUniform) && PortIndex.isNarrow(rule, set)
-    }
-
-    mutating func add(_ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ set: RuleSet) {
-        places.add(UInt32(entries.count), rule, set)
-        entries.append(Entry(octets: pattern.place, isCaseless: pattern.isCaseless, rule: number))
-    }
-}
-
-/// What a packet's protocol makes of the choice of rules.
-enum PacketClass: Int, CaseIterable, Sendable {
-    case tcp, udp, icmp, other
-
-    init(protocolNumber: UInt8) {
-        switch protocolNumber {
-        case 6: self = .tcp
-        case 17: self = .udp
-        case 1, 58: self = .icmp
-        default: self = .other
-        }
-    }
-
-    func holds(_ protocols: ProtocolNumbers) -> Bool {
-        switch self {
-        case .tcp: protocols.contains(6)
-        case .udp: protocols.contains(17)
-        case .icmp: protocols.contains(1) || protocols.contains(58)
-        case .other: true
-        }
-    }
-}
-
 /// The arrangement of a rule set.
 package final class RuleIndex: Sendable {
     package let set: RuleSet
     /// Of each rule, what is asked first.
     let gates: [RuleGate]
-    /// Payload patterns of packet rules, by `PacketClass`.
-    let packetPatterns: [PatternGroup?]
-    /// The same and those of stream rules, for segments that are in no stream.
-    let unstreamedPatterns: PatternGroup?
-    let streamPatterns: PatternGroup?
-    /// What is looked for in packets of few ports besides.
-    let packetWeak: [WeakPatterns]
-    let unstreamedWeak: WeakPatterns
-    let streamWeak: WeakPatterns
-    /// Rules without a payload pattern, by `PacketClass`.
-    let packetLoose: [PortIndex]
-    let unstreamedLoose: PortIndex
-    let streamLoose: PortIndex
+    /// What is looked for in payloads, by `PacketClass`.
+    let patterns: [DirectedPatterns]
+    /// The other rules for payloads: of packets by `PacketClass`, of segments that are in no stream, and of streams.
+    let packets: [PayloadRules]
+    let unstreamed: PayloadRules
+    let streams: PayloadRules
     /// Address rules with and without negation: once for each direction of a flow.
     let addresses: AddressIndex
     /// Only `app-layer-protocol`, and only a protocol in the header.
     let protocolOnly: [UInt32]
-    let application: [UInt32]
+    /// The latter by the protocol's raw value.
+    let application: [[UInt32]]
     let decoderEvents: [UInt32]
     let buffers: [BufferGroup]
     /// Into `buffers`, by the buffer's raw value.
@@ -150,28 +82,32 @@ package final class RuleIndex: Sendable {
         for number in set.rules.indices where !set.rules[number].flags.contains(.isInert) {
             builder.add(UInt32(number))
         }
-        var collectors = builder.packets + [builder.unstreamed, builder.streams]
-        var loose = builder.packetLoose + [builder.unstreamedLoose, builder.streamLoose]
-        var groups = collectors.indices.map { place in
-            collectors[place].build { loose[place].add($0, set.rules[Int($0)], set) }
+        var patterns: [DirectedPatterns] = []
+        for kind in PacketClass.allCases {
+            var (toServer, toClient) = (builder.toServer[kind.rawValue], builder.toClient[kind.rawValue])
+            let group = toServer.build { builder.refuse($0, kind) }
+            patterns.append(
+                DirectedPatterns(
+                    toServer: group, toClient: kind == .tcp ? toClient.build { builder.refuse($0, kind) } : group))
         }
-        streamPatterns = groups.removeLast()
-        unstreamedPatterns = groups.removeLast()
-        packetPatterns = groups
-        streamLoose = loose.removeLast()
-        unstreamedLoose = loose.removeLast()
-        packetLoose = loose
-        packetWeak = builder.packetWeak
-        unstreamedWeak = builder.unstreamedWeak
-        streamWeak = builder.streamWeak
+        self.patterns = patterns
+        packets = builder.packets.map(\.finished)
+        unstreamed = builder.unstreamed.finished
+        streams = builder.streams.finished
         addresses = AddressIndex(builder.addressRules, set)
         protocolOnly = builder.protocolOnly
-        application = builder.application
+        var application = [[UInt32]](repeating: [], count: AppProtocol.allCases.count)
+        for number in builder.application {
+            for one in AppProtocol.allCases where set.rules[Int(number)].header.applications.contains(one) {
+                application[Int(one.rawValue)].append(number)
+            }
+        }
+        self.application = application
         decoderEvents = builder.decoderEvents
         var buffers: [BufferGroup] = []
         for group in builder.groups {
             var (collector, loose) = (group.patterns, group.loose)
-            let patterns = collector.build { loose.append($0) }
+            let patterns = collector.build { loose.append($0.rule) }
             buffers.append(
                 BufferGroup(
                     group.buffer, transforms: group.transforms, patterns: patterns, weak: group.weak, loose: loose))
@@ -190,15 +126,12 @@ package final class RuleIndex: Sendable {
         hasTransactions = builder.hasTransactions
         hasEvents = builder.hasEvents
         hasStreamEvents = set.packetTests.contains(where: \.isStreamEvent)
-        hasStreams =
-            streamPatterns != nil || !streamLoose.isEmpty || !streamWeak.isEmpty || builder.hasMixed
+        hasStreams = builder.hasStreams
     }
 
     /// Every database, for the scratch of a worker.
     var databases: [PatternDatabase] {
-        var all = packetPatterns.compactMap { $0?.database } + buffers.compactMap { $0.patterns?.database }
-        for group in [unstreamedPatterns, streamPatterns] { if let group { all.append(group.database) } }
-        return all
+        patterns.flatMap(\.all).map(\.database) + buffers.compactMap { $0.patterns?.database }
     }
 }
 
@@ -206,24 +139,25 @@ package final class RuleIndex: Sendable {
 struct PatternCollector {
     private var numbers: [Pattern: Int] = [:]
     private var patterns: [Pattern] = []
-    private var rules: [[UInt32]] = []
+    private var rules: [[PatternRule]] = []
 
-    mutating func add(_ pattern: Pattern, _ rule: UInt32) {
+    mutating func add(_ pattern: Pattern, _ rule: UInt32, _ uses: PatternUses = []) {
+        let entry = PatternRule(rule: rule, uses: uses)
         if let known = numbers[pattern] {
-            rules[known].append(rule)
+            rules[known].append(entry)
             return
         }
         numbers[pattern] = patterns.count
         patterns.append(pattern)
-        rules.append([rule])
+        rules.append([entry])
     }
 
     /// The group of all patterns, nil where there are none. A rule whose pattern cannot be looked for goes to those
     /// without one.
-    mutating func build(_ refuse: (UInt32) -> Void) -> PatternGroup? {
+    mutating func build(_ refuse: (PatternRule) -> Void) -> PatternGroup? {
         while !patterns.isEmpty {
             do {
-                return group(try PatternDatabase(patterns))
+                return PatternGroup(patterns, try PatternDatabase(patterns), rules)
             } catch {
                 let refused = error.place.map { $0...$0 } ?? 0...patterns.count - 1
                 for rule in rules[refused].joined() { refuse(rule) }
@@ -233,30 +167,19 @@ struct PatternCollector {
         }
         return nil
     }
-
-    private func group(_ database: PatternDatabase) -> PatternGroup {
-        var starts: [UInt32] = [0]
-        var all: [UInt32] = []
-        for list in rules {
-            all.append(contentsOf: list)
-            starts.append(UInt32(all.count))
-        }
-        return PatternGroup(database, starts: starts, rules: all)
-    }
 }
 
 /// Sorts rules into groups.
 struct RuleIndexBuilder {
     private let set: RuleSet
-    var packets = [PatternCollector](repeating: PatternCollector(), count: PacketClass.allCases.count)
-    var unstreamed = PatternCollector()
-    var streams = PatternCollector()
-    var packetWeak = [WeakPatterns](repeating: WeakPatterns(), count: PacketClass.allCases.count)
-    var unstreamedWeak = WeakPatterns()
-    var streamWeak = WeakPatterns()
-    var packetLoose = [PortIndex](repeating: PortIndex(), count: PacketClass.allCases.count)
-    var unstreamedLoose = PortIndex()
-    var streamLoose = PortIndex()
+    /// Payload patterns by `PacketClass`: those of segments by direction, all others as those to the server.
+    var toServer = [PatternCollector](repeating: PatternCollector(), count: PacketClass.allCases.count)
+    var toClient = [PatternCollector](repeating: PatternCollector(), count: PacketClass.allCases.count)
+    var packets = [Payloads](repeating: Payloads(), count: PacketClass.allCases.count)
+    var unstreamed = Payloads()
+    var streams = Payloads()
+    /// A pattern is looked for in streams.
+    private var hasStreamPatterns = false
     var addressRules: [UInt32] = []
     var protocolOnly: [UInt32] = []
     var application: [UInt32] = []
@@ -270,8 +193,25 @@ struct RuleIndexBuilder {
     var hasTransactions = false
     var hasEvents = false
     /// A rule of transactions looks at the payload too.
-    var hasMixed = false
+    private var hasMixed = false
     var wanted: SignatureBufferSet
+
+    /// Some rule looks at reassembled streams.
+    var hasStreams: Bool { hasStreamPatterns || hasMixed || !streams.weak.isEmpty || !streams.loose.isEmpty }
+
+    /// Payload rules without a pattern, or with a weak one, while they are collected.
+    struct Payloads {
+        var weak = WeakPatterns()
+        var loose = PortIndex()
+
+        /// Adds a rule; `pattern` is a weak one.
+        mutating func add(_ number: UInt32, _ rule: Rule, _ pattern: Pattern?, _ set: RuleSet) {
+            guard let pattern else { return loose.add(number, rule, set) }
+            weak.add(pattern, number, rule, set)
+        }
+
+        var finished: PayloadRules { PayloadRules(weak: weak, loose: loose) }
+    }
 
     /// A buffer with one chain of transforms while it is collected.
     struct Group {
@@ -315,40 +255,59 @@ struct RuleIndexBuilder {
 
     private mutating func addPayload(_ number: UInt32, _ rule: Rule) {
         let pattern = payloadPattern(rule)
-        let isWeak = pattern.map { WeakPatterns.takes($0, rule, set) } ?? false
-        for kind in PacketClass.allCases where kind.holds(rule.header.protocols) {
-            if kind == .tcp {
-                addSegment(number, rule, pattern, isWeak)
-            } else if let pattern, isWeak {
-                packetWeak[kind.rawValue].add(pattern, number, rule, set)
-            } else if let pattern {
-                packets[kind.rawValue].add(pattern, number)
-            } else {
-                packetLoose[kind.rawValue].add(number, rule, set)
+        if let pattern, !WeakPatterns.takes(pattern, rule, set) {
+            for kind in PacketClass.allCases where kind.holds(rule.header.protocols) {
+                add(pattern, number, rule, kind, kind == .tcp ? PatternUses(rule) : .packet)
             }
+            return
+        }
+        for kind in PacketClass.allCases where kind.holds(rule.header.protocols) {
+            add(number, rule, pattern, kind, kind == .tcp ? PatternUses(rule) : .packet)
         }
     }
 
-    private mutating func addSegment(_ number: UInt32, _ rule: Rule, _ pattern: Pattern?, _ isWeak: Bool) {
-        let kind = PacketClass.tcp.rawValue
-        let isOfPackets = rule.kind != .stream
-        let isOfUnstreamed = rule.header.scope != .stream
-        let isOfStreams = rule.kind != .packet
-        guard let pattern else {
-            if isOfPackets { packetLoose[kind].add(number, rule, set) }
-            if isOfUnstreamed { unstreamedLoose.add(number, rule, set) }
-            if isOfStreams { streamLoose.add(number, rule, set) }
-            return
+    /// A rule that is no pattern's, or a weak one's.
+    private mutating func add(
+        _ number: UInt32, _ rule: Rule, _ weak: Pattern?, _ kind: PacketClass, _ uses: PatternUses
+    ) {
+        if uses.contains(.packet) { packets[kind.rawValue].add(number, rule, weak, set) }
+        if uses.contains(.unstreamed) { unstreamed.add(number, rule, weak, set) }
+        if uses.contains(.stream) { streams.add(number, rule, weak, set) }
+    }
+
+    private mutating func add(
+        _ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ kind: PacketClass, _ uses: PatternUses
+    ) {
+        guard kind == .tcp else { return toServer[kind.rawValue].add(pattern, number, uses) }
+        if !uses.isDisjoint(with: [.stream, .transaction]) { hasStreamPatterns = true }
+        let short = pattern.shortened(to: RuleIndexBuilder.segmentPatternBytesMax)
+        let sides = RuleIndexBuilder.sides(rule)
+        if sides.contains(.toServer) { toServer[kind.rawValue].add(short, number, uses) }
+        if sides.contains(.toClient) { toClient[kind.rawValue].add(short, number, uses) }
+    }
+
+    /// Octets of a pattern that are looked for in segments: of a longer one the strongest stretch. With each segment
+    /// so many octets before it are looked at again.
+    private static let segmentPatternBytesMax = 32
+
+    /// Whose segments a rule may look at.
+    private static func sides(_ rule: Rule) -> FlowSides {
+        guard rule.kind != .transaction else {
+            let sides: FlowSides = rule.flags.contains(.toServer) ? .toServer : []
+            return rule.flags.contains(.toClient) ? sides.union(.toClient) : sides.isEmpty ? .both : sides
         }
-        if isWeak {
-            if isOfPackets { packetWeak[kind].add(pattern, number, rule, set) }
-            if isOfUnstreamed { unstreamedWeak.add(pattern, number, rule, set) }
-            if isOfStreams { streamWeak.add(pattern, number, rule, set) }
-            return
-        }
-        if isOfPackets { packets[kind].add(pattern, number) }
-        if isOfUnstreamed { unstreamed.add(pattern, number) }
-        if isOfStreams { streams.add(pattern, number) }
+        let refused = RuleGate(rule).refused
+        var sides: FlowSides = []
+        if !refused.contains(.toServer) { sides.insert(.toServer) }
+        if !refused.contains(.toClient) { sides.insert(.toClient) }
+        return sides
+    }
+
+    /// Takes a rule whose pattern cannot be looked for.
+    mutating func refuse(_ entry: PatternRule, _ kind: PacketClass) {
+        let rule = set.rules[Int(entry.rule)]
+        guard !entry.uses.contains(.transaction) else { return addLoose(entry.rule, rule) }
+        add(entry.rule, rule, nil, kind, entry.uses)
     }
 
     /// The pattern in the payload that makes the rule a candidate; nil where there is none, or
@@ -365,9 +324,10 @@ struct RuleIndexBuilder {
         let start = Int(content.pattern.offset) + Int(fast.offset)
         let end = start + Int(fast.count)
         guard end <= Int(content.pattern.offset) + Int(content.pattern.count) else { return nil }
+        let last = min(end, start + PatternDatabase.bytesMax)
         return Pattern(
-            octets: Array(set.patterns[start..<end]), isCaseless: content.flags.contains(.isCaseless),
-            place: start..<end)
+            octets: Array(set.patterns[start..<last]), isCaseless: content.flags.contains(.isCaseless),
+            place: start..<last)
     }
 
     private mutating func addTransaction(_ number: UInt32, _ rule: Rule) {
@@ -384,7 +344,23 @@ struct RuleIndexBuilder {
             groups[group(set.buffers[Int(fast.buffer)])].add(pattern, number, set)
             return
         }
-        // Whatever must be there makes the rule a candidate.
+        if addPattern(ofTransaction: number, rule) { return }
+        addLoose(number, rule)
+    }
+
+    /// A rule of transactions whose pattern stands in the payload: where it does not stand, no transaction matches.
+    /// One that most payloads have is no help.
+    private mutating func addPattern(ofTransaction number: UInt32, _ rule: Rule) -> Bool {
+        guard let pattern = payloadPattern(rule), pattern.octets.count > 2, !pattern.isUniform,
+            !rule.flags.contains(.isTransactional)
+        else { return false }
+        let kinds = [PacketClass.tcp, .udp].filter { $0.holds(rule.header.protocols) }
+        for kind in kinds { add(pattern, number, rule, kind, .transaction) }
+        return !kinds.isEmpty
+    }
+
+    /// A rule of transactions without a pattern: whatever must be there makes it a candidate.
+    private mutating func addLoose(_ number: UInt32, _ rule: Rule) {
         for test in set.buffers[rule.buffers.indices] where test.absence == .needed && test.buffer != .payload {
             groups[group(test)].loose.append(number)
             return

@@ -26,6 +26,7 @@ extension SignatureEngine {
         // Other transports have connections, but no flows in Suricata's sense: each packet is for itself.
         let hasFlow = facts.protocolNumber.hasFlow
         let flow = hasFlow ? slot.flatMap { self.flow($0) } : nil
+        segment.clear()
         if let flow, flow.flags.contains(.isPassed) { return }
         if !queue.isEmpty { queue.removeAll(keepingCapacity: true) }
         if !packetVariables.isEmpty { packetVariables.removeAll() }
@@ -70,25 +71,41 @@ extension SignatureEngine {
         let kind = PacketClass(protocolNumber: facts.protocolNumber)
         let payload = bytes.extracting(facts.payload)
         let isUnstreamed = kind == .tcp && !facts.isInStream
-        let index = index
+        let rules = isUnstreamed ? index.unstreamed : index.packets[kind.rawValue]
         if payload.byteCount > 0, !isOpaque {
-            if let patterns = isUnstreamed ? index.unstreamedPatterns : index.packetPatterns[kind.rawValue] {
-                scan(payload, patterns)
+            if let patterns = index.patterns[kind.rawValue].of(toServer: facts.isToServer) {
+                scan(payload, patterns, for: isUnstreamed ? .unstreamed : .packet)
+                if !isUnstreamed { (segment.count, segment.isToServer) = (payload.byteCount, facts.isToServer) }
             }
-            look(
-                for: isUnstreamed ? index.unstreamedWeak : index.packetWeak[kind.rawValue], in: payload, facts,
-                size: facts.payloadCount)
+            look(for: rules.weak, in: payload, facts, size: facts.payloadCount)
         }
-        let loose = isUnstreamed ? index.unstreamedLoose : index.packetLoose[kind.rawValue]
-        loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: facts.payloadCount) { addCandidate($0) }
+        rules.loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: facts.payloadCount) {
+            addCandidate($0)
+        }
         if let flow { addProtocolRules(flow, facts) }
         evaluate(bytes, payload, .packet, facts, flow, slot)
+    }
+
+    /// Looks for the patterns of a payload, once for all that they are good for: rules of the packet become candidates,
+    /// what is the stream's or the transactions' is noted.
+    private func scan(_ bytes: RawSpan, _ group: PatternGroup, for use: PatternUses) {
+        group.find(in: bytes, scratch)
+        counters.scannedOctets &+= UInt64(bytes.byteCount)
+        for place in 0..<scratch.count {
+            let hit = scratch[place]
+            for entry in group.rules(of: hit.pattern) {
+                let rule = group.rules[entry]
+                if rule.uses.contains(use) { addCandidate(rule.rule) }
+                guard !rule.uses.isDisjoint(with: [.stream, .transaction]) else { continue }
+                segment.hits.append(SegmentHits.Hit(rule: rule.rule, uses: rule.uses, end: hit.end))
+            }
+        }
     }
 
     /// Rules of the application protocol alone: on packets, once it is known.
     private func addProtocolRules(_ flow: SignatureFlow, _ facts: PacketFacts) {
         guard flow.application != .unknown else { return }
-        for rule in index.application { addCandidate(rule) }
+        for rule in index.application[Int(flow.application.rawValue)] { addCandidate(rule) }
         let mark: SignatureFlow.Flags = facts.isToServer ? .protocolToServer : .protocolToClient
         guard !index.protocolOnly.isEmpty, !flow.flags.contains(mark),
             flow.decided.contains(FlowSides(toServer: facts.isToServer))
@@ -215,8 +232,8 @@ extension SignatureEngine {
 
     // MARK: streams
 
-    /// The next octets of a direction, in order.
-    package func stream(_ slot: UInt32, _ bytes: RawSpan, toServer isToServer: Bool) {
+    /// The next octets of a direction, in order: those of the packet at work, or some that were `held` for it.
+    package func stream(_ slot: UInt32, _ bytes: RawSpan, toServer isToServer: Bool, held isHeld: Bool = false) {
         guard index.hasStreams, let flow = flow(slot), flow.isFollowed,
             flow.flags.isDisjoint(with: [.isPassed, .isEncrypted])
         else { return }
@@ -226,7 +243,10 @@ extension SignatureEngine {
         let room = settings.streamDepth == 0 ? .max : settings.streamDepth &- min(settings.streamDepth, position)
         let count = Int(min(UInt64(bytes.byteCount), room))
         wait(flow, FlowSides(toServer: isToServer))
-        bytes.extracting(0..<count).append(to: &stream.window)
+        let next = bytes.extracting(0..<count)
+        if isHeld { segment.clear() }
+        findPatterns(next, stream, toServer: isToServer)
+        next.append(to: &stream.window)
         if UInt64(count) == room {
             stream.isOver = true
             stream.isDue = true
@@ -247,12 +267,54 @@ extension SignatureEngine {
         if stream.newCount > 0 {
             stream.isDue = true
             let nothing: [UInt8] = []
+            let (hits, count) = (segment.hits, segment.count)
             inspect(slot, nothing.octets, pseudo(id, flow, toServer: isToServer, now))
+            (segment.hits, segment.count) = (hits, count)
         }
-        stream.offset &+= UInt64(stream.window.count) &+ UInt64(count)
-        stream.window.removeAll(keepingCapacity: true)
-        stream.inspectedCount = 0
-        stream.waiting.removeAll(keepingCapacity: true)
+        stream.cut(count)
+    }
+
+    /// Notes what of a stream's patterns stands in its next octets, or begins before them. Those of the packet at work
+    /// were looked through with the packet.
+    private func findPatterns(_ next: RawSpan, _ stream: SignatureStream, toServer isToServer: Bool) {
+        let kind = PacketClass.tcp
+        guard let group = index.patterns[kind.rawValue].of(toServer: isToServer) else { return }
+        let position = stream.offset &+ UInt64(stream.window.count)
+        if segment.count != next.byteCount || segment.isToServer != isToServer {
+            segment.clear()
+            scan(next, group, for: [])
+        }
+        stream.take(segment.hits, at: position)
+        segment.clear()
+        let before = min(stream.window.count, group.lengthMax &- 1)
+        guard before > 0 else { return }
+        var joined: [UInt8] = []
+        swap(&joined, &seam)
+        joined.removeAll(keepingCapacity: true)
+        let window = stream.window
+        window.octets.extracting(window.count &- before ..< window.count).append(to: &joined)
+        next.extracting(0 ..< min(next.byteCount, group.lengthMax &- 1)).append(to: &joined)
+        scan(joined.octets, group, for: [])
+        swap(&joined, &seam)
+        segment.hits.removeAll { Int($0.end) <= before }
+        stream.take(segment.hits, at: position &- UInt64(before))
+        segment.clear()
+    }
+
+    /// Looks through what is there of a stream for the patterns of other rules.
+    func findAgain(_ stream: SignatureStream, toServer isToServer: Bool) {
+        stream.forgetFound()
+        let window = stream.window
+        guard !window.isEmpty, let group = index.patterns[PacketClass.tcp.rawValue].of(toServer: isToServer) else {
+            return
+        }
+        segment.clear()
+        scan(window.octets, group, for: [])
+        for place in segment.hits.indices where Int(segment.hits[place].end) <= stream.inspectedCount {
+            segment.hits[place].uses.remove(.stream)
+        }
+        stream.take(segment.hits, at: stream.offset)
+        segment.clear()
     }
 
     private func inspectStreams(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
@@ -296,19 +358,15 @@ extension SignatureEngine {
 
     /// Rules whose pattern ends in what is new, those that waited, and those without a pattern.
     private func findCandidates(_ window: [UInt8], _ stream: SignatureStream, _ facts: PacketFacts) {
-        let index = index
-        if let patterns = index.streamPatterns {
-            // A pattern may begin in what was inspected, if it ends in what was not.
-            let start = max(0, stream.inspectedCount &- patterns.database.lengthMax &+ 1)
-            let part = window.octets.extracting(start..<window.count)
-            scan(part, patterns, endingBehind: stream.inspectedCount &- start)
-        }
-        look(for: index.streamWeak, in: window.octets, facts, size: -1, endingBehind: stream.inspectedCount)
+        for rule in stream.found { addCandidate(rule) }
+        stream.takeFound()
+        let rules = index.streams
+        look(for: rules.weak, in: window.octets, facts, size: -1, endingBehind: stream.inspectedCount)
         if !stream.waiting.isEmpty {
             for rule in stream.waiting { addCandidate(rule) }
             stream.waiting.removeAll(keepingCapacity: true)
         }
-        index.streamLoose.forEach(source: facts.sourcePort, target: facts.targetPort, size: -1) { addCandidate($0) }
+        rules.loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: -1) { addCandidate($0) }
     }
 
     /// A rule fires once for a packet, be it on the packet or on the stream.

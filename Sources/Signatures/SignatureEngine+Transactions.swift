@@ -240,6 +240,7 @@ extension SignatureEngine {
             if entry.kind == .event { takeCandidates(entry.direction.opposite, transaction, facts, flow) }
         }
         transaction.scannedEntries = transaction.entries.count
+        addNear(transaction, sides, facts, flow)
         for body in transaction.bodies where body.isDue && sides.contains(FlowSides(body.direction)) {
             beginRound()
             let window = body.window
@@ -255,6 +256,25 @@ extension SignatureEngine {
             takeCandidates(direction, transaction, facts, flow)
         }
         transaction.ranAtEnd = transaction.isDoneToServer && transaction.isDoneToClient
+    }
+
+    /// Rules whose pattern stands in the payload: in the window of the stream, or in the datagram.
+    private func addNear(
+        _ transaction: SignatureTransaction, _ sides: FlowSides, _ facts: PacketFacts, _ flow: SignatureFlow
+    ) {
+        guard flow.isTCP else {
+            guard !segment.hits.isEmpty else { return }
+            beginRound()
+            for hit in segment.hits { addCandidate(hit.rule) }
+            return takeCandidates(facts.isToServer ? .originator : .responder, transaction, facts, flow)
+        }
+        for direction in [Direction.originator, .responder] where sides.contains(FlowSides(direction)) {
+            let near = flow.stream(toServer: direction == .originator).near
+            guard !near.isEmpty else { continue }
+            beginRound()
+            for hit in near { addCandidate(hit.rule) }
+            takeCandidates(direction, transaction, facts, flow)
+        }
     }
 
     /// Looks for the patterns of one group; with transforms the result is kept for the rules' lists.

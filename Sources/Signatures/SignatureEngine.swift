@@ -67,6 +67,10 @@ package final class SignatureEngine {
     var candidates: [UInt32] = []
     private var rounds: [UInt32]
     private var round: UInt32 = 0
+    /// Hits in the segment at work that are the stream's and the transactions', and whose segment it is.
+    var segment = SegmentHits()
+    /// The end of a stream and the beginning of what follows.
+    var seam: [UInt8] = []
     /// Octets of a transform at work.
     var transformed: [UInt8] = []
     /// Which address sets hold the two addresses at work.
@@ -137,6 +141,7 @@ package final class SignatureEngine {
             }
             for stream in [flow.toServer, flow.toClient] {
                 stream.waiting = stream.waiting.compactMap { places[old[Int($0)].place] }
+                findAgain(stream, toServer: stream === flow.toServer)
             }
             for transaction in flow.transactions {
                 transaction.takeOtherRules { places[old[Int($0)].place] }
@@ -177,15 +182,12 @@ package final class SignatureEngine {
         candidates.append(rule)
     }
 
-    /// Adds the rules whose pattern stands in `bytes` and ends behind `start`.
-    func scan(_ bytes: RawSpan, _ group: PatternGroup, endingBehind start: Int = 0) {
-        scratch.scan(bytes, group.database)
+    /// Adds the rules whose pattern stands in `bytes`.
+    func scan(_ bytes: RawSpan, _ group: PatternGroup) {
+        group.find(in: bytes, scratch)
         counters.scannedOctets &+= UInt64(bytes.byteCount)
         for place in 0..<scratch.count {
-            let hit = scratch[place]
-            guard Int(hit.end) > start else { continue }
-            let pattern = Int(hit.pattern)
-            for place in group.starts[pattern] ..< group.starts[pattern &+ 1] { addCandidate(group.rules[Int(place)]) }
+            for entry in group.rules(of: scratch[place].pattern) { addCandidate(group.rules[entry].rule) }
         }
     }
 

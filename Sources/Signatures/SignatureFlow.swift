@@ -23,8 +23,51 @@ final class SignatureStream {
     var isOver = false
     /// Candidates of the last inspection that needed more.
     var waiting: [UInt32] = []
+    /// Rules whose pattern ends in what was not inspected.
+    private(set) var found: [UInt32] = []
+    private var foundMax = SignatureStream.foundStart
+    /// Rules of transactions whose pattern stands in the window, and where in the stream it ends last.
+    private(set) var near: [(rule: UInt32, end: UInt64)] = []
+    private static let foundStart = 512
 
     var newCount: Int { window.count &- inspectedCount }
+
+    /// Takes hits; `start` is where in the stream their octets begin.
+    func take(_ hits: [SegmentHits.Hit], at start: UInt64) {
+        for hit in hits {
+            if hit.uses.contains(.stream) { found.append(hit.rule) }
+            guard hit.uses.contains(.transaction) else { continue }
+            let end = start &+ UInt64(hit.end)
+            if let known = near.firstIndex(where: { $0.rule == hit.rule }) {
+                near[known].end = max(near[known].end, end)
+            } else {
+                near.append((hit.rule, end))
+            }
+        }
+        guard found.count > foundMax else { return }
+        // Many small segments with the same patterns.
+        found = Array(Set(found))
+        foundMax = 2 * max(found.count, SignatureStream.foundStart)
+    }
+
+    /// What was found is with the candidates of an inspection.
+    func takeFound() { if !found.isEmpty { found.removeAll(keepingCapacity: true) } }
+
+    /// Other rules are in force.
+    func forgetFound() {
+        found.removeAll()
+        near.removeAll()
+    }
+
+    /// Octets were lost: what comes has nothing to do with what was.
+    func cut(_ count: Int) {
+        offset &+= UInt64(window.count) &+ UInt64(count)
+        window.removeAll(keepingCapacity: true)
+        inspectedCount = 0
+        waiting.removeAll(keepingCapacity: true)
+        found.removeAll(keepingCapacity: true)
+        near.removeAll(keepingCapacity: true)
+    }
 
     /// Moves on after an inspection; the end stays, since a match may begin in it.
     func slide() {
@@ -34,6 +77,7 @@ final class SignatureStream {
         offset &+= UInt64(window.count &- kept)
         window.removeFirst(window.count &- kept)
         inspectedCount = kept
+        if !near.isEmpty { near.removeAll { $0.end <= offset } }
     }
 
     func reset() {
@@ -42,6 +86,30 @@ final class SignatureStream {
         offset = 0
         (isDue, isInspected, isOver) = (false, false, false)
         waiting.removeAll(keepingCapacity: true)
+        found.removeAll(keepingCapacity: found.capacity <= 2 &* SignatureStream.foundStart)
+        foundMax = SignatureStream.foundStart
+        near.removeAll(keepingCapacity: true)
+    }
+}
+
+/// What was found in one segment besides the packet's own candidates. The packet is looked through before its octets
+/// are the stream's; when they become so, as they mostly do, nothing need be looked for again.
+struct SegmentHits {
+    struct Hit: BitwiseCopyable {
+        var rule: UInt32
+        var uses: PatternUses
+        /// Behind the last octet of the pattern, from the start of the segment.
+        var end: UInt32
+    }
+
+    var hits: [Hit] = []
+    /// Octets that were looked through, nil for none; and their direction.
+    var count: Int?
+    var isToServer = true
+
+    mutating func clear() {
+        if !hits.isEmpty { hits.removeAll(keepingCapacity: true) }
+        count = nil
     }
 }
 

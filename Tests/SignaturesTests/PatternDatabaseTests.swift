@@ -60,8 +60,9 @@ import Wire
             """)
         try #require(loaded.rejected.isEmpty)
         let index = RuleIndex(loaded.set)
-        #expect(index.streamPatterns?.rules.count == 2)
-        #expect(index.unstreamedPatterns?.rules.count == 2)
+        let segments = index.patterns[PacketClass.tcp.rawValue]
+        #expect(segments.all.map(\.rules.count) == [2, 2])
+        #expect(segments.all.flatMap(\.rules).allSatisfy { $0.uses.contains([.stream, .unstreamed]) })
         #expect(index.buffers.map { $0.patterns?.rules.count ?? 0 } == [2])
         #expect(index.buffers.map(\.loose) == [[]])
     }

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Patterns and the rules behind them; what is looked for in payloads.
+//
+// Reads   nothing.
+// Writes  nothing: made once, then shared by all workers.
+// Leaves  which rules stand where (RuleIndex.swift).
+
+import Records
+import Wire
+
+/// What a pattern in a payload is good for. A segment of TCP is looked through once for all of these.
+struct PatternUses: OptionSet, Sendable, BitwiseCopyable {
+    let rawValue: UInt8
+    /// The rule is a candidate for the packet, where the packet is in a stream, and where it is in none.
+    static let packet = PatternUses(rawValue: 1)
+    static let unstreamed = PatternUses(rawValue: 2)
+    /// The rule is a candidate when the stream is inspected.
+    static let stream = PatternUses(rawValue: 4)
+    /// The rule is a candidate for the transactions of the direction as long as the pattern is at hand.
+    static let transaction = PatternUses(rawValue: 8)
+
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// What a rule for segments looks at.
+    init(_ rule: Rule) {
+        self = []
+        if rule.kind != .stream { insert(.packet) }
+        if rule.header.scope != .stream { insert(.unstreamed) }
+        if rule.kind != .packet { insert(.stream) }
+    }
+}
+
+/// A rule that a pattern makes a candidate. In the buffers of transactions all are of one use.
+struct PatternRule: Sendable, BitwiseCopyable {
+    var rule: UInt32
+    var uses: PatternUses
+}
+
+/// Patterns and the rules that each makes candidates.
+final class PatternGroup: Sendable {
+    let database: PatternDatabase
+    private let search: GramSearch
+    /// `starts[n] ..< starts[n + 1]` of `rules` are those of pattern `n`.
+    private let starts: [UInt32]
+    let rules: [PatternRule]
+    /// Octets of the longest pattern.
+    let lengthMax: Int
+
+    init(_ patterns: [Pattern], _ database: PatternDatabase, _ lists: [[PatternRule]]) {
+        self.database = database
+        search = GramSearch(patterns)
+        var starts: [UInt32] = [0]
+        var rules: [PatternRule] = []
+        for list in lists {
+            rules.append(contentsOf: list)
+            starts.append(UInt32(rules.count))
+        }
+        // The number behind those of the patterns has no rules.
+        starts.append(UInt32(rules.count))
+        self.starts = starts
+        self.rules = rules
+        lengthMax = patterns.map(\.octets.count).max() ?? 0
+    }
+
+    /// Looks for all patterns in `bytes`; what was found is then in `scratch`.
+    func find(in bytes: RawSpan, _ scratch: PatternScratch) {
+        guard bytes.byteCount <= GramSearch.bytesMax else { return scratch.scan(bytes, database) }
+        scratch.clear()
+        search.forEach(in: bytes) { scratch.note($0, $1) }
+    }
+
+    /// Into `rules`.
+    func rules(of pattern: UInt32) -> Range<Int> {
+        Int(starts[Int(pattern)]) ..< Int(starts[Int(pattern) &+ 1])
+    }
+}
+
+/// Patterns that stand in most packets: of one or two octets, or of one octet again and again. A rule with such a one
+/// for few ports or one size is looked for in their packets alone, and one after the other.
+struct WeakPatterns: Sendable {
+    struct Entry: Sendable {
+        /// Into `RuleSet.patterns`.
+        var octets: Range<Int>
+        var isCaseless: Bool
+        var rule: UInt32
+    }
+
+    private(set) var entries: [Entry] = []
+    private(set) var places = PortIndex()
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    static func takes(_ pattern: Pattern, _ rule: Rule, _ set: RuleSet) -> Bool {
+        (pattern.octets.count <= 2 || pattern.isUniform) && PortIndex.isNarrow(rule, set)
+    }
+
+    mutating func add(_ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ set: RuleSet) {
+        places.add(UInt32(entries.count), rule, set)
+        entries.append(Entry(octets: pattern.place, isCaseless: pattern.isCaseless, rule: number))
+    }
+}
+
+/// What a packet's protocol makes of the choice of rules.
+enum PacketClass: Int, CaseIterable, Sendable {
+    case tcp, udp, icmp, other
+
+    init(protocolNumber: UInt8) {
+        switch protocolNumber {
+        case 6: self = .tcp
+        case 17: self = .udp
+        case 1, 58: self = .icmp
+        default: self = .other
+        }
+    }
+
+    func holds(_ protocols: ProtocolNumbers) -> Bool {
+        switch self {
+        case .tcp: protocols.contains(6)
+        case .udp: protocols.contains(17)
+        case .icmp: protocols.contains(1) || protocols.contains(58)
+        case .other: protocols.hasOthers
+        }
+    }
+}
+
+extension ProtocolNumbers {
+    /// Any besides those that have a class of their own.
+    fileprivate var hasOthers: Bool {
+        var others = self
+        for number: UInt8 in [6, 17, 1, 58] { others.remove(number) }
+        return !others.isEmpty
+    }
+}
+
+/// Rules for the payloads of one kind of packets besides those that patterns make candidates. A class, because a copy of
+/// these tables counts more references than the look at them costs.
+final class PayloadRules: Sendable {
+    /// What is looked for in packets of few ports alone.
+    let weak: WeakPatterns
+    /// Rules without a pattern.
+    let loose: PortIndex
+
+    init(weak: WeakPatterns, loose: PortIndex) {
+        self.weak = weak
+        self.loose = loose
+    }
+
+    var isEmpty: Bool { weak.isEmpty && loose.isEmpty }
+}
+
+/// Payload patterns of one protocol, by the direction of the packets that they may stand in.
+struct DirectedPatterns: Sendable {
+    var toServer: PatternGroup?
+    var toClient: PatternGroup?
+
+    func of(toServer isToServer: Bool) -> PatternGroup? { isToServer ? toServer : toClient }
+
+    /// Both; a group that serves both directions once.
+    var all: [PatternGroup] { [toServer, toClient].compactMap { $0 } }
+}
