@@ -274,7 +274,8 @@ struct Worker: ~Copyable {
         case .held(let slot, let direction, let block, let offset, let count):
             let held = flows.held(block)
             engine?.stream(
-                slot, held.octets.extracting(offset ..< offset &+ count), toServer: direction == .originator, held: true)
+                slot, held.octets.extracting(offset ..< offset &+ count), toServer: direction == .originator,
+                held: true)
             guard let analysis = enter(slot) else { return }
             analysis.stream(held.octets.extracting(offset ..< offset &+ count), from: direction, &context)
             leave(slot, analysis)

@@ -133,7 +133,7 @@ extension ProtocolNumbers {
     }
 }
 
-/// Rules for the payloads of one kind of packets besides those that patterns make candidates. A class, because a copy of
+/// Rules for the payloads of one kind of packets besides those that patterns make candidates. A class, as a copy of
 /// these tables counts more references than the look at them costs.
 final class PayloadRules: Sendable {
     /// What is looked for in packets of few ports alone.
