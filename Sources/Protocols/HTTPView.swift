@@ -75,9 +75,9 @@ final class HTTPViewSide {
         inflaters.removeAll()
         headers.removeAll(keepingCapacity: true)
         text.clear()
-        for keyPath in [\HTTPViewSide.carry, \.line, \.scratch] {
-            self[keyPath: keyPath].removeAll(keepingCapacity: self[keyPath: keyPath].capacity <= HTTPView.keptBytesMax)
-        }
+        carry.removeAll(keepingCapacity: carry.capacity <= HTTPView.keptBytesMax)
+        line.removeAll(keepingCapacity: line.capacity <= HTTPView.keptBytesMax)
+        scratch.removeAll(keepingCapacity: scratch.capacity <= HTTPView.keptBytesMax)
     }
 }
 

@@ -28,12 +28,12 @@ struct GramSearch: Sendable {
         private var starts: [UInt32]
         private(set) var entries: [Entry]
         /// What remains of 32 bits behind these is the longer hash, and the shorter one.
-        private(set) var filterShift: UInt32
+        private var filterShift: UInt32
         private var bucketShift: UInt32
 
         init(_ all: [Entry]) {
             let bucketBits = UInt32(max(4, min(16, Int.bitWidth - all.count.leadingZeroBitCount)))
-            let filterBits = bucketBits + 3
+            let filterBits = bucketBits + 5
             (bucketShift, filterShift) = (32 - bucketBits, 32 - filterBits)
             filter = [UInt64](repeating: 0, count: max(1, 1 << (Int(filterBits) - 6)))
             var counts = [UInt32](repeating: 0, count: (1 << Int(bucketBits)) + 1)
@@ -53,15 +53,17 @@ struct GramSearch: Sendable {
             }
         }
 
+        /// In the lowest bit, whether such octets may be an entry's. `filter` is this table's.
         @inline(__always)
-        func mayHold(_ hash: UInt32) -> Bool {
-            let place = hash >> filterShift
-            return filter[Int(place >> 6)] >> UInt64(place & 63) & 1 != 0
+        func bit(_ gram: UInt32, _ filter: Span<UInt64>) -> UInt64 {
+            let place = GramSearch.hash(gram) &>> filterShift
+            // Safe: the filter has a bit for each value of so many bits of a hash.
+            return unsafe filter[unchecked: Int(truncatingIfNeeded: place &>> 6)] &>> UInt64(place & 63)
         }
 
         @inline(__always)
-        func bucket(_ hash: UInt32) -> Range<Int> {
-            let place = Int(hash >> bucketShift)
+        func bucket(_ gram: UInt32) -> Range<Int> {
+            let place = Int(GramSearch.hash(gram) &>> bucketShift)
             return Int(starts[place]) ..< Int(starts[place &+ 1])
         }
     }
@@ -73,7 +75,7 @@ struct GramSearch: Sendable {
     private var places: [Range<UInt32>] = []
     private var areCaseless: [Bool]
     private var octets: [UInt8] = []
-    private let fours: Table
+    private let fours: Table?
     private let twos: Table?
     /// Patterns of one octet.
     private let ones: [Entry]
@@ -92,12 +94,11 @@ struct GramSearch: Sendable {
         }
         var (fours, twos, ones): ([Entry], [Entry], [Entry]) = ([], [], [])
         for (number, pattern) in patterns.enumerated() {
-            let folded = pattern.octets.prefix(2).map { UInt32($0 | 0x20) }
+            let first = Entry(gram: GramSearch.gram(pattern.octets.prefix(2)), pattern: UInt32(number), offset: 0)
             switch pattern.octets.count {
             case 0: break
-            case 1: ones.append(Entry(gram: folded[0], pattern: UInt32(number), offset: 0))
-            case 2, 3:
-                twos.append(Entry(gram: folded[0] << 8 | folded[1], pattern: UInt32(number), offset: 0))
+            case 1: ones.append(first)
+            case 2, 3: twos.append(first)
             default:
                 var best = Entry(gram: 0, pattern: UInt32(number), offset: 0)
                 var fewest = Int.max
@@ -110,7 +111,7 @@ struct GramSearch: Sendable {
                 fours.append(best)
             }
         }
-        self.fours = Table(fours)
+        self.fours = fours.isEmpty ? nil : Table(fours)
         self.twos = twos.isEmpty ? nil : Table(twos)
         self.ones = ones
     }
@@ -118,44 +119,84 @@ struct GramSearch: Sendable {
     private static func forEachGram(_ octets: [UInt8], _ body: (Int, UInt32) -> Void) {
         var gram: UInt32 = 0
         for (place, octet) in octets.enumerated() {
-            gram = gram << 8 | UInt32(octet | 0x20)
-            if place >= 3 { body(place - 3, gram) }
+            gram = gram >> 8 | UInt32(octet) << 24
+            if place >= 3 { body(place - 3, fold(gram)) }
         }
     }
+
+    /// A few octets, the first lowest, folded.
+    private static func gram(_ octets: ArraySlice<UInt8>) -> UInt32 {
+        fold(octets.reversed().reduce(0) { $0 << 8 | UInt32($1) })
+    }
+
+    /// Upper and lower case made one; of what is no letter little more.
+    @inline(__always)
+    private static func fold(_ gram: UInt32) -> UInt32 { gram | (gram & 0x4040_4040) >> 1 }
 
     @inline(__always)
     private static func hash(_ gram: UInt32) -> UInt32 { gram &* 0x9E37_79B1 }
 
     /// Calls `found` with each pattern and the offset behind its last octet, for each place where it stands.
-    @inline(__always)
     func forEach(in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
-        let count = bytes.byteCount
-        var gram: UInt32 = 0
-        for place in 0..<count {
-            gram = gram << 8 | UInt32(bytes.octet(place) | 0x20)
-            let hash = GramSearch.hash(gram)
-            if fours.mayHold(hash), place >= 3 { check(fours, hash, gram, place &- 3, bytes, found) }
-        }
-        if let twos {
-            gram = 0
-            for place in 0..<count {
-                gram = (gram << 8 | UInt32(bytes.octet(place) | 0x20)) & 0xFFFF
-                let hash = GramSearch.hash(gram)
-                if twos.mayHold(hash), place >= 1 { check(twos, hash, gram, place &- 1, bytes, found) }
-            }
-        }
+        if let fours { look(fours, width: 4, in: bytes, found) }
+        if let twos { look(twos, width: 2, in: bytes, found) }
         for entry in ones {
-            for place in 0..<count where UInt32(bytes.octet(place) | 0x20) == entry.gram {
+            for place in 0..<bytes.byteCount where GramSearch.fold(UInt32(bytes.octet(place))) == entry.gram {
                 if stands(entry.pattern, at: place, bytes) { found(entry.pattern, place &+ 1) }
             }
         }
     }
 
+    /// Four places at a time.
+    @inline(__always)
+    private func look(
+        _ table: Table, width: Int, in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void
+    ) {
+        let filter = table.filter.span
+        let last = bytes.byteCount &- width
+        var place = 0
+        while place &+ 3 <= last {
+            let grams = (
+                gram(bytes, place, width, last), gram(bytes, place &+ 1, width, last),
+                gram(bytes, place &+ 2, width, last), gram(bytes, place &+ 3, width, last)
+            )
+            let isThere =
+                table.bit(grams.0, filter) | table.bit(grams.1, filter) | table.bit(grams.2, filter)
+                | table.bit(grams.3, filter)
+            if isThere & 1 != 0 {
+                if table.bit(grams.0, filter) & 1 != 0 { check(table, grams.0, place, bytes, found) }
+                if table.bit(grams.1, filter) & 1 != 0 { check(table, grams.1, place &+ 1, bytes, found) }
+                if table.bit(grams.2, filter) & 1 != 0 { check(table, grams.2, place &+ 2, bytes, found) }
+                if table.bit(grams.3, filter) & 1 != 0 { check(table, grams.3, place &+ 3, bytes, found) }
+            }
+            place &+= 4
+        }
+        while place <= last {
+            let gram = gram(bytes, place, width, last)
+            if table.bit(gram, filter) & 1 != 0 { check(table, gram, place, bytes, found) }
+            place &+= 1
+        }
+    }
+
+    /// The folded octets at `place`, which is at most `last`.
+    @inline(__always)
+    private func gram(_ bytes: RawSpan, _ place: Int, _ width: Int, _ last: Int) -> UInt32 {
+        assert(place <= last)
+        if width == 4 {
+            // Safe: the caller's loop ends four octets before the end of the span.
+            let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt32.self)
+            return GramSearch.fold(UInt32(littleEndian: word))
+        }
+        // Safe: the caller's loop ends two octets before the end of the span.
+        let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt16.self)
+        return GramSearch.fold(UInt32(UInt16(littleEndian: word)))
+    }
+
     private func check(
-        _ table: Table, _ hash: UInt32, _ gram: UInt32, _ place: Int, _ bytes: RawSpan,
+        _ table: Table, _ gram: UInt32, _ place: Int, _ bytes: RawSpan,
         _ found: (_ pattern: UInt32, _ end: Int) -> Void
     ) {
-        for index in table.bucket(hash) where table.entries[index].gram == gram {
+        for index in table.bucket(gram) where table.entries[index].gram == gram {
             let entry = table.entries[index]
             let start = place &- Int(entry.offset)
             if stands(entry.pattern, at: start, bytes) {

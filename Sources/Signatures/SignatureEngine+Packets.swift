@@ -77,7 +77,7 @@ extension SignatureEngine {
                 scan(payload, patterns, for: isUnstreamed ? .unstreamed : .packet)
                 if !isUnstreamed { (segment.count, segment.isToServer) = (payload.byteCount, facts.isToServer) }
             }
-            look(for: rules.weak, in: payload, facts, size: facts.payloadCount)
+            lookForWeak(rules, in: payload, facts, size: facts.payloadCount)
         }
         rules.loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: facts.payloadCount) {
             addCandidate($0)
@@ -361,7 +361,7 @@ extension SignatureEngine {
         for rule in stream.found { addCandidate(rule) }
         stream.takeFound()
         let rules = index.streams
-        look(for: rules.weak, in: window.octets, facts, size: -1, endingBehind: stream.inspectedCount)
+        lookForWeak(rules, in: window.octets, facts, size: -1, endingBehind: stream.inspectedCount)
         if !stream.waiting.isEmpty {
             for rule in stream.waiting { addCandidate(rule) }
             stream.waiting.removeAll(keepingCapacity: true)

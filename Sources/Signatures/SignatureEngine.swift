@@ -191,20 +191,19 @@ package final class SignatureEngine {
         }
     }
 
-    /// The same for patterns that are looked for in packets of few ports.
-    func look(
-        for weak: WeakPatterns, in bytes: RawSpan, _ facts: PacketFacts, size: Int, endingBehind start: Int = 0
+    /// The same for patterns that are looked for in packets of few ports, where they end behind `start`.
+    func lookForWeak(
+        _ rules: PayloadRules, in bytes: RawSpan, _ facts: PacketFacts, size: Int, endingBehind start: Int = 0
     ) {
-        guard !weak.isEmpty, bytes.byteCount > 0 else { return }
-        let patterns = set.patterns
-        let all = patterns.octets
-        weak.places.forEach(source: facts.sourcePort, target: facts.targetPort, size: size) { place in
-            let entry = weak.entries[Int(place)]
+        guard !rules.weak.isEmpty, bytes.byteCount > 0 else { return }
+        rules.weak.places.forEach(source: facts.sourcePort, target: facts.targetPort, size: size) { place in
+            let entry = rules.weak.entries[Int(place)]
             let first = max(0, start &- entry.octets.count &+ 1)
+            let patterns = set.patterns
             guard rounds[Int(entry.rule)] != round,
                 PatternSearch.first(
-                    all.extracting(entry.octets), in: bytes, first, bytes.byteCount, isCaseless: entry.isCaseless)
-                    != nil
+                    patterns.octets.extracting(entry.octets), in: bytes, first, bytes.byteCount,
+                    isCaseless: entry.isCaseless) != nil
             else { return }
             addCandidate(entry.rule)
         }

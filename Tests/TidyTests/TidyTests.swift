@@ -97,6 +97,7 @@ private let unsafeFiles: Set<String> = [
     "Sources/Signatures/AddressDatabase.swift",
     "Sources/Signatures/Regex.swift",
     "Sources/Signatures/PatternSearch.swift",
+    "Sources/Signatures/GramSearch.swift",
     "Sources/Signatures/PatternDatabase.swift",
     "Sources/Signatures/RuleFileBytes.swift",
     "Sources/Logs/LineBuffer.swift",
