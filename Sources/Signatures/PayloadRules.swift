@@ -78,7 +78,7 @@ final class PatternGroup: Sendable {
 
 /// Patterns that stand in most packets: of one or two octets, or of one octet again and again. A rule with such a one
 /// for few ports or one size is looked for in their packets alone, and one after the other.
-struct WeakPatterns: Sendable {
+struct WeakPatterns {
     struct Entry: Sendable {
         /// Into `RuleSet.patterns`.
         var octets: Range<Int>
@@ -87,12 +87,11 @@ struct WeakPatterns: Sendable {
     }
 
     private(set) var entries: [Entry] = []
-    private(set) var places = PortIndex()
-
-    var isEmpty: Bool { entries.isEmpty }
+    /// Numbers of entries.
+    private(set) var places = PortLists()
 
     static func takes(_ pattern: Pattern, _ rule: Rule, _ set: RuleSet) -> Bool {
-        (pattern.octets.count <= 2 || pattern.isUniform) && PortIndex.isNarrow(rule, set)
+        (pattern.octets.count <= 2 || pattern.isUniform) && PortLists.isNarrow(rule, set)
     }
 
     mutating func add(_ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ set: RuleSet) {
@@ -136,17 +135,17 @@ extension ProtocolNumbers {
 /// Rules for the payloads of one kind of packets besides those that patterns make candidates. A class, as a copy of
 /// these tables counts more references than the look at them costs.
 final class PayloadRules: Sendable {
-    /// What is looked for in packets of few ports alone.
-    let weak: WeakPatterns
+    /// What is looked for in packets of few ports alone: entries, and their numbers by port.
+    let weak: [WeakPatterns.Entry]
+    let weakPlaces: PortIndex
     /// Rules without a pattern.
     let loose: PortIndex
 
-    init(weak: WeakPatterns, loose: PortIndex) {
-        self.weak = weak
-        self.loose = loose
+    init(weak: WeakPatterns, loose: PortLists) {
+        self.weak = weak.entries
+        weakPlaces = PortIndex(weak.places)
+        self.loose = PortIndex(loose)
     }
-
-    var isEmpty: Bool { weak.isEmpty && loose.isEmpty }
 }
 
 /// Payload patterns of one protocol, by the direction of the packets that they may stand in.

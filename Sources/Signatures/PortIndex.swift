@@ -6,54 +6,75 @@
 // Writes  nothing: made once, then shared by all workers.
 // Leaves  the rest of a rule (the engine).
 
-/// Numbers by port. Most ports are no rule's, and the look at them touches a quarter of a kilobyte.
-struct PortTable: Sendable {
-    private var lists: [[UInt32]] = [[]]
+/// Numbers by port. Most ports are no rule's, and the look at them touches a quarter of a kilobyte. A class, as
+/// `PayloadRules` is.
+final class PortTable: Sendable {
     /// By the higher octet of a port, its page; the first page is empty.
-    private var pages = [UInt16](repeating: 0, count: 256)
-    /// By page and the lower octet, the place of the port's list.
-    private var places = [UInt16](repeating: 0, count: 256)
-    private var isEmpty = true
+    private let pages: [UInt16]
+    /// By page and the lower octet, the place of the port's list; the first list is empty.
+    private let places: [UInt32]
+    /// `starts[n] ..< starts[n + 1]` of `numbers` are list `n`.
+    private let starts: [UInt32]
+    private let numbers: [UInt32]
 
-    mutating func add(_ number: UInt32, _ ports: [UInt16]) {
-        isEmpty = isEmpty && ports.isEmpty
-        for port in ports {
+    init(_ lists: [UInt16: [UInt32]]) {
+        var pages = [UInt16](repeating: 0, count: 256)
+        var places = [UInt32](repeating: 0, count: 256)
+        var starts: [UInt32] = [0, 0]
+        var numbers: [UInt32] = []
+        for (port, list) in lists.sorted(by: { $0.key < $1.key }) {
             let high = Int(port >> 8)
             if pages[high] == 0 {
                 pages[high] = UInt16(places.count / 256)
                 places.append(contentsOf: repeatElement(0, count: 256))
             }
-            let at = place(port)
-            if places[at] > 0 {
-                lists[Int(places[at])].append(number)
-            } else if lists.count <= Int(UInt16.max) {
-                places[at] = UInt16(lists.count)
-                lists.append([number])
-            } else {
-                // All 65,536 ports have lists of their own: the first list stands for the last port too.
-                lists[0].append(number)
-            }
+            places[Int(pages[high]) << 8 | Int(port & 255)] = UInt32(starts.count - 1)
+            numbers.append(contentsOf: list)
+            starts.append(UInt32(numbers.count))
         }
+        (self.pages, self.places, self.starts, self.numbers) = (pages, places, starts, numbers)
     }
 
     @inline(__always)
-    private func place(_ port: UInt16) -> Int { Int(pages[Int(port >> 8)]) << 8 | Int(port & 255) }
-
-    @inline(__always)
     func forEach(_ port: UInt16, _ body: (UInt32) -> Void) {
-        guard !isEmpty else { return }
-        let list = places[place(port)]
-        guard list > 0 || !lists[0].isEmpty else { return }
-        for number in lists[Int(list)] { body(number) }
+        let list = Int(places[Int(pages[Int(port >> 8)]) << 8 | Int(port & 255)])
+        guard list > 0 else { return }
+        for place in Int(starts[list]) ..< Int(starts[list &+ 1]) { body(numbers[place]) }
     }
 }
 
 /// Rules by the ports of a packet, or by its size.
-struct PortIndex: Sendable {
-    private var wide: [UInt32] = []
-    private var byTarget = PortTable()
-    private var bySource = PortTable()
-    private var bySize = PortTable()
+final class PortIndex: Sendable {
+    private let wide: [UInt32]
+    private let byTarget: PortTable
+    private let bySource: PortTable
+    private let bySize: PortTable
+    let isEmpty: Bool
+
+    init(_ lists: PortLists) {
+        wide = lists.wide
+        byTarget = PortTable(lists.byTarget)
+        bySource = PortTable(lists.bySource)
+        bySize = PortTable(lists.bySize)
+        isEmpty = lists.isEmpty
+    }
+
+    @inline(__always)
+    func forEach(source: UInt16, target: UInt16, size: Int, _ body: (UInt32) -> Void) {
+        guard !isEmpty else { return }
+        for place in wide.indices { body(wide[place]) }
+        byTarget.forEach(target, body)
+        bySource.forEach(source, body)
+        bySize.forEach(UInt16(truncatingIfNeeded: size), body)
+    }
+}
+
+/// The same while they are collected.
+struct PortLists {
+    fileprivate var wide: [UInt32] = []
+    fileprivate var byTarget: [UInt16: [UInt32]] = [:]
+    fileprivate var bySource: [UInt16: [UInt32]] = [:]
+    fileprivate var bySize: [UInt16: [UInt32]] = [:]
     private(set) var isEmpty = true
     /// A set of more ports than this is looked at for every packet.
     private static let portsMax = 64
@@ -67,12 +88,12 @@ struct PortIndex: Sendable {
     /// Adds a number that stands for `rule`.
     mutating func add(_ number: UInt32, _ rule: Rule, _ set: RuleSet) {
         isEmpty = false
-        if let ports = PortIndex.few(set.portSets[Int(rule.header.targetPorts)]) {
-            byTarget.add(number, ports)
-        } else if let ports = PortIndex.few(set.portSets[Int(rule.header.sourcePorts)]) {
-            bySource.add(number, ports)
-        } else if let size = PortIndex.size(rule, set) {
-            bySize.add(number, [size])
+        if let ports = PortLists.few(set.portSets[Int(rule.header.targetPorts)]) {
+            for port in ports { byTarget[port, default: []].append(number) }
+        } else if let ports = PortLists.few(set.portSets[Int(rule.header.sourcePorts)]) {
+            for port in ports { bySource[port, default: []].append(number) }
+        } else if let size = PortLists.size(rule, set) {
+            bySize[size, default: []].append(number)
         } else {
             wide.append(number)
         }
@@ -95,12 +116,5 @@ struct PortIndex: Sendable {
             return UInt16(test.first)
         }
         return nil
-    }
-
-    func forEach(source: UInt16, target: UInt16, size: Int, _ body: (UInt32) -> Void) {
-        for number in wide { body(number) }
-        byTarget.forEach(target, body)
-        bySource.forEach(source, body)
-        bySize.forEach(UInt16(truncatingIfNeeded: size), body)
     }
 }

@@ -197,12 +197,12 @@ struct RuleIndexBuilder {
     var wanted: SignatureBufferSet
 
     /// Some rule looks at reassembled streams.
-    var hasStreams: Bool { hasStreamPatterns || hasMixed || !streams.weak.isEmpty || !streams.loose.isEmpty }
+    var hasStreams: Bool { hasStreamPatterns || hasMixed || !streams.weak.entries.isEmpty || !streams.loose.isEmpty }
 
     /// Payload rules without a pattern, or with a weak one, while they are collected.
     struct Payloads {
         var weak = WeakPatterns()
-        var loose = PortIndex()
+        var loose = PortLists()
 
         /// Adds a rule; `pattern` is a weak one.
         mutating func add(_ number: UInt32, _ rule: Rule, _ pattern: Pattern?, _ set: RuleSet) {

@@ -196,8 +196,8 @@ package final class SignatureEngine {
         _ rules: PayloadRules, in bytes: RawSpan, _ facts: PacketFacts, size: Int, endingBehind start: Int = 0
     ) {
         guard !rules.weak.isEmpty, bytes.byteCount > 0 else { return }
-        rules.weak.places.forEach(source: facts.sourcePort, target: facts.targetPort, size: size) { place in
-            let entry = rules.weak.entries[Int(place)]
+        rules.weakPlaces.forEach(source: facts.sourcePort, target: facts.targetPort, size: size) { place in
+            let entry = rules.weak[Int(place)]
             let first = max(0, start &- entry.octets.count &+ 1)
             let patterns = set.patterns
             guard rounds[Int(entry.rule)] != round,
