@@ -9,74 +9,61 @@
 
 import Wire
 
-/// Where patterns begin to be compared: four octets of each, the ones that the fewest others have, with letters of both
-/// cases the same. A filter says of most places of a buffer that no such four octets stand there. Patterns of less than
-/// four octets are looked up by their first two, or by the only one. Immutable, so that workers share it.
+/// Of each pattern four neighbouring octets are looked up, those that the fewest others have, both cases of a letter as
+/// one; and the four that begin one octet behind them, so that every second place of a stretch is enough. A filter
+/// says of most places that nothing begins there. Patterns of two to four octets are looked up by two of them, at each
+/// place. Immutable, so that workers share it.
 struct GramSearch: Sendable {
     private struct Entry: Sendable, BitwiseCopyable {
-        /// The octets that are looked up, folded.
+        /// The octets that are looked up; four are folded.
         var gram: UInt32
         var pattern: UInt32
         /// Where they stand in the pattern.
         var offset: UInt32
     }
 
-    /// Entries by the hash of their octets.
+    /// Entries by a hash of their octets.
     private struct Table: Sendable {
-        /// A bit for each value of the longer hash.
-        private(set) var filter: [UInt64]
         private var starts: [UInt32]
         private(set) var entries: [Entry]
-        /// What remains of 32 bits behind these is the longer hash, and the shorter one.
-        private var filterShift: UInt32
-        private var bucketShift: UInt32
+        private var shift: UInt32
 
         init(_ all: [Entry]) {
-            let bucketBits = UInt32(max(4, min(16, Int.bitWidth - all.count.leadingZeroBitCount)))
-            let filterBits = bucketBits + 5
-            (bucketShift, filterShift) = (32 - bucketBits, 32 - filterBits)
-            filter = [UInt64](repeating: 0, count: max(1, 1 << (Int(filterBits) - 6)))
-            var counts = [UInt32](repeating: 0, count: (1 << Int(bucketBits)) + 1)
-            for entry in all {
-                let hash = GramSearch.hash(entry.gram)
-                let place = hash >> filterShift
-                filter[Int(place >> 6)] |= 1 << UInt64(place & 63)
-                counts[Int(hash >> bucketShift) + 1] += 1
-            }
+            let bits = UInt32(max(4, min(16, Int.bitWidth - all.count.leadingZeroBitCount)))
+            shift = 32 - bits
+            var counts = [UInt32](repeating: 0, count: (1 << Int(bits)) + 1)
+            for entry in all { counts[Int(GramSearch.hash(entry.gram) >> shift) + 1] += 1 }
             for place in 1..<counts.count { counts[place] += counts[place - 1] }
             starts = counts
             entries = all
             for entry in all {
-                let bucket = Int(GramSearch.hash(entry.gram) >> bucketShift)
+                let bucket = Int(GramSearch.hash(entry.gram) >> shift)
                 entries[Int(counts[bucket])] = entry
                 counts[bucket] += 1
             }
         }
 
-        /// In the lowest bit, whether such octets may be an entry's. `filter` is this table's.
-        @inline(__always)
-        func bit(_ gram: UInt32, _ filter: Span<UInt64>) -> UInt64 {
-            let place = GramSearch.hash(gram) &>> filterShift
-            // Safe: the filter has a bit for each value of so many bits of a hash.
-            return unsafe filter[unchecked: Int(truncatingIfNeeded: place &>> 6)] &>> UInt64(place & 63)
-        }
-
         @inline(__always)
         func bucket(_ gram: UInt32) -> Range<Int> {
-            let place = Int(GramSearch.hash(gram) &>> bucketShift)
+            let place = Int(GramSearch.hash(gram) &>> shift)
             return Int(starts[place]) ..< Int(starts[place &+ 1])
         }
     }
 
     /// Stretches up to this length are looked through here.
-    static let bytesMax = 512
+    static let bytesMax = 256
 
     /// Of each pattern its octets, in `octets`.
     private var places: [Range<UInt32>] = []
     private var areCaseless: [Bool]
     private var octets: [UInt8] = []
-    private let fours: Table?
-    private let twos: Table?
+    /// Four octets: a bit for each value of so many bits of a hash.
+    private let fours: Table
+    private let foursFilter: [UInt64]
+    private let foursShift: UInt32
+    /// Two octets: a bit for each pair.
+    private let twos: Table
+    private let twosFilter: [UInt64]
     /// Patterns of one octet.
     private let ones: [Entry]
 
@@ -87,46 +74,73 @@ struct GramSearch: Sendable {
             let start = UInt32(octets.count)
             octets.append(contentsOf: pattern.isCaseless ? pattern.octets.map(\.lowered) : pattern.octets)
             places.append(start..<UInt32(octets.count))
-            GramSearch.forEachGram(pattern.octets) { _, gram in
+            for gram in GramSearch.grams(pattern.octets) {
                 let place = Int(GramSearch.hash(gram) >> 16)
                 if shared[place] < .max { shared[place] += 1 }
             }
         }
         var (fours, twos, ones): ([Entry], [Entry], [Entry]) = ([], [], [])
         for (number, pattern) in patterns.enumerated() {
-            let first = Entry(gram: GramSearch.gram(pattern.octets.prefix(2)), pattern: UInt32(number), offset: 0)
+            let number = UInt32(number)
             switch pattern.octets.count {
             case 0: break
-            case 1: ones.append(first)
-            case 2, 3: twos.append(first)
+            case 1: ones.append(Entry(gram: GramSearch.fold(UInt32(pattern.octets[0])), pattern: number, offset: 0))
+            case 2...4: twos += GramSearch.pairs(pattern, number)
             default:
-                var best = Entry(gram: 0, pattern: UInt32(number), offset: 0)
-                var fewest = Int.max
-                GramSearch.forEachGram(pattern.octets) { offset, gram in
-                    let count = Int(shared[Int(GramSearch.hash(gram) >> 16)])
-                    guard count < fewest else { return }
-                    fewest = count
-                    (best.gram, best.offset) = (gram, UInt32(offset))
+                let grams = GramSearch.grams(pattern.octets)
+                let counts: [Int] = grams.map { gram in Int(shared[Int(GramSearch.hash(gram) >> 16)]) }
+                var best = 0
+                for place in 1 ..< grams.count - 1
+                where counts[place] + counts[place + 1] < counts[best] + counts[best + 1] { best = place }
+                for place in best...best + 1 {
+                    fours.append(Entry(gram: grams[place], pattern: number, offset: UInt32(place)))
                 }
-                fours.append(best)
             }
         }
-        self.fours = fours.isEmpty ? nil : Table(fours)
-        self.twos = twos.isEmpty ? nil : Table(twos)
-        self.ones = ones
+        let bits = fours.isEmpty ? 6 : max(9, min(18, Int.bitWidth - fours.count.leadingZeroBitCount + 4))
+        foursShift = UInt32(32 - bits)
+        var filter = [UInt64](repeating: 0, count: 1 << (bits - 6))
+        for entry in fours {
+            let place = GramSearch.hash(entry.gram) >> foursShift
+            filter[Int(place >> 6)] |= 1 << UInt64(place & 63)
+        }
+        foursFilter = filter
+        filter = [UInt64](repeating: 0, count: twos.isEmpty ? 0 : 1 << 10)
+        for entry in twos { filter[Int(entry.gram >> 6)] |= 1 << UInt64(entry.gram & 63) }
+        twosFilter = filter
+        (self.fours, self.twos, self.ones) = (Table(fours), Table(twos), ones)
     }
 
-    private static func forEachGram(_ octets: [UInt8], _ body: (Int, UInt32) -> Void) {
+    /// All stretches of four octets, folded, the first octet lowest.
+    private static func grams(_ octets: [UInt8]) -> [UInt32] {
         var gram: UInt32 = 0
+        var all: [UInt32] = []
         for (place, octet) in octets.enumerated() {
             gram = gram >> 8 | UInt32(octet) << 24
-            if place >= 3 { body(place - 3, fold(gram)) }
+            if place >= 3 { all.append(fold(gram)) }
         }
+        return all
     }
 
-    /// A few octets, the first lowest, folded.
-    private static func gram(_ octets: ArraySlice<UInt8>) -> UInt32 {
-        fold(octets.reversed().reduce(0) { $0 << 8 | UInt32($1) })
+    /// The two neighbours of a short pattern that tell most, in every spelling.
+    private static func pairs(_ pattern: Pattern, _ number: UInt32) -> [Entry] {
+        var best = (place: 0, strength: 0)
+        for place in 0 ..< pattern.octets.count - 1 {
+            let strength = FastPatternRank.strength([pattern.octets[place], pattern.octets[place + 1]])
+            if strength > best.strength { best = (place, strength) }
+        }
+        var all: [Entry] = []
+        for first in spellings(pattern.octets[best.place], pattern.isCaseless) {
+            for second in spellings(pattern.octets[best.place + 1], pattern.isCaseless) {
+                let gram = UInt32(first) | UInt32(second) << 8
+                all.append(Entry(gram: gram, pattern: number, offset: UInt32(best.place)))
+            }
+        }
+        return all
+    }
+
+    private static func spellings(_ octet: UInt8, _ isCaseless: Bool) -> [UInt8] {
+        isCaseless && octet.isLetter ? [octet | 0x20, octet & 0xDF] : [octet]
     }
 
     /// Upper and lower case made one; of what is no letter little more.
@@ -138,8 +152,8 @@ struct GramSearch: Sendable {
 
     /// Calls `found` with each pattern and the offset behind its last octet, for each place where it stands.
     func forEach(in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
-        if let fours { look(fours, width: 4, in: bytes, found) }
-        if let twos { look(twos, width: 2, in: bytes, found) }
+        if !fours.entries.isEmpty { lookUpFours(in: bytes, found) }
+        if !twos.entries.isEmpty { lookUpTwos(in: bytes, found) }
         for entry in ones {
             for place in 0..<bytes.byteCount where GramSearch.fold(UInt32(bytes.octet(place))) == entry.gram {
                 if stands(entry.pattern, at: place, bytes) { found(entry.pattern, place &+ 1) }
@@ -147,49 +161,82 @@ struct GramSearch: Sendable {
         }
     }
 
-    /// Four places at a time.
+    /// Every second place, four of them at a time.
     @inline(__always)
-    private func look(
-        _ table: Table, width: Int, in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void
-    ) {
-        let filter = table.filter.span
-        let last = bytes.byteCount &- width
+    private func lookUpFours(in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
+        let filter = foursFilter.span
+        let shift = foursShift
+        let last = bytes.byteCount &- 4
         var place = 0
-        while place &+ 3 <= last {
-            let grams = (
-                gram(bytes, place, width, last), gram(bytes, place &+ 1, width, last),
-                gram(bytes, place &+ 2, width, last), gram(bytes, place &+ 3, width, last)
-            )
-            let isThere =
-                table.bit(grams.0, filter) | table.bit(grams.1, filter) | table.bit(grams.2, filter)
-                | table.bit(grams.3, filter)
-            if isThere & 1 != 0 {
-                if table.bit(grams.0, filter) & 1 != 0 { check(table, grams.0, place, bytes, found) }
-                if table.bit(grams.1, filter) & 1 != 0 { check(table, grams.1, place &+ 1, bytes, found) }
-                if table.bit(grams.2, filter) & 1 != 0 { check(table, grams.2, place &+ 2, bytes, found) }
-                if table.bit(grams.3, filter) & 1 != 0 { check(table, grams.3, place &+ 3, bytes, found) }
+        while place &+ 6 <= last {
+            let (a, b) = (four(bytes, place, last), four(bytes, place &+ 2, last))
+            let (c, d) = (four(bytes, place &+ 4, last), four(bytes, place &+ 6, last))
+            let (inA, inB) = (GramSearch.bit(a, shift, filter), GramSearch.bit(b, shift, filter))
+            let (inC, inD) = (GramSearch.bit(c, shift, filter), GramSearch.bit(d, shift, filter))
+            if (inA | inB | inC | inD) & 1 != 0 {
+                if inA & 1 != 0 { check(fours, a, place, bytes, found) }
+                if inB & 1 != 0 { check(fours, b, place &+ 2, bytes, found) }
+                if inC & 1 != 0 { check(fours, c, place &+ 4, bytes, found) }
+                if inD & 1 != 0 { check(fours, d, place &+ 6, bytes, found) }
             }
-            place &+= 4
+            place &+= 8
         }
         while place <= last {
-            let gram = gram(bytes, place, width, last)
-            if table.bit(gram, filter) & 1 != 0 { check(table, gram, place, bytes, found) }
+            let gram = four(bytes, place, last)
+            if GramSearch.bit(gram, shift, filter) & 1 != 0 { check(fours, gram, place, bytes, found) }
+            place &+= 2
+        }
+    }
+
+    /// Every place, seven of them at a time.
+    @inline(__always)
+    private func lookUpTwos(in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
+        let filter = twosFilter.span
+        let last = bytes.byteCount &- 2
+        var place = 0
+        while place &+ 6 <= last {
+            // Safe: `place + 6 <= last`, and `last` is two octets before the end of the span.
+            let loaded = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt64.self)
+            let word = UInt64(littleEndian: loaded)
+            var isThere: UInt64 = 0
+            for step in 0..<7 { isThere |= GramSearch.bit(pair: word &>> UInt64(8 &* step), filter) }
+            if isThere & 1 != 0 {
+                for step in 0..<7 where GramSearch.bit(pair: word &>> UInt64(8 &* step), filter) & 1 != 0 {
+                    let gram = UInt32(truncatingIfNeeded: word &>> UInt64(8 &* step)) & 0xFFFF
+                    check(twos, gram, place &+ step, bytes, found)
+                }
+            }
+            place &+= 7
+        }
+        while place <= last {
+            let gram = UInt32(bytes.octet(place)) | UInt32(bytes.octet(place &+ 1)) << 8
+            if GramSearch.bit(pair: UInt64(gram), filter) & 1 != 0 { check(twos, gram, place, bytes, found) }
             place &+= 1
         }
     }
 
     /// The folded octets at `place`, which is at most `last`.
     @inline(__always)
-    private func gram(_ bytes: RawSpan, _ place: Int, _ width: Int, _ last: Int) -> UInt32 {
+    private func four(_ bytes: RawSpan, _ place: Int, _ last: Int) -> UInt32 {
         assert(place <= last)
-        if width == 4 {
-            // Safe: the caller's loop ends four octets before the end of the span.
-            let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt32.self)
-            return GramSearch.fold(UInt32(littleEndian: word))
-        }
-        // Safe: the caller's loop ends two octets before the end of the span.
-        let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt16.self)
-        return GramSearch.fold(UInt32(UInt16(littleEndian: word)))
+        // Safe: the caller's loop ends four octets before the end of the span.
+        let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt32.self)
+        return GramSearch.fold(UInt32(littleEndian: word))
+    }
+
+    /// In the lowest bit, whether such octets may be an entry's.
+    @inline(__always)
+    private static func bit(_ gram: UInt32, _ shift: UInt32, _ filter: Span<UInt64>) -> UInt64 {
+        let place = hash(gram) &>> shift
+        // Safe: the filter has a bit for each value of the bits of a hash that the shift leaves.
+        return unsafe filter[unchecked: Int(truncatingIfNeeded: place &>> 6)] &>> UInt64(place & 63)
+    }
+
+    /// The same of the lowest two octets.
+    @inline(__always)
+    private static func bit(pair: UInt64, _ filter: Span<UInt64>) -> UInt64 {
+        // Safe: the filter has 1024 words where there are pairs, and the place is below that.
+        unsafe filter[unchecked: Int(truncatingIfNeeded: (pair & 0xFFFF) &>> 6)] &>> (pair & 63)
     }
 
     private func check(

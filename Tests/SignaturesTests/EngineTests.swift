@@ -49,6 +49,56 @@ import Wire
         #expect(talk.fired() == [1])
     }
 
+    /// The second is longer than the stretch that is looked for in segments.
+    @Test(arguments: ["needle", "an uncommonly long needle in a haystack of many segments"])
+    func `a content that is split at any octet, or in three, is found once`(_ needle: String) throws {
+        let rules = try Conversation.index([
+            "alert tcp any any -> any any (flow:to_server; content:\"\(needle)\"; sid:1;)",
+            #"alert tcp any any -> any any (flow:to_client; content:"needle"; sid:2;)"#,
+        ])
+        let octets = Array(needle)
+        for first in 1..<octets.count {
+            for second in first...octets.count {
+                var talk = Conversation(rules)
+                talk.open()
+                let ends = [String(octets[..<first]), String(octets[first..<second]), String(octets[second...])]
+                for part in ["hay " + ends[0], ends[1], ends[2] + " hay"] where !part.isEmpty {
+                    talk.send(part)
+                    talk.send(fromServer: true, flags: 0x10)
+                }
+                talk.end()
+                #expect(talk.fired() == [1])
+            }
+        }
+    }
+
+    @Test func `a rule of a transaction that looks at the payload too needs both`() throws {
+        let rules = try Conversation.index([
+            #"alert http any any -> any any (http.uri; content:"/x"; pkt_data; content:"needle"; fast_pattern; sid:1;)"#
+        ])
+        for (payload, fires) in [("GET /x needle", true), ("GET /x", false)] {
+            var talk = Conversation(rules)
+            talk.open()
+            talk.send(payload)
+            var output = TransactionOutput()
+            output.wanted = talk.engine.wanted
+            output.wantsTransactions = true
+            let tx = output.begin(.http)
+            let uri = Array("/x".utf8)
+            output.expose(.httpURI, uri.octets, .octets, transaction: tx, instance: 0, from: .originator)
+            talk.show(output)
+            talk.send(fromServer: true, flags: 0x10)
+            talk.send(flags: 0x10)
+            #expect(talk.fired() == (fires ? [1] : []))
+            talk.send(" need")
+            talk.send(fromServer: true, flags: 0x10)
+            talk.send("le")
+            talk.send(fromServer: true, flags: 0x10)
+            talk.end()
+            #expect(talk.fired() == (fires ? [] : [1]))
+        }
+    }
+
     @Test func `a long stream is inspected as it comes, and a match is told once`() throws {
         var talk = try Conversation(#"alert tcp any any -> any any (content:"needle"; sid:1;)"#)
         talk.open()

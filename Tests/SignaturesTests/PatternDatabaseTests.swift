@@ -42,6 +42,34 @@ import Wire
         }
     }
 
+    @Test(arguments: [2, 3, 26, 256])
+    func `a short stretch is looked through for the same patterns without Vectorscan`(_ letters: Int) {
+        var random = SplitMix(state: UInt64(letters))
+        func octets(_ count: Int) -> [UInt8] {
+            (0..<count).map { _ in
+                letters == 256 ? UInt8(random.next() & 255) : 0x41 + UInt8(random.next() % UInt64(letters))
+            }
+        }
+        for _ in 0..<40 {
+            var patterns: [Pattern] = []
+            for length in 1...12 {
+                patterns.append(Pattern(octets: octets(length), isCaseless: false))
+                patterns.append(Pattern(octets: octets(length).map(\.lowered), isCaseless: true))
+            }
+            let search = GramSearch(patterns)
+            var stretch = octets(30)
+            for pattern in patterns.shuffled(using: &random).prefix(4) { stretch += pattern.octets }
+            for count in [0, 1, 2, 3, 4, 5, 7, 8, 9, stretch.count - 1, stretch.count] {
+                let part = Array(stretch[..<count])
+                var found = [Set<Int>](repeating: [], count: patterns.count)
+                search.forEach(in: part.octets) { found[Int($0)].insert($1) }
+                for (number, pattern) in patterns.enumerated() {
+                    #expect(found[number] == ends(pattern, part), "\(pattern.octets) in \(part)")
+                }
+            }
+        }
+    }
+
     @Test func `looks for the first thousand octets of a long literal`() throws {
         let long = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
         let database = try PatternDatabase([Pattern(octets: long, isCaseless: false)])
@@ -65,5 +93,17 @@ import Wire
         #expect(segments.all.flatMap(\.rules).allSatisfy { $0.uses.contains([.stream, .unstreamed]) })
         #expect(index.buffers.map { $0.patterns?.rules.count ?? 0 } == [2])
         #expect(index.buffers.map(\.loose) == [[]])
+    }
+}
+
+/// Numbers that are the same in each run.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
     }
 }
