@@ -95,7 +95,7 @@ extension SignatureEngine {
             let hit = scratch[place]
             for entry in group.rules(of: hit.pattern) {
                 let rule = group.rules[entry]
-                if rule.uses.contains(use) { addCandidate(rule.rule) }
+                if !rule.uses.isDisjoint(with: use) { addCandidate(rule.rule) }
                 guard !rule.uses.isDisjoint(with: [.stream, .transaction]) else { continue }
                 segment.hits.append(SegmentHits.Hit(rule: rule.rule, uses: rule.uses, end: hit.end))
             }
