@@ -42,6 +42,7 @@ final class Catalogue: Sendable {
             configuration.prepareDatabase { try Catalogue.keepLog($0) }
         }
         do {
+            if !isReadOnly, !StoreFile.exists(path) { try Catalogue.make(folder, path) }
             queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.read { database in try Catalogue.check(database, path) }
             if !isReadOnly {
@@ -52,6 +53,26 @@ final class Catalogue: Sendable {
             }
         } catch {
             throw Catalogue.error(error, path)
+        }
+    }
+
+    /// Makes a catalogue under a name of this process's own first: one that is there always has its tables, whenever
+    /// its maker was killed. Where another process was quicker, its catalogue stays.
+    private static func make(_ folder: String, _ path: String) throws {
+        let files = FileManager.default
+        let own = "\(folder)/.\(fileName).\(ProcessInfo.processInfo.processIdentifier)"
+        // The log of a catalogue that was lost would be played into the new one.
+        for stale in [path + "-wal", path + "-shm", own, own + "-journal"] { try? files.removeItem(atPath: stale) }
+        defer { try? files.removeItem(atPath: own) }
+        let queue = try DatabaseQueue(path: own)
+        try queue.write { database in
+            try create(database)
+            try addLevel(database)
+        }
+        try queue.close()
+        // A link, not a renaming: it never takes the place of a catalogue that is there.
+        do { try files.linkItem(atPath: own, toPath: path) } catch {
+            if !StoreFile.exists(path) { try files.moveItem(atPath: own, toPath: path) }
         }
     }
 

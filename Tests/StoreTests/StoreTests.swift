@@ -5,6 +5,7 @@
 import Foundation
 import GRDB
 import Records
+import Synchronization
 import Testing
 
 @testable import Store
@@ -207,6 +208,44 @@ private func files(_ folder: String) -> [String] {
         #expect(throws: missing) { _ = try StoreReader.open(folder.path) }
         #expect(throws: missing) { _ = try StoreReader.open(folder.path + "/nowhere") }
         #expect(files(folder.path).isEmpty)
+    }
+
+    @Test func `a catalogue that is there has its tables, while several begin a store at once`() throws {
+        let faults = Mutex<[String]>([])
+        for _ in 0..<10 {
+            let folder = TemporaryFolder()
+            let path = folder.path
+            DispatchQueue.concurrentPerform(iterations: 4) { worker in
+                do {
+                    if worker > 0 { return _ = try StoreDatabase(folder: path) }
+                    while !FileManager.default.fileExists(atPath: path + "/catalogue.sqlite") { usleep(20) }
+                    _ = try StoreReader.open(path).status()
+                } catch {
+                    faults.withLock { $0.append("\(error)") }
+                }
+            }
+            let left = try FileManager.default.contentsOfDirectory(atPath: path)
+            #expect(left.allSatisfy { $0.hasPrefix("catalogue.sqlite") }, "\(left)")
+        }
+        #expect(faults.withLock { $0 } == [])
+    }
+
+    @Test func `the log of a catalogue that was lost is not played into a new one`() throws {
+        let folder = TemporaryFolder()
+        try folder.store([EveryKind.rows(5, .mixed)])
+        let path = folder.path + "/catalogue.sqlite"
+        let other = TemporaryFolder()
+        let database = try StoreDatabase(folder: other.path)
+        try database.write { try $0.execute(sql: "CREATE TABLE stranger (x)") }
+        let log = try Data(contentsOf: URL(fileURLWithPath: other.path + "/catalogue.sqlite-wal"))
+        #expect(!log.isEmpty)
+        try FileManager.default.removeItem(atPath: path)
+        try log.write(to: URL(fileURLWithPath: path + "-wal"))
+        let names = try StoreDatabase(folder: folder.path).read {
+            try String.fetchAll($0, sql: "SELECT name FROM sqlite_master")
+        }
+        #expect(names.contains("segments") && !names.contains("stranger"))
+        withExtendedLifetime(database) {}
     }
 
     @Test func `a catalogue that is none is refused`() throws {
