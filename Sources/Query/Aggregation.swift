@@ -2,81 +2,117 @@
 //
 // GROUP BY and the aggregates, vectorised: one worker's share.
 //
+// Few groups are found as the rows come. Where they are many, a table of all would be waited for at every row: rows
+// then wait, sorted into parts by their keys, and each part is worked on alone, with a table that the cache holds.
+//
 // Reads   pages with the rows that a filter took.
 // Writes  groups with their aggregates.
 // Leaves  putting shares together (Aggregation+Merging); HAVING, ORDER BY, LIMIT and what stands around the
-//         aggregates (SQLite, over the groups).
+//         aggregates (GroupRows, and SQLite over them).
 
 import Records
 import Store
 
-/// The values of one aggregate, by group.
-struct AggregateColumn: Sendable {
-    var counts: [Int64] = []
-    var sums: [Int64] = []
-    var reals: [Double] = []
-    /// Extremes: a word, the number of a text, or a real.
+/// What an aggregate is given of some rows: a word each, and which are unset (nothing where none is).
+struct RowValues: Sendable {
     var words: [UInt64] = []
-    var isSet: [Bool] = []
-    var distinct = GroupTable(width: 2)
-    var moments: [Moments] = []
-    /// For quantiles: every value, and the group of each.
-    var values: [Double] = []
-    var groups: [UInt32] = []
-
-    /// Values that one question keeps for its quantiles.
-    static let valuesMax = 1 << 27
+    var isUnset: [Bool] = []
 }
 
 /// Groups with their aggregates. One a worker.
 struct Aggregation: Sendable {
     let plan: AggregationPlan
-    var groups: GroupTable
-    var columns: [AggregateColumn]
+    /// One part, or `partCount` of them with no group in common.
+    var parts: [GroupPart]
     var coder = TextCoder()
+    private var waiting: WaitingRows?
     private var codes: [[UInt64]] = []
     private var packed: [UInt64] = []
     private var groupOfRow: [UInt32] = []
 
-    /// - Parameter isPart: whether it is one of several that others are merged into; then no group is made beforehand.
-    init(_ plan: AggregationPlan, isPart: Bool = false) {
+    /// Parts of many groups. A million groups make tables of some hundred kilobytes each.
+    static let partCount = 256
+    /// Groups up to which there is one part: its table fits into a processor's own cache.
+    private static let groupsTogether = 1 << 15
+    /// Rows that wait at least before they are worked on.
+    private static let waitingMin = 1 << 22
+
+    init(_ plan: AggregationPlan) {
         self.plan = plan
-        groups = GroupTable(width: plan.width)
-        columns = plan.aggregates.map { _ in AggregateColumn() }
+        parts = [GroupPart(plan, isDense: plan.isDense)]
         codes = plan.keys.map { _ in [] }
         // Without keys everything is one group, rows or no rows.
-        if plan.keys.isEmpty, !isPart {
-            _ = groups.index(of: [0], at: 0)
-            extend()
+        if plan.keys.isEmpty {
+            var number: [UInt32] = []
+            parts[0].find([0], into: &number)
+            parts[0].extend(plan)
         }
     }
 
     var texts: KeyTexts { coder.texts }
+    var groupCount: Int { parts.reduce(0) { $0 + $1.groups.count } }
 
     // MARK: rows
 
     mutating func add(_ rows: [UInt32], _ page: PageColumns) throws(VectorFailure) {
-        try findGroups(rows, page)
-        extend()
-        guard groups.count <= GroupTable.countMax, coder.texts.pool.bytes.count < KeyTexts.bytesMax else {
-            throw .notOurs
+        try findKeys(rows, page)
+        if waiting != nil {
+            var values: [RowValues] = []
+            for aggregate in plan.aggregates { values.append(try self.values(aggregate, rows, page)) }
+            waiting?.add(packed, values, rowCount: rows.count)
+            if let count = waiting?.count, count > max(Aggregation.waitingMin, 2 * groupCount) { try finish() }
+            return
+        }
+        groupOfRow.removeAll(keepingCapacity: true)
+        if plan.keys.isEmpty {
+            groupOfRow.append(contentsOf: repeatElement(0, count: rows.count))
+        } else {
+            parts[0].find(packed, into: &groupOfRow)
+            parts[0].extend(plan)
+            try check()
         }
         for index in plan.aggregates.indices {
-            try add(index, plan.aggregates[index], rows, groupOfRow, page)
+            let values = try values(plan.aggregates[index], rows, page)
+            try parts[0].add(values, to: index, plan, groupOfRow, coder.texts)
         }
+        if parts[0].groups.count > Aggregation.groupsTogether, plan.mayWait { split(into: Aggregation.partCount) }
+        if parts.count > 1 { waiting = WaitingRows(plan, partCount: parts.count) }
     }
 
     /// Adds rows of which nothing but their number matters (`AggregationPlan.isCount`).
     mutating func add(rowCount: Int) {
-        for index in columns.indices { columns[index].counts[0] &+= Int64(rowCount) }
+        for index in plan.aggregates.indices { parts[0].columns[index].counts[0] &+= Int64(rowCount) }
     }
 
-    private mutating func findGroups(_ rows: [UInt32], _ page: PageColumns) throws(VectorFailure) {
-        groupOfRow.removeAll(keepingCapacity: true)
-        guard !plan.keys.isEmpty else {
-            groupOfRow.append(contentsOf: repeatElement(0, count: rows.count))
-            return
+    /// Puts the rows that wait into their groups.
+    mutating func finish() throws(VectorFailure) {
+        guard var rows = waiting else { return }
+        // Taken out while it is emptied, so that it is not copied.
+        waiting = nil
+        for part in parts.indices {
+            groupOfRow.removeAll(keepingCapacity: true)
+            let (keys, values) = rows.take(part)
+            guard !keys.isEmpty else { continue }
+            parts[part].find(keys, into: &groupOfRow)
+            parts[part].extend(plan)
+            for index in plan.aggregates.indices {
+                try parts[part].add(values[index], to: index, plan, groupOfRow, coder.texts)
+            }
         }
+        try check()
+        waiting = rows
+    }
+
+    private func check() throws(VectorFailure) {
+        guard groupCount <= GroupTable.countMax, coder.texts.pool.bytes.count < KeyTexts.bytesMax else {
+            throw .notOurs
+        }
+    }
+
+    /// Puts the words of the rows' keys into `packed`, one key behind the other.
+    private mutating func findKeys(_ rows: [UInt32], _ page: PageColumns) throws(VectorFailure) {
+        packed.removeAll(keepingCapacity: true)
+        guard !plan.keys.isEmpty else { return }
         var unset: [UInt64] = []
         for (number, key) in plan.keys.enumerated() {
             var column: [UInt64] = []
@@ -89,21 +125,22 @@ struct Aggregation: Sendable {
             }
             swap(&column, &codes[number])
         }
-        packed.removeAll(keepingCapacity: true)
-        if plan.isPacked {
-            if codes.count == 2 {
-                let (first, second) = (codes[0], codes[1])
-                for index in rows.indices { packed.append(first[index] | second[index] << 32) }
-            } else {
-                packed.append(contentsOf: codes[0])
-            }
-        } else {
-            for index in rows.indices {
-                for column in codes.indices { packed.append(codes[column][index]) }
-                packed.append(unset.isEmpty ? 0 : unset[index])
-            }
+        guard !plan.isPacked else {
+            // A key of one column is its code.
+            if codes.count == 1 { swap(&packed, &codes[0]) } else { packSecond() }
+            return
         }
-        groups.indices(of: packed, into: &groupOfRow)
+        for index in rows.indices {
+            for column in codes.indices { packed.append(codes[column][index]) }
+            packed.append(unset.isEmpty ? 0 : unset[index])
+        }
+    }
+
+    private mutating func packSecond() {
+        swap(&packed, &codes[0])
+        let second = codes[1]
+        var span = packed.mutableSpan
+        for index in 0..<span.count { span[index] |= second[index] << 32 }
     }
 
     /// Appends the codes of a key for some rows; answers which are unset, nothing where none is. The code of an unset
@@ -177,142 +214,42 @@ struct Aggregation: Sendable {
 
     // MARK: aggregates
 
-    /// Makes room for the groups that are new.
-    mutating func extend() {
-        for index in columns.indices {
-            let missing = groups.count - columns[index].isSet.count
-            guard missing > 0 else { continue }
-            columns[index].isSet.append(contentsOf: repeatElement(false, count: missing))
-            switch plan.aggregates[index].inner {
-            case .countRows, .count, .countDistinct, .countIf, .filtered:
-                columns[index].counts.append(contentsOf: repeatElement(0, count: missing))
-            case .sum(let expression), .total(let expression), .average(let expression):
-                columns[index].counts.append(contentsOf: repeatElement(0, count: missing))
-                if expression.isReal {
-                    columns[index].reals.append(contentsOf: repeatElement(0, count: missing))
-                } else {
-                    columns[index].sums.append(contentsOf: repeatElement(0, count: missing))
-                }
-            case .extreme: columns[index].words.append(contentsOf: repeatElement(0, count: missing))
-            case .moment: columns[index].moments.append(contentsOf: repeatElement(Moments(), count: missing))
-            case .quantile: break
-            }
-        }
-    }
-
-    private mutating func add(
-        _ index: Int, _ aggregate: Aggregate, _ rows: [UInt32], _ groupOfRow: [UInt32], _ page: PageColumns
-    ) throws(VectorFailure) {
+    /// What an aggregate is given of some rows.
+    private mutating func values(
+        _ aggregate: Aggregate, _ rows: [UInt32], _ page: PageColumns
+    ) throws(VectorFailure) -> RowValues {
+        var values = RowValues()
         switch aggregate {
-        case .countRows: columns[index].count(groupOfRow)
-        case .countIf(let filter):
-            try add(index, .filtered(.countRows, filter), rows, groupOfRow, page)
+        case .countRows: break
+        case .countIf(let filter): return try self.values(.filtered(.countRows, filter), rows, page)
         case .filtered(let inner, let filter):
             var taken = rows
             try filter.keep(&taken, page)
-            guard taken.count < rows.count else { return try add(index, inner, rows, groupOfRow, page) }
-            var groups: [UInt32] = []
+            guard taken.count < rows.count else { return try self.values(inner, rows, page) }
+            let own = try self.values(inner, taken, page)
+            values.isUnset = Array(repeating: true, count: rows.count)
+            if !own.words.isEmpty { values.words = Array(repeating: 0, count: rows.count) }
             var next = 0
             for place in rows.indices where next < taken.count && taken[next] == rows[place] {
-                groups.append(groupOfRow[place])
+                values.isUnset[place] = own.isUnset.isEmpty ? false : own.isUnset[next]
+                if !own.words.isEmpty { values.words[place] = own.words[next] }
                 next += 1
             }
-            try add(index, inner, taken, groups, page)
         case .count(let key):
-            var codes: [UInt64] = []
-            let isUnset = try code(key, rows, page, into: &codes)
-            guard !isUnset.isEmpty else { return columns[index].count(groupOfRow) }
-            for place in rows.indices where !isUnset[place] { columns[index].counts[Int(groupOfRow[place])] &+= 1 }
-        case .countDistinct(let key):
-            var codes: [UInt64] = []
-            let isUnset = try code(key, rows, page, into: &codes)
-            for place in rows.indices where isUnset.isEmpty || !isUnset[place] {
-                columns[index].note(codes[place], in: Int(groupOfRow[place]))
-            }
-            guard columns[index].distinct.count <= GroupTable.countMax else { throw .notOurs }
+            values.isUnset = try code(key, rows, page, into: &values.words)
+            values.words = []
+        case .countDistinct(let key), .extreme(let key, _):
+            values.isUnset = try code(key, rows, page, into: &values.words)
         case .sum(let expression), .total(let expression), .average(let expression):
-            try columns[index].add(try expression.values(rows, page), groupOfRow)
-        case .moment(let expression, _):
-            let values = try expression.values(rows, page)
-            for place in rows.indices where values.isSet(place) {
-                columns[index].moments[Int(groupOfRow[place])].add(values.real(place))
-            }
-        case .quantile(let expression, _):
-            let values = try expression.values(rows, page)
-            for place in rows.indices where values.isSet(place) {
-                columns[index].values.append(values.real(place))
-                columns[index].groups.append(groupOfRow[place])
-            }
-            guard columns[index].values.count <= AggregateColumn.valuesMax else { throw .notOurs }
-        case .extreme(let key, let isGreatest):
-            var codes: [UInt64] = []
-            let isUnset = try code(key, rows, page, into: &codes)
-            for place in rows.indices where isUnset.isEmpty || !isUnset[place] {
-                keepExtreme(index, Int(groupOfRow[place]), codes[place], key, isGreatest)
-            }
+            let numbers = try expression.values(rows, page)
+            values.isUnset = numbers.isUnset
+            values.words = numbers.isReal
+                ? numbers.reals.map(\.bitPattern) : numbers.integers.map { UInt64(bitPattern: $0) }
+        case .moment(let expression, _), .quantile(let expression, _):
+            let numbers = try expression.values(rows, page)
+            values.isUnset = numbers.isUnset
+            values.words = rows.indices.map { numbers.real($0).bitPattern }
         }
-    }
-
-    mutating func keepExtreme(_ index: Int, _ group: Int, _ word: UInt64, _ key: GroupKey, _ isGreatest: Bool) {
-        guard columns[index].isSet[group] else {
-            columns[index].isSet[group] = true
-            columns[index].words[group] = word
-            return
-        }
-        let known = columns[index].words[group]
-        guard known != word else { return }
-        if isBefore(known, word, key) == isGreatest { columns[index].words[group] = word }
-    }
-
-    private func isBefore(_ left: UInt64, _ right: UInt64, _ key: GroupKey) -> Bool {
-        if key.isText { return coder.texts.pool[Int(left)].lexicographicallyPrecedes(coder.texts.pool[Int(right)]) }
-        switch key {
-        case .number(let expression):
-            return expression.isReal
-                ? Double(bitPattern: left) < Double(bitPattern: right)
-                : Int64(bitPattern: left) < Int64(bitPattern: right)
-        case .timeStep, .function: return Int64(bitPattern: left) < Int64(bitPattern: right)
-        case .column(_, let kind):
-            switch kind {
-            case .interval, .real: return Double(bitPattern: left) < Double(bitPattern: right)
-            case .time, .integer: return Int64(bitPattern: left) < Int64(bitPattern: right)
-            default: return left < right
-            }
-        }
-    }
-}
-
-extension AggregateColumn {
-    /// Counts a value the first time that the group has it.
-    mutating func note(_ code: UInt64, in group: Int) {
-        let before = distinct.count
-        _ = distinct.index(of: [UInt64(group), code], at: 0)
-        if distinct.count > before { counts[group] &+= 1 }
-    }
-
-    mutating func count(_ groupOfRow: [UInt32]) {
-        var span = counts.mutableSpan
-        for group in groupOfRow { span[Int(group)] &+= 1 }
-    }
-
-    /// Adds numbers to the sums of their groups. Throws where a sum needs more than 64 bits.
-    mutating func add(_ values: NumericValues, _ groupOfRow: [UInt32]) throws(VectorFailure) {
-        for place in groupOfRow.indices where values.isSet(place) { counts[Int(groupOfRow[place])] &+= 1 }
-        if values.isReal {
-            var span = reals.mutableSpan
-            for place in groupOfRow.indices where values.isSet(place) {
-                span[Int(groupOfRow[place])] += values.reals[place]
-            }
-            return
-        }
-        var span = sums.mutableSpan
-        var hasOverflow = false
-        for place in groupOfRow.indices where values.isSet(place) {
-            let group = Int(groupOfRow[place])
-            let (sum, overflow) = span[group].addingReportingOverflow(values.integers[place])
-            hasOverflow = hasOverflow || overflow
-            span[group] = sum
-        }
-        if hasOverflow { throw .notOurs }
+        return values
     }
 }

@@ -71,6 +71,20 @@ struct AggregationPlan: Sendable {
 
     /// Two small keys go into one word.
     var isPacked: Bool { keys.count <= 2 && keys.allSatisfy(\.isSmall) }
+    /// One small key is a place in an array.
+    var isDense: Bool { keys.count == 1 && isPacked }
+
+    /// Whether rows may wait for their groups: what an aggregate keeps of a group is of a fixed size.
+    var mayWait: Bool {
+        guard !isDense else { return false }
+        return aggregates.allSatisfy { aggregate in
+            switch aggregate.inner {
+            case .countDistinct, .quantile: false
+            default: true
+            }
+        }
+    }
+
     /// Words of a key: all codes, and the bits of what is unset.
     var width: Int { isPacked ? 1 : keys.count + 1 }
 

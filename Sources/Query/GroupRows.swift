@@ -2,25 +2,28 @@
 //
 // Groups and their aggregates as a table for SQLite: `k0, k1 …, a0, a1 …`, one row a group.
 //
-// Reads   `Aggregation`s that are done, with no group in common.
+// Reads   an `Aggregation` that is done.
 // Writes  cells as SQL has them.
 
 import Records
 import Store
 
-/// The finished groups of a statement.
+/// The finished groups of a statement, those that a choice leaves.
 final class GroupRows: ComputedRows {
     let plan: AggregationPlan
-    private let parts: [Aggregation]
-    /// Rows of the parts before each.
+    private let parts: [GroupPart]
+    private let texts: KeyTexts
+    /// Rows of the parts before each, or the groups that were chosen: part and number.
     private let starts: [Int]
+    private let chosen: [ChosenGroup]?
     /// By part and aggregate the quantile of each group; nothing for other aggregates.
     private let quantiles: [[[Double?]]]
     let count: Int
 
-    init(_ parts: [Aggregation]) {
-        plan = parts[0].plan
-        self.parts = parts
+    init(_ groups: Aggregation, _ choice: GroupChoice = GroupChoice()) {
+        plan = groups.plan
+        parts = groups.parts
+        texts = groups.texts
         var starts: [Int] = []
         var total = 0
         for part in parts {
@@ -28,9 +31,10 @@ final class GroupRows: ComputedRows {
             total += part.groups.count
         }
         self.starts = starts
-        count = total
+        chosen = choice.chosen(of: parts)
+        count = chosen?.count ?? total
         quantiles = parts.map { part in
-            part.plan.aggregates.enumerated().map { index, aggregate in
+            groups.plan.aggregates.enumerated().map { index, aggregate in
                 guard case .quantile(_, let share) = aggregate.inner else { return [] }
                 return GroupRows.quantiles(part.columns[index], share, groups: part.groups.count)
             }
@@ -67,11 +71,19 @@ final class GroupRows: ComputedRows {
         return "CREATE TABLE x(\(names.joined(separator: ", ")))"
     }
 
+    private func place(of row: Int) -> (part: Int, group: Int) {
+        if let chosen { return (chosen[row].part, chosen[row].group) }
+        var (low, high) = (0, parts.count - 1)
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if starts[middle] <= row { low = middle } else { high = middle - 1 }
+        }
+        return (low, row - starts[low])
+    }
+
     /// The cell of a column; the octets of a text go into `scratch`.
     func cell(_ row: Int, _ column: Int, _ scratch: inout [UInt8]) -> Cell {
-        var number = parts.count - 1
-        while starts[number] > row { number -= 1 }
-        let row = row - starts[number]
+        let (number, row) = place(of: row)
         if column < plan.keys.count { return key(number, row, column, &scratch) }
         let index = column - plan.keys.count
         guard index < plan.aggregates.count else { return .null }
@@ -91,7 +103,7 @@ final class GroupRows: ComputedRows {
         case .quantile: return quantiles[number][index][row].map { .real($0) } ?? .null
         case .extreme(let key, _):
             guard parts[number].columns[index].isSet[row] else { return .null }
-            return value(parts[number].columns[index].words[row], key, number, &scratch)
+            return value(parts[number].columns[index].words[row], key, &scratch)
         }
     }
 
@@ -103,17 +115,17 @@ final class GroupRows: ComputedRows {
     private func key(_ part: Int, _ row: Int, _ number: Int, _ scratch: inout [UInt8]) -> Cell {
         if plan.isPacked {
             let code = parts[part].groups.keys[row] >> (UInt64(number) * 32) & TextCoder.unset
-            return code == TextCoder.unset ? .null : value(code, plan.keys[number], part, &scratch)
+            return code == TextCoder.unset ? .null : value(code, plan.keys[number], &scratch)
         }
         let start = row * plan.width
         let mask = parts[part].groups.keys[start + plan.width - 1]
         guard mask & (1 << UInt64(number)) == 0 else { return .null }
-        return value(parts[part].groups.keys[start + number], plan.keys[number], part, &scratch)
+        return value(parts[part].groups.keys[start + number], plan.keys[number], &scratch)
     }
 
-    private func value(_ word: UInt64, _ key: GroupKey, _ part: Int, _ scratch: inout [UInt8]) -> Cell {
+    private func value(_ word: UInt64, _ key: GroupKey, _ scratch: inout [UInt8]) -> Cell {
         if key.isText {
-            scratch.append(contentsOf: parts[part].coder.texts.pool[Int(word)])
+            scratch.append(contentsOf: texts.pool[Int(word)])
             return .text
         }
         switch key {

@@ -18,6 +18,7 @@ struct GroupTable: Sendable {
     private var mask = (1 << 10) - 1
     /// Hostile values cannot be made to share a place without it.
     private static let seed = UInt64.random(in: .min ... .max) | 1
+    private static let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
     /// Keys that are looked up together; as many places has the array of `lookUp`.
     private static let batch = 256
 
@@ -26,15 +27,27 @@ struct GroupTable: Sendable {
 
     init(width: Int) { self.width = width }
 
-    @inline(__always) private static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    @inline(__always) static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let product = left.multipliedFullWidth(by: right)
         return product.high ^ product.low
     }
 
     @inline(__always) private static func hash(_ words: [UInt64], _ start: Int, _ width: Int) -> UInt64 {
         var hash = seed
-        for word in 0..<width { hash = fold(hash ^ words[start &+ word], 0x9E37_79B9_7F4A_7C15) }
+        for word in 0..<width { hash = fold(hash ^ words[start &+ word], factor) }
         return hash
+    }
+
+    /// Which of `count` parts (at most 256) a key belongs to.
+    @inline(__always) static func part(of words: [UInt64], at start: Int, _ width: Int, count: Int) -> Int {
+        // The lower bits choose the place in a table.
+        Int(truncatingIfNeeded: (hash(words, start, width) >> 48) &* UInt64(count) >> 16)
+    }
+
+    /// Adds a key of one word that is known to be new and is not looked up here.
+    @inline(__always) mutating func append(_ key: UInt64) {
+        keys.append(key)
+        count &+= 1
     }
 
     /// The number of the key that stands in `words` from `start` on, which is added if it is new.
@@ -72,7 +85,51 @@ struct GroupTable: Sendable {
 
     /// Appends the numbers of the keys that stand in `words`, one behind the other; new ones are added.
     mutating func indices(of words: [UInt64], into numbers: inout [UInt32]) {
+        if width == 1 { return indicesOfOne(words, into: &numbers) }
         lookUp(words, into: &numbers) { (own, start) in UInt32(truncatingIfNeeded: own.index(of: words, at: start)) }
+    }
+
+    /// The same for keys of one word. The table grows before a batch that might fill it, never while one is looked up.
+    private mutating func indicesOfOne(_ words: [UInt64], into numbers: inout [UInt32]) {
+        let first = numbers.count
+        numbers.append(contentsOf: repeatElement(0, count: words.count))
+        var found = numbers.mutableSpan
+        // Taken out while they are changed: two spans of one value's parts cannot be.
+        var (ownKeys, ownSlots): ([UInt64], [UInt32]) = ([], [])
+        var start = 0
+        while start < words.count {
+            let end = min(start &+ GroupTable.batch, words.count)
+            while (count &+ end &- start) &* 2 > slots.count { grow() }
+            // Room for all that may be new: what is not used is cut off again.
+            keys.append(contentsOf: repeatElement(0, count: end &- start))
+            var known = count
+            let mask = slots.count &- 1
+            swap(&ownKeys, &keys)
+            swap(&ownSlots, &slots)
+            var own = ownKeys.mutableSpan
+            var places = ownSlots.mutableSpan
+            for index in start..<end {
+                let word = words[index]
+                var place = Int(truncatingIfNeeded: GroupTable.fold(GroupTable.seed ^ word, GroupTable.factor)) & mask
+                var slot = places[place]
+                while slot != 0, own[Int(slot) &- 1] != word {
+                    place = (place &+ 1) & mask
+                    slot = places[place]
+                }
+                if slot == 0 {
+                    own[known] = word
+                    known &+= 1
+                    slot = UInt32(truncatingIfNeeded: known)
+                    places[place] = slot
+                }
+                found[first &+ index] = slot &- 1
+            }
+            swap(&ownKeys, &keys)
+            swap(&ownSlots, &slots)
+            keys.removeLast(keys.count &- known)
+            count = known
+            start = end
+        }
     }
 
     /// Appends the numbers of keys, `UInt32.max` for those that are not here.

@@ -208,7 +208,8 @@ indirect enum NumericExpression: Sendable {
             return values
         }
         if !vector.isFull {
-            values.isUnset = rows.map { !vector.has(Int($0)) }
+            let validity = vector.validity
+            values.isUnset = rows.map { validity[Int($0 >> 6)] &>> UInt64($0 & 63) & 1 == 0 }
             if !values.isUnset.contains(true) { values.isUnset = [] }
         }
         // All rows, or those that a filter took.
@@ -225,7 +226,7 @@ indirect enum NumericExpression: Sendable {
         default:
             values.integers = words.map { Int64(bitPattern: $0) }
             // A count beyond 2^63 is a real in SQL.
-            guard kind == .integer || !values.integers.contains(where: { $0 < 0 }) else { throw .notOurs }
+            guard kind == .integer || values.integers.reduce(0, |) >= 0 else { throw .notOurs }
         }
         return values
     }

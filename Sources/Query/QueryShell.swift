@@ -32,16 +32,16 @@ package final class QueryShell {
         self.begin = begin
     }
 
-    /// Reads to the end of the input. Throws what opening the store says; from a pipe also the last question's error.
-    package func run() throws(QueryError) {
+    /// Reads to the end of the input. Throws what opening the store says; answers, from a pipe, the last question's
+    /// error, which has been said.
+    package func run() throws(QueryError) -> QueryError? {
         // A store that is not there is said before anything is typed.
         let store = try StoreQuery(store: options.store, schemas: options.schemas, control: control)
         names = QueryShell.completions(store)
         guard isInteractive else {
             while let line = plainLine(), take(line) {}
             if !isBlank(statement) { ask(statement) }
-            if let lastFailure { throw lastFailure }
-            return
+            return lastFailure
         }
         say("\(options.store): \(store.tables.count) tables. Statements end with a semicolon; .help says more.\n")
         var editor = LineEditor(history: QueryShell.readHistory()) { [names] typed in
@@ -50,6 +50,7 @@ package final class QueryShell {
         while let line = edited(&editor), take(line) {}
         input.leaveRawMode()
         QueryShell.write(history: editor.history)
+        return nil
     }
 
     // MARK: lines

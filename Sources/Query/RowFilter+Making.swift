@@ -238,7 +238,7 @@ extension RowFilter {
             case .real(let real): number = real
             default: return nil
             }
-            return .test(column: column, kind == .interval ? .seconds(test, number) : .real(test, number))
+            return .test(column: column, kind == .interval ? .signed(seconds(test, number)) : .real(test, number))
         case .integer, .count, .port, .boolean: return whole(column, test, value, isSigned: kind == .integer)
         default:
             let text: [UInt8]
@@ -285,6 +285,39 @@ extension RowFilter {
             return UInt64(max(0, range.lowerBound)) ... upper
         }
         return unsigned.isEmpty ? RowFilter.none : .test(column: column, .unsigned(unsigned))
+    }
+
+    /// Microseconds whose seconds, as SQL has them, are less than a number, equal to it, greater: seconds grow with
+    /// microseconds, so that the first that is not less, and the first that is greater, say it all.
+    private static func seconds(_ test: NumericTest, _ value: Double) -> [ClosedRange<Int64>] {
+        /// The first number of microseconds that holds; nil where none does.
+        func first(_ holds: (Double) -> Bool) -> Int64? {
+            func isTrue(_ microseconds: Int64) -> Bool { holds(Double(microseconds) / 1_000_000) }
+            guard isTrue(.max) else { return nil }
+            var (low, high) = (Int64.min, Int64.max)
+            while low < high {
+                // The middle, rounded down, without an overflow.
+                let middle = (low & high) &+ ((low ^ high) >> 1)
+                if isTrue(middle) { high = middle } else { low = middle + 1 }
+            }
+            return low
+        }
+        let (reached, passed) = (first { $0 >= value }, first { $0 > value })
+        func below(_ limit: Int64?) -> [ClosedRange<Int64>] {
+            guard let limit else { return [.min ... .max] }
+            return limit == .min ? [] : [.min ... (limit - 1)]
+        }
+        func from(_ limit: Int64?) -> [ClosedRange<Int64>] { limit.map { [$0 ... .max] } ?? [] }
+        switch test {
+        case .less: return below(reached)
+        case .lessOrEqual: return below(passed)
+        case .greater: return from(passed)
+        case .greaterOrEqual: return from(reached)
+        case .unequal: return below(reached) + from(passed)
+        case .equal:
+            guard let reached, reached != passed else { return [] }
+            return [reached ... (passed.map { $0 - 1 } ?? .max)]
+        }
     }
 
     private static func ranges(_ test: NumericTest, _ value: Int64) -> [ClosedRange<Int64>] {

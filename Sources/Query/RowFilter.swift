@@ -146,8 +146,6 @@ enum ValueTest: Sendable {
     case signed([ClosedRange<Int64>])
     /// Counts, ports, booleans.
     case unsigned([ClosedRange<UInt64>])
-    /// Seconds out of microseconds, as SQL has them.
-    case seconds(NumericTest, Double)
     case real(NumericTest, Double)
     /// In the order of octets.
     case texts([[UInt8]], isIn: Bool)
@@ -165,8 +163,6 @@ enum ValueTest: Sendable {
             return ranges.contains { $0.lowerBound <= max && $0.upperBound >= min }
         case (.unsigned(let ranges), .unsigned(let min, let max)):
             return ranges.contains { $0.lowerBound <= max && $0.upperBound >= min }
-        case (.seconds(let test, let value), .signed(let min, let max)):
-            return test.mayHold(Double(min) / 1_000_000, Double(max) / 1_000_000, value)
         case (.real(let test, let value), .real(let min, let max)): return test.mayHold(min, max, value)
         case (.texts(let texts, isIn: true), .text(let min, let max)):
             return texts.contains { !isBefore($0, min) && !isBefore(max, $0) }
@@ -199,8 +195,6 @@ enum ValueTest: Sendable {
             } else {
                 keepWords(&rows, vector) { word in ranges.contains { $0.contains(word) } }
             }
-        case .seconds(let test, let value):
-            keepWords(&rows, vector) { test.holds(Double(Int64(bitPattern: $0)) / 1_000_000, value) }
         case .real(let test, let value):
             // NaN is NULL in SQL.
             keepWords(&rows, vector) { word in
@@ -230,13 +224,16 @@ enum ValueTest: Sendable {
     @inline(__always)
     private func keepWords(_ rows: inout [UInt32], _ vector: ColumnVector, _ matches: (UInt64) -> Bool) {
         var count = 0
-        for index in rows.indices {
-            let row = Int(rows[index])
-            guard vector.isSet(row), matches(vector.words[row]) else { continue }
-            rows[count] = rows[index]
-            count += 1
+        let (words, validity) = (vector.words, vector.validity)
+        // Nearly all rows, or nearly none, pass: no branch hangs on a row.
+        var kept = rows.mutableSpan
+        for index in 0..<kept.count {
+            let row = kept[index]
+            let isSet = validity[Int(row >> 6)] &>> UInt64(row & 63) & 1
+            kept[count] = row
+            count &+= matches(words[Int(row)]) ? Int(truncatingIfNeeded: isSet) : 0
         }
-        rows.removeLast(rows.count - count)
+        rows.removeLast(rows.count &- count)
     }
 
     @inline(__always)
@@ -245,20 +242,22 @@ enum ValueTest: Sendable {
     ) {
         var count = 0
         // Without slices: each would be counted in and out.
-        let texts = vector.texts
-        if vector.isDictionary && vector.texts.count <= rows.count {
+        let (texts, indices, validity) = (vector.texts, vector.indices, vector.validity)
+        if vector.isDictionary && texts.count <= rows.count {
             // Asked once for each text and not for each row.
             let answers = (0..<texts.count).map { matches(texts.bytes, texts.range($0)) }
-            for index in rows.indices {
-                let row = Int(rows[index])
-                guard vector.isSet(row), answers[Int(vector.indices[row])] else { continue }
-                rows[count] = rows[index]
-                count += 1
+            guard answers.contains(true) else { return rows.removeAll(keepingCapacity: true) }
+            var kept = rows.mutableSpan
+            for index in 0..<kept.count {
+                let row = kept[index]
+                guard validity[Int(row >> 6)] &>> UInt64(row & 63) & 1 == 1 else { continue }
+                kept[count] = row
+                count &+= answers[Int(indices[Int(row)])] ? 1 : 0
             }
         } else {
             for index in rows.indices {
                 let row = Int(rows[index])
-                guard vector.isSet(row), matches(texts.bytes, texts.range(Int(vector.indices[row]))) else { continue }
+                guard vector.has(row), matches(texts.bytes, texts.range(Int(indices[row]))) else { continue }
                 rows[count] = rows[index]
                 count += 1
             }

@@ -14,6 +14,13 @@ struct TextCoder: Sendable {
 
     mutating func number(of octets: [UInt8], _ range: Range<Int>) -> UInt32 { texts.number(of: octets, range) }
 
+    /// The numbers of all texts of a pool; those that are new are added.
+    mutating func numbers(of pool: TextPool) -> [UInt32] {
+        var numbers: [UInt32] = []
+        texts.numbers(of: pool, Array(0 ..< UInt32(truncatingIfNeeded: pool.count)), into: &numbers)
+        return numbers
+    }
+
     /// Appends the codes of a text column for some rows; answers which are unset, nothing where none is.
     mutating func codes(
         _ column: Int, _ rows: [UInt32], _ page: PageColumns, into codes: inout [UInt64]
@@ -22,17 +29,21 @@ struct TextCoder: Sendable {
             codes.append(contentsOf: repeatElement(TextCoder.unset, count: rows.count))
             return Array(repeating: true, count: rows.count)
         }
-        let indices = vector.indices
         let isUnset = vector.isFull ? [] : rows.map { !vector.has(Int($0)) }
-        func isSet(_ index: Int) -> Bool { isUnset.isEmpty || !isUnset[index] }
+        // All rows of the page, or those that a filter took.
+        let indices = rows.count == vector.rowCount ? vector.indices : rows.map { vector.indices[Int($0)] }
+        let start = codes.count
+        codes.append(contentsOf: repeatElement(TextCoder.unset, count: rows.count))
         guard vector.isDictionary else {
             var (wanted, found): ([UInt32], [UInt32]) = ([], [])
-            for index in rows.indices where isSet(index) { wanted.append(indices[Int(rows[index])]) }
+            if isUnset.isEmpty { wanted = indices } else {
+                for index in indices.indices where !isUnset[index] { wanted.append(indices[index]) }
+            }
             texts.numbers(of: vector.texts, wanted, into: &found)
             var next = 0
-            for index in rows.indices {
-                codes.append(isSet(index) ? UInt64(found[next]) : TextCoder.unset)
-                next &+= isSet(index) ? 1 : 0
+            for index in indices.indices where isUnset.isEmpty || !isUnset[index] {
+                codes[start &+ index] = UInt64(found[next])
+                next &+= 1
             }
             return isUnset
         }
@@ -40,29 +51,30 @@ struct TextCoder: Sendable {
         if map.pool != page.pool(column) || map.map.count != vector.texts.count {
             map = (page.pool(column), [UInt32](repeating: 0, count: vector.texts.count))
         }
-        number(vector.texts, indices, rows, isUnset, &map.map)
+        number(vector.texts, indices, isUnset, &map.map)
+        let numbers = map.map.span
+        var target = codes.mutableSpan
         if isUnset.isEmpty {
-            for row in rows { codes.append(UInt64(map.map[Int(indices[Int(row)])] &- 1)) }
+            for index in indices.indices { target[start &+ index] = UInt64(numbers[Int(indices[index])] &- 1) }
         } else {
-            for index in rows.indices {
-                codes.append(
-                    isUnset[index] ? TextCoder.unset : UInt64(map.map[Int(indices[Int(rows[index])])] &- 1))
+            for index in indices.indices where !isUnset[index] {
+                target[start &+ index] = UInt64(numbers[Int(indices[index])] &- 1)
             }
         }
         maps[column] = map
         return isUnset
     }
 
-    /// Puts the numbers, +1, of the texts that some rows have and that have none yet into `map`.
+    /// Puts the numbers, +1, of the texts at some places that have none yet into `map`.
     private mutating func number(
-        _ pool: TextPool, _ indices: [UInt32], _ rows: [UInt32], _ isUnset: [Bool], _ map: inout [UInt32]
+        _ pool: TextPool, _ places: [UInt32], _ isUnset: [Bool], _ map: inout [UInt32]
     ) {
         var (wanted, found): ([UInt32], [UInt32]) = ([], [])
-        for index in rows.indices where isUnset.isEmpty || !isUnset[index] {
-            let place = Int(indices[Int(rows[index])])
-            guard map[place] == 0 else { continue }
-            map[place] = .max
-            wanted.append(UInt32(truncatingIfNeeded: place))
+        var known = map.mutableSpan
+        for index in places.indices where known[Int(places[index])] == 0 {
+            guard isUnset.isEmpty || !isUnset[index] else { continue }
+            known[Int(places[index])] = .max
+            wanted.append(places[index])
         }
         guard !wanted.isEmpty else { return }
         texts.numbers(of: pool, wanted, into: &found)

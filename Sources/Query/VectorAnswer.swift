@@ -154,15 +154,15 @@ enum VectorAnswer {
     ) -> (table: String, text: [UInt8]) {
         switch plan {
         case .groups(let statement):
-            served([Aggregation(statement.plan)], statement, select, connection)
+            served(Aggregation(statement.plan), statement, select, connection)
         case .rows(let statement): served(found: [], statement, select, octets, connection)
         }
     }
 
     private static func served(
-        _ groups: [Aggregation], _ statement: GroupStatement, _ select: PlannedSelect, _ connection: SQLiteConnection
+        _ groups: Aggregation, _ statement: GroupStatement, _ select: PlannedSelect, _ connection: SQLiteConnection
     ) -> (table: String, text: [UInt8]) {
-        let name = connection.serve(GroupRows(groups))
+        let name = connection.serve(GroupRows(groups, statement.choice))
         let text = statement.text(over: name)
         // A limit keeps SQLite from asking the groups again for each row of what they are joined with.
         return (name, Array((select.isWhole ? text : "SELECT * FROM (\(text)) LIMIT -1").utf8))
@@ -184,7 +184,7 @@ enum VectorAnswer {
 
     private static func aggregate(
         _ statement: GroupStatement, _ snapshot: Snapshot
-    ) throws(VectorFailure) -> [Aggregation] {
+    ) throws(VectorFailure) -> Aggregation {
         let shares: [GroupShare]
         switch statement.source {
         case .scan(let table, let filter):
@@ -199,7 +199,7 @@ enum VectorAnswer {
         case .join(let join):
             shares = try JoinRun.run(join, statement.plan, snapshot)
         }
-        return try Aggregation.merged(shares.map(\.groups))
+        return try Aggregation.merged(shares)
     }
 
     private static func find(_ statement: RowStatement, _ snapshot: Snapshot) throws(VectorFailure) -> [FoundPage] {
@@ -227,5 +227,14 @@ final class GroupShare: Sendable {
 
     func add(rowCount: Int) { aggregation.withLock { $0.add(rowCount: rowCount) } }
 
-    var groups: Aggregation { aggregation.withLock { $0 } }
+    /// Takes the groups, with all rows in them.
+    func finished() -> Result<Aggregation, VectorFailure> {
+        aggregation.withLock { own in
+            do throws(VectorFailure) { try own.finish() } catch { return .failure(error) }
+            let taken = own
+            // Nothing else holds them then: they are not copied when they are changed.
+            own = Aggregation(taken.plan)
+            return .success(taken)
+        }
+    }
 }

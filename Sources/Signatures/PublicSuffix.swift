@@ -45,15 +45,23 @@ package enum PublicSuffix {
         return label..<name.byteCount
     }
 
+    /// Octets of the longest rule with a label, its octets written as four, in front.
+    private static let reach = 255 &+ 4 &* 63 &+ 1
+
     /// Where the suffix begins.
     private static func start(_ name: RawSpan) -> Int {
-        guard name.byteCount <= 255 else { return name.byteCount }
+        guard name.byteCount <= 4 &* 255 else { return name.byteCount }
         var lowered: [UInt8] = []
         for index in 0..<name.byteCount { lowered.append(name.octet(index).lowered) }
         var best = lowered.lastIndex(of: 0x2E).map { $0 + 1 } ?? 0
         var label = 0
         while label < lowered.count {
             let next = lowered[label...].firstIndex(of: 0x2E).map { $0 + 1 } ?? lowered.count
+            // No rule is as long; names are where octets are written as four.
+            guard lowered.count &- label <= reach else {
+                label = next
+                continue
+            }
             let parent = rules[Array(lowered[next...])]
             switch rules[Array(lowered[label...])] {
             case .exception: return next

@@ -80,23 +80,87 @@ struct BitPacker {
     }
 }
 
+/// Whether two stretches hold the same octets. Eight are compared at a time: texts are looked up by the million.
+package func areSameOctets(_ left: [UInt8], _ first: Range<Int>, _ right: [UInt8], _ second: Range<Int>) -> Bool {
+    guard first.count == second.count else { return false }
+    precondition(first.upperBound <= left.count && second.upperBound <= right.count, "a read beyond the end")
+    precondition(first.lowerBound >= 0 && second.lowerBound >= 0, "a read before the beginning")
+    // Safe: both stretches lie inside their arrays, and every load below lies inside its stretch.
+    return unsafe left.withUnsafeBytes { left in
+        unsafe right.withUnsafeBytes { right in
+            var offset = 0
+            while offset &+ 8 <= first.count {
+                let one = unsafe left.loadUnaligned(fromByteOffset: first.lowerBound &+ offset, as: UInt64.self)
+                let other = unsafe right.loadUnaligned(fromByteOffset: second.lowerBound &+ offset, as: UInt64.self)
+                if one != other { return false }
+                offset &+= 8
+            }
+            while offset < first.count {
+                if unsafe left[first.lowerBound &+ offset] != right[second.lowerBound &+ offset] { return false }
+                offset &+= 1
+            }
+            return true
+        }
+    }
+}
+
+/// A text of at most 15 octets as two words that no other text has: its octets, the first the lowest of the first
+/// word, and its length in the upper octet of the second. Nil for longer ones.
+package func shortText(_ octets: [UInt8], _ range: Range<Int>) -> (first: UInt64, second: UInt64)? {
+    let count = range.count
+    guard count < 16 else { return nil }
+    var (first, second): (UInt64, UInt64) = (0, 0)
+    if range.lowerBound >= 0, range.lowerBound <= octets.count &- 16 {
+        // Safe: sixteen octets from the text's first on lie inside (the line above).
+        (first, second) = unsafe octets.withUnsafeBytes { octets in
+            unsafe (
+                octets.loadUnaligned(fromByteOffset: range.lowerBound, as: UInt64.self),
+                octets.loadUnaligned(fromByteOffset: range.lowerBound &+ 8, as: UInt64.self)
+            )
+        }
+        // Shifts of 64 and more give 0.
+        first &= ~(UInt64.max << UInt64(count &* 8))
+        second &= ~(UInt64.max << UInt64(max(0, count &- 8) &* 8))
+    } else {
+        for offset in 0..<count {
+            let octet = UInt64(octets[range.lowerBound &+ offset])
+            if offset < 8 {
+                first |= octet << UInt64(offset &* 8)
+            } else {
+                second |= octet << UInt64(offset &* 8 &- 64)
+            }
+        }
+    }
+    return (first, second | UInt64(count) << 56)
+}
+
 /// Bits needed for values up to `value`.
 func bitWidth(of value: UInt64) -> Int { 64 &- value.leadingZeroBitCount }
 
 /// Reads what the above wrote. Every read is checked against the end; a nil
 /// means that the octets are too few or make no sense.
 struct ByteSource {
-    /// The octets, and eight zeros behind them, so that a word may be loaded at the last octet.
+    /// The octets, and `spare` zeros behind them, so that a word may be loaded at the last octet.
     private(set) var bytes: [UInt8]
     /// Where the octets end.
     let end: Int
     /// Where the next read begins; never beyond `end`.
     private(set) var position = 0
 
+    /// Octets behind the last one.
+    static let spare = 8
+
     init(_ octets: consuming [UInt8]) {
         end = octets.count
         bytes = octets
-        for _ in 0..<8 { bytes.append(0) }
+        for _ in 0..<ByteSource.spare { bytes.append(0) }
+    }
+
+    /// Octets that have `spare` more behind them already: a page is not copied for it.
+    init(padded octets: consuming [UInt8]) {
+        precondition(octets.count >= ByteSource.spare, "no spare octets")
+        end = octets.count &- ByteSource.spare
+        bytes = octets
     }
 
     var left: Int { end &- position }
@@ -161,9 +225,11 @@ struct ByteSource {
         return unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
     }
 
-    /// Appends `count` packed values of `width` bits (at most 64) from the position on, and moves behind them.
-    /// False where the octets are too few.
-    mutating func unpack(_ count: Int, width: Int, into values: inout [UInt64]) -> Bool {
+    /// Appends `count` packed values of `width` bits (at most 64, and those of `Word`) from the position on, and moves
+    /// behind them. False where the octets are too few.
+    mutating func unpack<Word: FixedWidthInteger & UnsignedInteger>(
+        _ count: Int, width: Int, into values: inout [Word]
+    ) -> Bool {
         let byteCount = (count &* width &+ 7) / 8
         guard byteCount <= left else { return false }
         let mask: UInt64 = width == 64 ? .max : (1 << UInt64(width)) &- 1
@@ -181,7 +247,7 @@ struct ByteSource {
                 var value = unsafe octets.loadUnaligned(fromByteOffset: bit >> 3, as: UInt64.self) >> shift
                 // Above 57 bits a value may reach into a ninth octet.
                 if Int(shift) &+ width > 64 { value |= unsafe UInt64(octets[(bit >> 3) &+ 8]) << (64 &- shift) }
-                target[start &+ index] = value & mask
+                target[start &+ index] = Word(truncatingIfNeeded: value & mask)
                 bit &+= width
             }
         }

@@ -12,19 +12,22 @@ struct ChunkDictionary: Sendable {
     private(set) var numbers: [UInt64] = []
     private(set) var texts = TextPool()
 
-    /// `count` PLAIN values; nil where the octets make no sense.
+    /// `count` PLAIN values, with `ByteSource.spare` octets behind them; nil where the octets make no sense.
     init?(_ body: consuming [UInt8], count: Int, _ type: PhysicalType) {
-        var source = ByteSource(body)
+        var source = ByteSource(padded: body)
         guard type == .byteArray else {
             guard type.readPlain(&source, count, into: &numbers) else { return nil }
             return
         }
-        texts.bytes.reserveCapacity(source.left)
+        // The page stays as it stands: each text has its length, four octets, in front.
+        texts = TextPool(gap: 4)
+        guard source.end <= Int(UInt32.max) else { return nil }
+        texts.ends.reserveCapacity(min(count, source.left / 4))
         for _ in 0..<count {
-            guard let length = source.littleEndian32(), let octets = source.slice(length) else { return nil }
-            texts.bytes.append(contentsOf: octets)
-            texts.ends.append(UInt32(truncatingIfNeeded: texts.bytes.count))
+            guard let length = source.littleEndian32(), source.skip(length) else { return nil }
+            texts.ends.append(UInt32(truncatingIfNeeded: source.position))
         }
+        texts.bytes = source.bytes
     }
 }
 
@@ -40,22 +43,98 @@ extension PhysicalType {
     }
 }
 
+/// Reads the set values of a page.
+private struct ValueReader {
+    let type: PhysicalType
+    /// Numbers of the dictionary; texts of a dictionary stand in the vector.
+    let numbers: [UInt64]
+    let hasDictionary: Bool
+
+    /// Appends numbers.
+    func readWords(
+        _ source: inout ByteSource, _ encoding: Encoding, _ count: Int, into words: inout [UInt64]
+    ) -> Bool {
+        switch (encoding, type) {
+        case (.rleDictionary, _) where hasDictionary:
+            let start = words.count
+            guard ValueReader.readIndices(&source, count, below: numbers.count, into: &words) else { return false }
+            var span = words.mutableSpan
+            for index in start..<span.count { span[index] = numbers[Int(span[index])] }
+            return true
+        case (.plain, _): return type.readPlain(&source, count, into: &words)
+        case (.deltaBinaryPacked, .int32), (.deltaBinaryPacked, .int64):
+            return DeltaDecoder.decode(&source, count: count, into: &words)
+        default: return false
+        }
+    }
+
+    /// Appends places of texts, which go into the pool where no dictionary has them.
+    func readTexts(
+        _ source: inout ByteSource, _ encoding: Encoding, _ count: Int, into places: inout [UInt32],
+        _ texts: inout TextPool
+    ) -> Bool {
+        switch encoding {
+        case .rleDictionary where hasDictionary:
+            return ValueReader.readIndices(&source, count, below: texts.count, into: &places)
+        case .deltaLengthByteArray where !hasDictionary:
+            return ValueReader.readPlainTexts(&source, count, into: &places, &texts)
+        default: return false
+        }
+    }
+
+    /// Appends indices into a dictionary of `limit` values.
+    private static func readIndices<Word: FixedWidthInteger & UnsignedInteger>(
+        _ source: inout ByteSource, _ count: Int, below limit: Int, into indices: inout [Word]
+    ) -> Bool {
+        let start = indices.count
+        guard let width = source.octet(), width <= 32,
+            HybridDecoder.decode(&source, count: count, width: Int(width), into: &indices)
+        else { return false }
+        var greatest: Word = 0
+        let span = indices.span
+        for index in start..<span.count { greatest = max(greatest, span[index]) }
+        return UInt64(greatest) < UInt64(limit)
+    }
+
+    private static func readPlainTexts(
+        _ source: inout ByteSource, _ count: Int, into places: inout [UInt32], _ texts: inout TextPool
+    ) -> Bool {
+        var lengths: [UInt64] = []
+        lengths.reserveCapacity(min(count, SegmentReader.countMax))
+        guard DeltaDecoder.decode(&source, count: count, into: &lengths) else { return false }
+        let first = texts.count
+        let start = texts.bytes.count
+        let limit = source.left
+        var total = 0
+        texts.ends.reserveCapacity(first &+ count)
+        for length in lengths {
+            guard length <= UInt64(limit &- total) else { return false }
+            total &+= Int(length)
+            texts.ends.append(UInt32(truncatingIfNeeded: start &+ total))
+        }
+        for place in first ..< first &+ count { places.append(UInt32(truncatingIfNeeded: place)) }
+        guard let octets = source.slice(total) else { return false }
+        texts.bytes.append(contentsOf: octets)
+        return true
+    }
+}
+
 /// Decodes page after page into one vector. Each step answers false where the octets make no sense.
 struct ChunkDecoder {
     private var vector: ColumnVector
-    private let type: PhysicalType
-    /// Numbers of the dictionary; texts of a dictionary stand in the vector.
-    private let numbers: [UInt64]
-    private let hasDictionary: Bool
+    private let reader: ValueReader
     private var repetitions: [UInt64] = []
     private var levels: [UInt64] = []
+    /// Which cells of a page are set, where some are.
+    private var bits: [UInt64] = []
+    /// Values of a page of which not all, or not all cells, are taken: words, or places in the vector's texts.
     private var values: [UInt64] = []
+    private var places: [UInt32] = []
 
     init(_ kind: ColumnKind, _ dictionary: ChunkDictionary?) {
         vector = ColumnVector(kind: kind)
-        type = kind.physicalType
-        hasDictionary = dictionary != nil
-        numbers = dictionary?.numbers ?? []
+        reader = ValueReader(
+            type: kind.physicalType, numbers: dictionary?.numbers ?? [], hasDictionary: dictionary != nil)
         if let dictionary { vector.texts = dictionary.texts }
         if kind.isList { vector.listStarts.append(0) }
     }
@@ -63,37 +142,43 @@ struct ChunkDecoder {
     /// The vector, if it has so many rows.
     consuming func finish(rowCount: Int) -> ColumnVector? {
         guard vector.rowCount == rowCount else { return nil }
-        vector.isDictionary = hasDictionary && type == .byteArray
+        vector.isDictionary = reader.hasDictionary && isText
         return vector
     }
 
-    /// A data page of `rowCount` rows, of which those in `wanted` are kept.
+    /// A data page of `rowCount` rows, of which those in `wanted` are kept. `ByteSource.spare` octets stand behind it.
     mutating func readPage(
         _ body: consuming [UInt8], encoding: Encoding, levelCount: Int, rowCount: Int, wanted: Range<Int>
     ) -> Bool {
-        var source = ByteSource(body)
-        let isList = vector.kind.isList
-        repetitions.removeAll(keepingCapacity: true)
-        levels.removeAll(keepingCapacity: true)
-        values.removeAll(keepingCapacity: true)
-        if isList {
-            guard readLevels(&source, levelCount, width: 1, into: &repetitions) else { return false }
-        } else if levelCount != rowCount {
-            return false
+        var source = ByteSource(padded: body)
+        guard !vector.kind.isList else { return readLists(&source, encoding, levelCount, rowCount, wanted) }
+        guard levelCount == rowCount else { return false }
+        if let level = uniformLevel(&source, levelCount) {
+            return readRun(&source, encoding, levelCount, wanted, level)
         }
-        if !isList, let level = uniformLevel(&source, levelCount) {
-            guard readValues(&source, encoding, level == 1 ? levelCount : 0) else { return false }
-            appendRun(wanted, isSet: level == 1)
-            return true
-        }
-        guard readLevels(&source, levelCount, width: isList ? 2 : 1, into: &levels) else { return false }
-        let setLevel: UInt64 = isList ? 2 : 1
+        guard let length = source.littleEndian32(), length <= source.left else { return false }
+        let end = source.position &+ length
+        guard HybridDecoder.decodeBits(&source, count: levelCount, into: &bits), source.position <= end,
+            source.skip(end &- source.position)
+        else { return false }
         var valueCount = 0
-        for level in levels where level == setLevel { valueCount &+= 1 }
-        guard readValues(&source, encoding, valueCount) else { return false }
-        if isList { return appendLists(rowCount, wanted) }
+        for word in bits { valueCount &+= word.nonzeroBitCount }
+        guard readPart(&source, encoding, valueCount) else { return false }
         appendCells(wanted)
         return true
+    }
+
+    private mutating func readLists(
+        _ source: inout ByteSource, _ encoding: Encoding, _ levelCount: Int, _ rowCount: Int, _ wanted: Range<Int>
+    ) -> Bool {
+        repetitions.removeAll(keepingCapacity: true)
+        levels.removeAll(keepingCapacity: true)
+        guard readLevels(&source, levelCount, width: 1, into: &repetitions),
+            readLevels(&source, levelCount, width: 2, into: &levels)
+        else { return false }
+        var valueCount = 0
+        for level in levels where level == 2 { valueCount &+= 1 }
+        return readPart(&source, encoding, valueCount) && appendLists(rowCount, wanted)
     }
 
     private func readLevels(
@@ -115,63 +200,52 @@ struct ChunkDecoder {
         return level
     }
 
+    private var isText: Bool { reader.type == .byteArray }
+
     // MARK: values
 
-    /// Puts the page's set values into `values`: words, or places in the vector's texts.
-    private mutating func readValues(_ source: inout ByteSource, _ encoding: Encoding, _ count: Int) -> Bool {
+    /// A page in which all cells are set, or none.
+    private mutating func readRun(
+        _ source: inout ByteSource, _ encoding: Encoding, _ count: Int, _ wanted: Range<Int>, _ level: UInt8
+    ) -> Bool {
+        guard level == 1 else {
+            noteRun(wanted.count, isSet: false)
+            if isText {
+                vector.indices.append(contentsOf: repeatElement(0, count: wanted.count))
+            } else {
+                vector.words.append(contentsOf: repeatElement(0, count: wanted.count))
+            }
+            return true
+        }
+        noteRun(wanted.count, isSet: true)
+        if isText {
+            let start = vector.indices.count
+            guard reader.readTexts(&source, encoding, count, into: &vector.indices, &vector.texts) else { return false }
+            ChunkDecoder.keep(wanted, from: start, &vector.indices)
+        } else {
+            let start = vector.words.count
+            guard reader.readWords(&source, encoding, count, into: &vector.words) else { return false }
+            ChunkDecoder.keep(wanted, from: start, &vector.words)
+        }
+        return true
+    }
+
+    /// Leaves of the values from `start` on those in `wanted`.
+    private static func keep<Word>(_ wanted: Range<Int>, from start: Int, _ values: inout [Word]) {
+        values.removeLast(values.count &- start &- wanted.upperBound)
+        if wanted.lowerBound > 0 { values.removeSubrange(start ..< start &+ wanted.lowerBound) }
+    }
+
+    /// Puts a page's set values into `values` or `places`.
+    private mutating func readPart(_ source: inout ByteSource, _ encoding: Encoding, _ count: Int) -> Bool {
+        values.removeAll(keepingCapacity: true)
+        places.removeAll(keepingCapacity: true)
         guard count > 0 else { return true }
-        switch (encoding, type) {
-        case (.rleDictionary, _) where hasDictionary: return readIndices(&source, count)
-        case (.plain, .boolean), (.plain, .double), (.plain, .int32), (.plain, .int64):
-            return type.readPlain(&source, count, into: &values)
-        case (.deltaBinaryPacked, .int32), (.deltaBinaryPacked, .int64):
-            return DeltaDecoder.decode(&source, count: count, into: &values)
-        case (.deltaLengthByteArray, .byteArray) where !hasDictionary: return readTexts(&source, count)
-        default: return false
-        }
-    }
-
-    private mutating func readIndices(_ source: inout ByteSource, _ count: Int) -> Bool {
-        guard let width = source.octet(), width <= 32 else { return false }
-        guard HybridDecoder.decode(&source, count: count, width: Int(width), into: &values) else { return false }
-        var greatest: UInt64 = 0
-        for value in values { greatest = max(greatest, value) }
-        guard greatest < UInt64(type == .byteArray ? vector.texts.count : numbers.count) else { return false }
-        guard type != .byteArray else { return true }
-        let numbers = numbers
-        var span = values.mutableSpan
-        for index in 0..<span.count { span[index] = numbers[Int(span[index])] }
-        return true
-    }
-
-    private mutating func readTexts(_ source: inout ByteSource, _ count: Int) -> Bool {
-        guard DeltaDecoder.decode(&source, count: count, into: &values) else { return false }
-        let first = UInt64(vector.texts.count)
-        let start = vector.texts.bytes.count
-        let limit = source.left
-        var total = 0
-        vector.texts.ends.reserveCapacity(vector.texts.ends.count &+ count)
-        for length in values {
-            guard length <= UInt64(limit &- total) else { return false }
-            total &+= Int(length)
-            vector.texts.ends.append(UInt32(truncatingIfNeeded: start &+ total))
-        }
-        var span = values.mutableSpan
-        for index in 0..<span.count { span[index] = first &+ UInt64(index) }
-        guard let octets = source.slice(total) else { return false }
-        vector.texts.bytes.append(contentsOf: octets)
-        return true
+        guard isText else { return reader.readWords(&source, encoding, count, into: &values) }
+        return reader.readTexts(&source, encoding, count, into: &places, &vector.texts)
     }
 
     // MARK: rows
-
-    private mutating func append(value: UInt64) {
-        if type == .byteArray {
-            vector.indices.append(UInt32(truncatingIfNeeded: value))
-        } else {
-            vector.words.append(value)
-        }
-    }
 
     private mutating func note(_ isSet: Bool) {
         let bit = UInt64(vector.rowCount & 63)
@@ -180,9 +254,8 @@ struct ChunkDecoder {
         vector.rowCount &+= 1
     }
 
-    /// The cells of a page in which all are set, or none.
-    private mutating func appendRun(_ wanted: Range<Int>, isSet: Bool) {
-        var count = wanted.count
+    private mutating func noteRun(_ total: Int, isSet: Bool) {
+        var count = total
         while count > 0 && vector.rowCount & 63 != 0 {
             note(isSet)
             count &-= 1
@@ -190,53 +263,50 @@ struct ChunkDecoder {
         vector.rowCount &+= count
         vector.validity.append(contentsOf: repeatElement(isSet ? .max : 0, count: (count &+ 63) / 64))
         if isSet && count & 63 != 0 { vector.validity[vector.validity.count &- 1] = (1 << UInt64(count & 63)) &- 1 }
-        if !isSet {
-            if type == .byteArray {
-                vector.indices.append(contentsOf: repeatElement(0, count: wanted.count))
-            } else {
-                vector.words.append(contentsOf: repeatElement(0, count: wanted.count))
-            }
-        } else if type == .byteArray {
-            vector.indices.append(contentsOf: values[wanted].lazy.map { UInt32(truncatingIfNeeded: $0) })
-        } else {
-            vector.words.append(contentsOf: values[wanted])
-        }
     }
 
-    /// The cells of a page in which some are set. Levels have one bit.
+    /// The cells of a page in which some are set.
     private mutating func appendCells(_ wanted: Range<Int>) {
-        let (levels, values) = (levels, values)
-        var next = 0
-        for row in 0..<wanted.lowerBound { next &+= Int(levels[row]) }
-        noteLevels(levels[wanted])
-        if type == .byteArray {
-            for row in wanted {
-                vector.indices.append(levels[row] == 1 ? UInt32(truncatingIfNeeded: values[next]) : 0)
-                next &+= Int(levels[row])
-            }
+        noteBits(wanted)
+        var before = 0
+        for word in 0 ..< wanted.lowerBound >> 6 { before &+= bits[word].nonzeroBitCount }
+        let rest = UInt64(wanted.lowerBound & 63)
+        if rest > 0 { before &+= (bits[wanted.lowerBound >> 6] & ((1 << rest) &- 1)).nonzeroBitCount }
+        if isText {
+            ChunkDecoder.spread(places, from: before, over: bits, wanted, into: &vector.indices)
         } else {
-            let start = vector.words.count &- wanted.lowerBound
-            vector.words.append(contentsOf: repeatElement(0, count: wanted.count))
-            var span = vector.words.mutableSpan
-            for row in wanted where levels[row] == 1 {
-                span[start &+ row] = values[next]
-                next &+= 1
-            }
+            ChunkDecoder.spread(values, from: before, over: bits, wanted, into: &vector.words)
         }
     }
 
-    private mutating func noteLevels(_ levels: ArraySlice<UInt64>) {
-        var bit = UInt64(vector.rowCount & 63)
-        var word = bit == 0 ? 0 : vector.validity.removeLast()
-        for level in levels {
-            word |= level << bit
-            bit &+= 1
-            guard bit == 64 else { continue }
-            vector.validity.append(word)
-            (bit, word) = (0, 0)
+    /// Appends to each row its value, 0 to one that is unset. No branch hangs on what is set: it is as good as random.
+    private static func spread<Word: FixedWidthInteger & UnsignedInteger>(
+        _ values: [Word], from first: Int, over bits: [UInt64], _ wanted: Range<Int>, into cells: inout [Word]
+    ) {
+        guard first < values.count else {
+            return cells.append(contentsOf: repeatElement(0, count: wanted.count))
         }
-        if bit > 0 { vector.validity.append(word) }
-        vector.rowCount &+= levels.count
+        let start = cells.count &- wanted.lowerBound
+        cells.append(contentsOf: repeatElement(0, count: wanted.count))
+        var target = cells.mutableSpan
+        let last = values.count &- 1
+        var next = first
+        for row in wanted {
+            let isSet = bits[row >> 6] &>> UInt64(row & 63) & 1
+            target[start &+ row] = values[min(next, last)] & (0 &- Word(truncatingIfNeeded: isSet))
+            next &+= Int(truncatingIfNeeded: isSet)
+        }
+    }
+
+    private mutating func noteBits(_ wanted: Range<Int>) {
+        guard vector.rowCount & 63 == 0, wanted.lowerBound & 63 == 0 else {
+            for row in wanted { note(bits[row >> 6] >> UInt64(row & 63) & 1 == 1) }
+            return
+        }
+        vector.validity.append(contentsOf: bits[wanted.lowerBound >> 6 ..< (wanted.upperBound &+ 63) >> 6])
+        vector.rowCount &+= wanted.count
+        let rest = UInt64(wanted.count & 63)
+        if rest > 0 { vector.validity[vector.validity.count &- 1] &= (1 << rest) &- 1 }
     }
 
     private mutating func appendLists(_ rowCount: Int, _ wanted: Range<Int>) -> Bool {
@@ -256,7 +326,7 @@ struct ChunkDecoder {
             guard level <= 2 else { return false }
             guard level == 2 else { continue }
             if wanted.contains(row) {
-                append(value: values[next])
+                if isText { vector.indices.append(places[next]) } else { vector.words.append(values[next]) }
                 vector.listStarts[vector.listStarts.count &- 1] &+= 1
             }
             next &+= 1

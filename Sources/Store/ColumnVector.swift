@@ -41,7 +41,7 @@ package struct ColumnVector: Sendable {
         self.isDictionary = isDictionary
     }
 
-    package func isSet(_ row: Int) -> Bool { validity[row >> 6] & (1 << UInt64(row & 63)) != 0 }
+    @inlinable package func isSet(_ row: Int) -> Bool { validity[row >> 6] & (1 << UInt64(row & 63)) != 0 }
 
     /// The places of a row's elements in `words` or `indices`; for lists only.
     package func elements(_ row: Int) -> Range<Int> { Int(listStarts[row]) ..< Int(listStarts[row &+ 1]) }
@@ -57,21 +57,26 @@ package struct ColumnVector: Sendable {
 package struct TextPool: Sendable {
     /// The octets of all texts.
     package internal(set) var bytes: [UInt8] = []
-    /// Where text n ends; it begins where text n-1 ends.
+    /// Where text n ends; it begins where text n-1 ends, or `gap` octets behind that.
     package internal(set) var ends: [UInt32] = []
+    /// Octets in front of each text that are no part of it: the lengths of a dictionary that was left as it stood.
+    package let gap: Int
 
-    package init() {}
+    package init() { gap = 0 }
 
-    package var count: Int { ends.count }
+    init(gap: Int) { self.gap = gap }
+
+    @inlinable package var count: Int { ends.count }
 
     /// Adds a text behind the last.
     package mutating func append(_ octets: [UInt8], _ range: Range<Int>) {
+        precondition(gap == 0, "texts of a dictionary as it stood in its page")
         bytes.append(contentsOf: octets[range])
         ends.append(UInt32(truncatingIfNeeded: bytes.count))
     }
 
-    package func range(_ index: Int) -> Range<Int> {
-        (index == 0 ? 0 : Int(ends[index &- 1])) ..< Int(ends[index])
+    @inlinable package func range(_ index: Int) -> Range<Int> {
+        (index == 0 ? gap : Int(ends[index &- 1]) &+ gap) ..< Int(ends[index])
     }
 
     package subscript(_ index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }

@@ -65,11 +65,7 @@ package struct TextDictionary: Sendable {
     }
 
     private func equals(_ index: Int, _ bytes: [UInt8], _ range: Range<Int>) -> Bool {
-        let own = pool.range(index)
-        guard own.count == range.count else { return false }
-        for offset in 0..<range.count
-        where pool.bytes[own.lowerBound &+ offset] != bytes[range.lowerBound &+ offset] { return false }
-        return true
+        areSameOctets(pool.bytes, pool.range(index), bytes, range)
     }
 
     private mutating func grow() {

@@ -53,22 +53,19 @@ struct HybridEncoder {
 /// Reads the hybrid.
 enum HybridDecoder {
     /// Appends `count` values, none of more than `width` bits (at most 32). False where the octets are too few or lie.
-    static func decode(
-        _ source: inout ByteSource, count: Int, width: Int, into values: inout [UInt64]
+    static func decode<Word: FixedWidthInteger & UnsignedInteger>(
+        _ source: inout ByteSource, count: Int, width: Int, into values: inout [Word]
     ) -> Bool {
         guard width >= 0, width <= 32 else { return false }
         let goal = values.count &+ count
+        values.reserveCapacity(goal)
         while values.count < goal {
             guard let header = source.varint(), header >> 1 > 0 else { return false }
             if header & 1 == 0 {
-                var value: UInt64 = 0
-                for place in 0 ..< UInt64((width &+ 7) / 8) {
-                    guard let octet = source.octet() else { return false }
-                    value |= UInt64(octet) << (place &* 8)
-                }
+                guard let value = repeated(&source, width: width) else { return false }
                 let length = header >> 1
-                guard length <= UInt64(goal &- values.count), value >> UInt64(width) == 0 else { return false }
-                values.append(contentsOf: repeatElement(value, count: Int(length)))
+                guard length <= UInt64(goal &- values.count) else { return false }
+                values.append(contentsOf: repeatElement(Word(truncatingIfNeeded: value), count: Int(length)))
             } else {
                 // The last group may be filled up beyond the count.
                 let groups = header >> 1
@@ -80,5 +77,52 @@ enum HybridDecoder {
             }
         }
         return true
+    }
+
+    /// Puts `count` values of one bit into `bits`, the first the lowest bit of the first word; bits beyond are 0.
+    static func decodeBits(_ source: inout ByteSource, count: Int, into bits: inout [UInt64]) -> Bool {
+        bits.removeAll(keepingCapacity: true)
+        bits.append(contentsOf: repeatElement(0, count: (count &+ 63) / 64))
+        var place = 0
+        while place < count {
+            guard let header = source.varint(), header >> 1 > 0 else { return false }
+            var left: Int
+            var run: UInt64?
+            if header & 1 == 0 {
+                guard let value = repeated(&source, width: 1), header >> 1 <= UInt64(count &- place) else {
+                    return false
+                }
+                left = Int(header >> 1)
+                run = value == 1 ? .max : 0
+            } else {
+                guard header >> 1 <= UInt64((count &- place &+ 7) / 8), Int(header >> 1) <= source.left else {
+                    return false
+                }
+                left = min(Int(header >> 1) &* 8, count &- place)
+            }
+            var offset = source.position
+            while left > 0 {
+                let some = min(left, 64)
+                let word = (run ?? source.word(at: min(offset, source.end))) & (.max >> UInt64(64 &- some))
+                let shift = UInt64(place & 63)
+                bits[place >> 6] |= word << shift
+                if Int(shift) &+ some > 64 { bits[(place >> 6) &+ 1] |= word >> (64 &- shift) }
+                place &+= some
+                left &-= some
+                offset &+= 8
+            }
+            if run == nil, !source.skip(Int(header >> 1)) { return false }
+        }
+        return true
+    }
+
+    /// The value of a run; nil where the octets are too few, or it has more than `width` bits.
+    private static func repeated(_ source: inout ByteSource, width: Int) -> UInt64? {
+        var value: UInt64 = 0
+        for place in 0 ..< UInt64((width &+ 7) / 8) {
+            guard let octet = source.octet() else { return nil }
+            value |= UInt64(octet) << (place &* 8)
+        }
+        return value >> UInt64(width) == 0 ? value : nil
     }
 }

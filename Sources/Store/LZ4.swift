@@ -24,20 +24,22 @@ enum LZ4 {
         return count > 0
     }
 
-    /// `source` decompressed, which must give `count` octets; nil where it does not.
-    static func decompress(_ source: UnsafeRawBufferPointer, count: Int) -> [UInt8]? {
+    /// `source` decompressed, which must give `count` octets, and `spare` zeros behind them; nil where it does not.
+    static func decompress(_ source: UnsafeRawBufferPointer, count: Int, spare: Int = 0) -> [UInt8]? {
         // A block grows by at most 255: a header that promises more lies, and costs no memory.
         guard source.count <= 0x7E00_0000, count <= source.count &* 255 &+ 16 else { return nil }
         var failed = false
         // Safe: the library is told both sizes and writes to neither end beyond; the array takes
-        // as many octets as were written.
-        let target = unsafe [UInt8](unsafeUninitializedCapacity: count) { output, written in
+        // the octets that were written, and the zeros behind them, for which there is room.
+        let target = unsafe [UInt8](unsafeUninitializedCapacity: count &+ spare) { output, written in
             let result = unsafe LZ4_decompress_safe(
                 source.baseAddress?.assumingMemoryBound(to: CChar.self),
                 UnsafeMutableRawPointer(output.baseAddress)?.assumingMemoryBound(to: CChar.self),
                 Int32(source.count), Int32(clamping: count))
-            written = Int(max(result, 0))
             failed = Int(result) != count
+            guard !failed else { return }
+            for index in count ..< count &+ spare { unsafe output.initializeElement(at: index, to: 0) }
+            written = count &+ spare
         }
         return failed ? nil : target
     }

@@ -46,14 +46,20 @@ internal import Glibc
         return unsafe [UInt8](octets)
     }
 
-    /// Some octets decompressed, `plainCount` of them; nil where this cannot be.
-    func decompress(_ offset: Int, _ count: Int, plainCount: Int, _ codec: Codec) -> [UInt8]? {
+    /// Some octets decompressed, `plainCount` of them, and `spare` zeros behind them; nil where this cannot be.
+    func decompress(_ offset: Int, _ count: Int, plainCount: Int, _ codec: Codec, spare: Int = 0) -> [UInt8]? {
         guard let octets = unsafe range(offset, count) else { return nil }
-        // Safe: read inside the call only.
-        return switch codec {
-        case .lz4Raw: unsafe LZ4.decompress(octets, count: plainCount)
-        case .zstd: unsafe Zstd.decompress(octets, count: plainCount)
-        case .uncompressed: unsafe [UInt8](octets)
+        switch codec {
+        // Safe: read inside the calls only.
+        case .lz4Raw: return unsafe LZ4.decompress(octets, count: plainCount, spare: spare)
+        case .zstd: return unsafe Zstd.decompress(octets, count: plainCount, spare: spare)
+        case .uncompressed:
+            guard count == plainCount else { return nil }
+            var plain: [UInt8] = []
+            plain.reserveCapacity(count &+ spare)
+            unsafe plain.append(contentsOf: octets)
+            plain.append(contentsOf: repeatElement(0, count: spare))
+            return plain
         }
     }
 

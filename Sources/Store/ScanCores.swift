@@ -7,6 +7,18 @@
 import Foundation
 
 package enum ScanCores {
-    /// All of them, unless whoever asks has little time to take: `ScanCores.$count.withValue(1) { … }`.
-    @TaskLocal package static var count = ProcessInfo.processInfo.activeProcessorCount
+    /// All that the process may run on, unless whoever asks has little time to take:
+    /// `ScanCores.$count.withValue(1) { … }`.
+    @TaskLocal package static var count = allowed
+
+    /// Unlike `ProcessInfo`'s count it heeds `taskset` and cpusets (`Cpus_allowed` of proc_pid_status(5), hexadecimal).
+    package static let allowed: Int = {
+        let all = ProcessInfo.processInfo.activeProcessorCount
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed:") }) else {
+            return all
+        }
+        let count = line.dropFirst("Cpus_allowed:".count).reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }
+        return max(1, min(count, all))
+    }()
 }

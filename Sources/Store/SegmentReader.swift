@@ -229,7 +229,7 @@ package final class SegmentReader: Sendable {
         return locations[page].firstRow..<end
     }
 
-    /// A page's header and its octets, decompressed.
+    /// A page's header and its octets, decompressed, with `ByteSource.spare` behind them.
     private func page(
         _ column: Int, _ chunk: ColumnChunk, _ offset: Int, size: Int, _ type: PageType
     ) throws(StoreError) -> (header: PageHeader, body: [UInt8]) {
@@ -242,15 +242,10 @@ package final class SegmentReader: Sendable {
         guard header.type == type, header.compressedSize == size &- reader.position,
             header.valueCount <= SegmentReader.countMax
         else { throw damage(column, "a page header") }
-        let place = offset &+ reader.position
-        let body: [UInt8]?
-        switch chunk.codec {
-        case .uncompressed: body = file.bytes(place, header.compressedSize)
-        case .zstd: body = file.decompress(place, header.compressedSize, plainCount: header.uncompressedSize, .zstd)
-        case .lz4Raw:
-            body = file.decompress(place, header.compressedSize, plainCount: header.uncompressedSize, .lz4Raw)
-        }
-        guard let body, body.count == header.uncompressedSize else { throw damage(column, "a page's octets") }
+        let body = file.decompress(
+            offset &+ reader.position, header.compressedSize, plainCount: header.uncompressedSize, chunk.codec,
+            spare: ByteSource.spare)
+        guard let body else { throw damage(column, "a page's octets") }
         return (header, body)
     }
 

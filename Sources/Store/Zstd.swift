@@ -25,18 +25,21 @@ enum Zstd {
         return isDone
     }
 
-    /// `source` decompressed, which must give `count` octets; nil where it does not.
-    static func decompress(_ source: UnsafeRawBufferPointer, count: Int) -> [UInt8]? {
+    /// `source` decompressed, which must give `count` octets, and `spare` zeros behind them; nil where it does not.
+    static func decompress(_ source: UnsafeRawBufferPointer, count: Int, spare: Int = 0) -> [UInt8]? {
         // What the frame itself promises is asked first: a header that lies costs no memory.
         // Safe: the library reads at most `source.count` octets.
         let promised = unsafe ZSTD_getFrameContentSize(source.baseAddress, source.count)
         guard promised == UInt64(count), count <= 1 << 30 else { return nil }
         var failed = false
-        // Safe: the library is told both sizes; the array takes as many octets as were written.
-        let target = unsafe [UInt8](unsafeUninitializedCapacity: count) { output, written in
+        // Safe: the library is told both sizes; the array takes the octets that were written, and the zeros
+        // behind them, for which there is room.
+        let target = unsafe [UInt8](unsafeUninitializedCapacity: count &+ spare) { output, written in
             let result = unsafe ZSTD_decompress(output.baseAddress, count, source.baseAddress, source.count)
             failed = ZSTD_isError(result) != 0 || result != count
-            written = failed ? 0 : count
+            guard !failed else { return }
+            for index in count ..< count &+ spare { unsafe output.initializeElement(at: index, to: 0) }
+            written = count &+ spare
         }
         return failed ? nil : target
     }

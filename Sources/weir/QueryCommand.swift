@@ -78,13 +78,15 @@ struct QueryCommand: ParsableCommand {
         let watch = QuestionWatch()
         do {
             if statement == nil {
-                try QueryShell(options, watch.control, watch.begin).run()
+                if let failure = try QueryShell(options, watch.control, watch.begin).run() {
+                    throw failure == .cancelled ? ExitCode(130) : ExitStatus.failed
+                }
             } else {
                 watch.begin()
                 defer { watch.end() }
                 _ = try runQuery(options, control: watch.control)
             }
-        } catch {
+        } catch let error as QueryError {
             watch.end()
             let failure = Console.fail(error.description)
             throw error == .cancelled ? ExitCode(130) : failure

@@ -187,6 +187,6 @@ struct RunOptions: ParsableArguments {
 
     /// Threads to use.
     func workerCount(_ settings: Settings) -> Int {
-        settings.workers ?? min(64, max(1, ProcessInfo.processInfo.activeProcessorCount))
+        settings.workers ?? min(64, max(1, ScanCores.allowed))
     }
 }
