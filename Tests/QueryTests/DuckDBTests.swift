@@ -33,7 +33,7 @@ struct `DuckDB beside it` {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: python ?? "python3")
         let prelude = root.appending(path: "Signatures/hunts/prelude.duckdb.sql").path
-        process.arguments = ["-c", script, fixture.folder, prelude, path]
+        process.arguments = [root.appending(path: "Scripts/compare-duckdb").path, fixture.folder, prelude, path]
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = pipe
@@ -76,7 +76,7 @@ struct `DuckDB beside it` {
         let fixture = try QueryFixture(segments: 2, rowsPerSegment: 500)
         let calls = [
             "split_part('a.b.c', '.', 2)", "split_part('a.b.c', '.', -1)", "split_part('a', '.', 2)",
-            "split_part('a..c', '.', 2)", "split_part('abc', '', 1)", "starts_with('example', 'ex')",
+            "split_part('a..c', '.', 2)", "starts_with('example', 'ex')",
             "starts_with('example', '')", "ends_with('example', 'ple')", "contains('example', 'xx')",
             "contains('é', 'é')", "greatest(1, NULL, 2.5)", "least('b', 'a')", "greatest('a', NULL)", "hex('az')",
             "hex('é')", "regexp_matches('abc', 'b')", "regexp_matches('abc', '^b')", "regexp_matches('é', '^.$')",
@@ -111,69 +111,3 @@ struct `DuckDB beside it` {
         #expect(found.same == made.count, "\(found.report)")
     }
 }
-
-private let script = #"""
-    import csv, datetime, io, json, sys
-    import duckdb
-    store, prelude, path = sys.argv[1:4]
-    base = duckdb.connect(config={"threads": 1})
-    base.execute("SET default_null_order = 'sqlite'; SET integer_division = true; SET TimeZone = 'UTC'")
-    # The functions alone: the views are of logs that the store does not have.
-    for statement in open(prelude).read().split(";\n"):
-        if "MACRO" in statement and "TABLE" not in statement: base.execute(statement)
-    networks = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "2001:db8::/32", "fc00::/7"]
-    base.execute("CREATE MACRO is_private(ip) AS " + " OR ".join(f"in_cidr(ip, '{net}')" for net in networks))
-    base.execute("CREATE MACRO total(x) AS coalesce(sum(x), 0)::DOUBLE")
-    base.execute("CREATE MACRO percentile(x, share) AS quantile_cont(x, share)")
-    base.execute("CREATE MACRO unix_timestamp(t) AS floor(epoch(t))::BIGINT")
-    read = "SELECT * FROM read_parquet('%s/%s/**/*.parquet', union_by_name = true, hive_partitioning = false)"
-    base.execute("CREATE VIEW conn AS SELECT * REPLACE (ts::TIMESTAMP AS ts, duration / 1e6 AS duration, "
-                 "local::INTEGER AS local, n::BIGINT AS n, id_orig_p::INTEGER AS id_orig_p) "
-                 "FROM (" + read % (store, "conn") + ")")
-    base.execute("CREATE VIEW dns AS SELECT * REPLACE (ts::TIMESTAMP AS ts) FROM (" + read % (store, "dns") + ")")
-    base.execute('CREATE VIEW dns_answers AS SELECT ts, uid, query, unnest(answers) AS answer, '
-                 'unnest("TTLs"[1:len(answers)]) / 1e6 AS ttl FROM dns')
-    base.execute("CREATE VIEW conn_tags AS SELECT ts, uid, id_orig_h, id_orig_p, unnest(tags) AS value FROM conn")
-
-    def plain(value):
-        if value is None: return ""
-        if isinstance(value, bool): return "1" if value else "0"
-        if isinstance(value, datetime.datetime): return value.replace(tzinfo=None).strftime("%Y-%m-%d %H:%M:%S.%f")
-        if isinstance(value, datetime.date): return value.strftime("%Y-%m-%d 00:00:00.000000")
-        return str(value)
-
-    def same(left, right):
-        left, right = ({"true": "1", "false": "0"}.get(text, text) for text in (left, right))
-        if left == right: return True
-        if left.endswith("!") and right.endswith("!"): left, right = left[:-1], right[:-1]
-        try: first, second = float(left), float(right)
-        except ValueError: return False
-        return abs(first - second) <= 1e-7 * max(1, abs(first), abs(second))
-
-    equal = refused = 0
-    for question in json.load(open(path)):
-        sql = question["theirs"].replace(" LIKE ", " ILIKE ")
-        # What it counts approximately is no measure; an order is only asked for where there is one.
-        limited = " LIMIT " in sql
-        if "approx_count_distinct" in sql or limited and " ORDER BY " not in sql:
-            refused += 1
-            continue
-        try: theirs = [[plain(cell) for cell in row] for row in base.execute(sql).fetchall()]
-        except duckdb.Error:
-            refused += 1
-            continue
-        ours = list(csv.reader(io.StringIO(question["answer"])))[1:]
-        # A row of one unset cell is an empty line.
-        ours = [row or [""] for row in ours]
-        def rank(cell):
-            cell = {"true": "1", "false": "0"}.get(cell, cell)
-            try: return (0, round(float(cell), 6), "")
-            except ValueError: return (1, 0, cell)
-        def key(row): return [rank(cell) for cell in row]
-        if not limited: ours, theirs = sorted(ours, key=key), sorted(theirs, key=key)
-        fits = len(ours) == len(theirs) and all(
-            len(a) == len(b) and all(same(x, y) for x, y in zip(a, b)) for a, b in zip(ours, theirs))
-        if fits: equal += 1
-        else: print(question["sql"], "\n  here", ours[:6], "\n  DuckDB", theirs[:6])
-    print("same", equal, "refused", refused)
-    """#
