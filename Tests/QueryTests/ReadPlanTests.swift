@@ -37,6 +37,8 @@ import Testing
         #expect(window[0].text("why_not_vectorised")?.contains("OVER") == true)
         let group = try explain("SELECT count(*) FROM conn GROUP BY printf('%d', n)")
         #expect(group[0].text("why_not_vectorised")?.contains("printf") == true)
+        let byNumber = try explain("SELECT printf('%d', n), count(*) FROM conn GROUP BY 1")
+        #expect(byNumber[0].text("why_not_vectorised")?.contains("printf") == true)
         let part = try explain("WITH t AS (SELECT host FROM conn GROUP BY 1) SELECT count(*) FROM dns WHERE query IN t")
         #expect(Set(part.map { $0.text("table") }) == ["conn", "dns", "(all)"])
         #expect(part.first { $0.text("table") == "conn" }?.text("path") == "vectorised")

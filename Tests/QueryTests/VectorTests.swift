@@ -60,6 +60,23 @@ import Testing
         #expect(vectorised > 40)
     }
 
+    /// More groups than one table takes: on one worker (fewer rows), and on several whose shares are put together.
+    @Test(arguments: ["", " WHERE n < 45000"])
+    func `many groups are worked on in parts and are all there`(_ filter: String) throws {
+        let fixture = try QueryFixture(segments: 2, rowsPerSegment: 36_000)
+        let from = "FROM conn\(filter) GROUP BY 1, 2"
+        let statements = [
+            "SELECT count(*), sum(c), sum(d), min(m), max(k), sum(f) FROM (SELECT uid, n, count(*) AS c, "
+                + "sum(delta) AS d, min(host) AS m, max(score) AS k, count(*) FILTER (WHERE local) AS f \(from))",
+            "SELECT count(*), sum(v) FROM (SELECT uid, host, count(DISTINCT service) AS v \(from))",
+            "SELECT service, n / 2, count(*) AS c, sum(delta) AS d \(from) HAVING c >= 2 AND d > 900 "
+                + "ORDER BY d DESC, 1, 2 LIMIT 20",
+            "SELECT id_orig_h, host, count(*) AS c \(from) ORDER BY c DESC, 1, 2 LIMIT 15 OFFSET 3",
+            "SELECT id_orig_h, host, sum(delta) AS d \(from) ORDER BY d, 1, 2 LIMIT 15",
+        ]
+        for statement in statements { #expect(try compare(fixture, statement), "\(statement)") }
+    }
+
     @Test func `patterns are LIKE's`() {
         func like(_ text: String, _ pattern: String) -> Bool {
             LikePattern(Array(pattern.utf8)).matches(Array(text.utf8), 0..<text.utf8.count)

@@ -41,6 +41,39 @@ import Testing
         #expect(!HybridDecoder.decode(&tooFew, count: values.count, width: width, into: &found))
     }
 
+    @Test(arguments: [1, 7, 64, 65, 1000, 4099])
+    func `bits come out of the hybrid as they went in`(_ count: Int) {
+        var values: [UInt32] = []
+        for index in 0..<count { values.append(index % 97 < 40 || index % 3 == 0 ? 1 : 0) }
+        var bytes: [UInt8] = []
+        var encoder = HybridEncoder()
+        encoder.encode(values, 0..<count, width: 1, to: &bytes)
+        var source = ByteSource(bytes)
+        var bits: [UInt64] = []
+        #expect(HybridDecoder.decodeBits(&source, count: count, into: &bits))
+        #expect(source.left == 0)
+        for index in 0..<count { #expect(bits[index >> 6] >> UInt64(index & 63) & 1 == UInt64(values[index])) }
+        var tooFew = ByteSource(Array(bytes.dropLast()))
+        #expect(!HybridDecoder.decodeBits(&tooFew, count: count, into: &bits))
+    }
+
+    @Test func `a short text is two words that no other has`() {
+        let texts = [
+            "", "a", "ab", "a\0", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghijklmn", "abcdefghijklmno", "10.0.0.1",
+        ]
+        var seen: Set<[UInt64]> = []
+        for text in texts {
+            let octets = Array(text.utf8)
+            let alone = shortText(octets, 0..<octets.count)
+            let amid: [UInt8] = [1, 2, 3] + octets + [UInt8](repeating: 0x7A, count: 20)
+            let other = shortText(amid, 3 ..< 3 + octets.count)
+            #expect(alone != nil && alone?.first == other?.first && alone?.second == other?.second, "\(text)")
+            let isNew = seen.insert([alone?.first ?? 0, alone?.second ?? 0]).inserted
+            #expect(isNew, "\(text)")
+        }
+        #expect(shortText([UInt8](repeating: 0x61, count: 16), 0..<16) == nil)
+    }
+
     @Test func `a run longer than its page is refused before memory is taken`() {
         var bytes: [UInt8] = []
         HybridEncoder().run(1, count: 1 << 40, width: 1, to: &bytes)
