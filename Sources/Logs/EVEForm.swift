@@ -33,7 +33,8 @@ struct EVEForm: RowForm {
 
     /// The columns that follow those of the connection.
     private struct Columns {
-        let type, reversed, packet, transaction, app, vlan, innerVLAN, sourceMAC, targetMAC, source, icmp, body: Int
+        let type, reversed, packet, transaction, app, vlan, middleVLAN, innerVLAN, sourceMAC, targetMAC, source: Int
+        let icmp, parent, body: Int
 
         init(_ schema: LogSchema) {
             func place(_ name: String) -> Int {
@@ -46,11 +47,13 @@ struct EVEForm: RowForm {
             transaction = place("tx_id")
             app = place("app_proto")
             vlan = place("vlan")
+            middleVLAN = place("middle_vlan")
             innerVLAN = place("inner_vlan")
             sourceMAC = place("source_mac")
             targetMAC = place("target_mac")
             source = place("pkt_src")
             icmp = place("icmp")
+            parent = place("parent")
             body = place("body")
         }
     }
@@ -95,12 +98,14 @@ struct EVEForm: RowForm {
         event.openItem()
         event.time("timestamp", layout.time(row, of: batch))
         if let uid = number(1, row, batch) { event.count("flow_id", EVEForm.flowID(uid)) }
+        if let parent = number(columns.parent, row, batch) { event.count("parent_id", EVEForm.flowID(parent)) }
         if !interface.isEmpty { event.text("in_iface", interface[...]) }
         event.count("pcap_cnt", interface.isEmpty ? number(columns.packet, row, batch) : nil)
         event.text("event_type", text(columns.type, row, batch))
         if let vlan = number(columns.vlan, row, batch) {
             event.openList("vlan")
             event.item(count: vlan)
+            if let middle = number(columns.middleVLAN, row, batch) { event.item(count: middle) }
             if let inner = number(columns.innerVLAN, row, batch) { event.item(count: inner) }
             event.closeList()
         }

@@ -19,6 +19,8 @@ package final class Analysis {
     private var state: AnalysisState
     /// Transactions begun on the connection, kept here between deliveries by the worker.
     package var transactionCount: UInt64 = 0
+    /// The same with those that their readers have numbered themselves, likewise.
+    package var transactionsBegun: UInt64 = 0
     /// The transaction of each side at work, likewise.
     package var currentTransactions: (originator: UInt64, responder: UInt64) = (0, 0)
     /// Files begun on the connection, likewise.
@@ -64,6 +66,7 @@ package final class Analysis {
     package func reset(_ context: inout AnalyzerContext) {
         state.reset(&context)
         transactionCount = 0
+        transactionsBegun = 0
         currentTransactions = (0, 0)
         fileCount = 0
     }
@@ -89,6 +92,8 @@ package final class Analysis {
 
     /// Whether the connection was announced.
     package var isExpected: Bool { state.expected != nil }
+    /// The connection that has announced it.
+    package var announcer: UID? { state.expected?.announcer }
 
     /// For a connection of which the analyzers have had enough: no protocol is looked for.
     package func stopLooking() { state.hasBegun = true }
@@ -349,7 +354,7 @@ struct AnalysisState {
         analyzers.removeAll { analyzer in
             guard analyzer.isDetached else { return false }
             analyzer.finish(&context)
-            if context.wantsTransactions, analyzer.showsAfterViolation {
+            if context.wantsTransactions || context.wantsEvents, analyzer.showsAfterViolation {
                 watching.append(analyzer)
             } else {
                 context.giveBack(analyzer)

@@ -37,6 +37,7 @@ extension AnalyzerContext {
         eventRecord.id = id
         eventRecord.packet = packet
         eventRecord.icmp = nil
+        eventRecord.parent = describer?.announcedBy
         swap(&eventRecord.body, &event)
         lastEventApplication = eventRecord.appProtocol
         if id.transport == .tcp, packet.number != 0 {

@@ -10,11 +10,32 @@
 import Records
 import Wire
 
+/// For which service a ticket of Kerberos is.
+struct KerberosService {
+    /// Parts of a name that are kept.
+    private static let namesMax = 8
+
+    private(set) var realm: [UInt8] = []
+    private(set) var names: [[UInt8]] = []
+
+    init(_ ticket: KerberosTicket, _ bytes: RawSpan) {
+        bytes.extracting(ticket.realm.content).append(to: &realm)
+        guard let service = ticket.service else { return }
+        var walk = BERWalk(inside: service)
+        while names.count < KerberosService.namesMax, let part = try? walk.next(bytes) {
+            var name: [UInt8] = []
+            bytes.extracting(part.content).append(to: &name)
+            names.append(name)
+        }
+    }
+}
+
 /// The authentications of one connection. Protocols that run inside of each other,
 /// such as DCE RPC inside of SMB, share one.
 final class Authentication {
     private(set) var ntlmSession = NTLMSession()
     private(set) var kerberosSession = KerberosSession()
+    private var service: KerberosService?
     private var isGSSAPIConfirmed = false
     private var isNTLMConfirmed = false
     private var isKerberosConfirmed = false
@@ -57,7 +78,14 @@ final class Authentication {
             isKerberosConfirmed = true
             context.serviceChanges.append(.confirmed(.krb))
         }
+        if context.wantsEvents, let ticket = message.ticket { service = KerberosService(ticket, bytes) }
         take(message, bytes, from: direction, &context)
+    }
+
+    /// The service of the last ticket that was shown, once.
+    func takeService() -> KerberosService? {
+        defer { service = nil }
+        return service
     }
 
     func take(
@@ -74,6 +102,7 @@ final class Authentication {
     func reset() {
         ntlmSession.reset()
         kerberosSession.reset()
+        service = nil
         (isGSSAPIConfirmed, isNTLMConfirmed, isKerberosConfirmed) = (false, false, false)
     }
 

@@ -4,7 +4,7 @@
 //
 // Reads   link frames with their checksums, transport segments, application headers.
 // Writes  one `DNP3Record` for each response, with the request before it.
-// Leaves  objects, and what they say of the plant; secure authentication.
+// Leaves  objects, which events alone have (DNP3+EVE.swift).
 
 package import Records
 import Wire
@@ -44,7 +44,7 @@ final class DNP3: FramedAnalyzer {
 
     /// One direction: where the transport layer stands.
     private struct Side {
-        /// The first octets of the application fragment; no more of it is read.
+        /// The first octets of the application fragment; the log needs no more of it.
         var head: [4 of UInt8] = [0, 0, 0, 0]
         var headCount = 0
         /// Its first segment was seen.
@@ -52,6 +52,11 @@ final class DNP3: FramedAnalyzer {
     }
 
     private var sides: [2 of Side] = [Side(), Side()]
+    /// The whole fragment of a side, where events are wanted.
+    private var fragments = [DNP3Fragment(), DNP3Fragment()]
+    /// Members of the event written last, and of which transaction it told.
+    private var told = EVEBuilder()
+    private var toldOf: (transaction: UInt64, direction: Direction)?
     private var record = DNP3Record()
     private var hasRow = false
 
@@ -74,7 +79,18 @@ final class DNP3: FramedAnalyzer {
     override func reset() {
         super.reset()
         sides = [Side(), Side()]
+        for side in 0..<2 { fragments[side].clear() }
+        toldOf = nil
         hasRow = false
+    }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) {
+        guard let toldOf, toldOf.transaction == tx else { return }
+        event.open("dnp3")
+        event.open(toldOf.direction == .originator ? "request" : "response")
+        event.members(told.buffer.bytes[...])
+        event.close()
+        event.close()
     }
 
     override func message(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Framing {
@@ -103,6 +119,7 @@ final class DNP3: FramedAnalyzer {
         if (direction == .originator) != (bytes.octet(3) & 0x80 != 0) {
             context.weird(.dnp3_unexpected_flow_direction, source: DNP3.source(kind))
         }
+        if context.wantsEvents { fragments[Int(direction.rawValue)].frame(bytes) }
         return segment(bytes.extracting(DNP3.headerBytes..<count), data, direction, &context) ? .took(count) : .stop
     }
 
@@ -123,7 +140,9 @@ final class DNP3: FramedAnalyzer {
                 return false
             }
             // The first octet is the transport layer's own.
-            for index in (at == 0 ? 1 : 0)..<block where sides[side].headCount < 4 {
+            for index in (at == 0 ? 1 : 0)..<block where sides[side].headCount < 4 || context.wantsEvents {
+                if context.wantsEvents { fragments[side].append(bytes.octet(at &+ index)) }
+                guard sides[side].headCount < 4 else { continue }
                 sides[side].head[sides[side].headCount] = bytes.octet(at &+ index)
                 sides[side].headCount &+= 1
             }
@@ -138,6 +157,7 @@ final class DNP3: FramedAnalyzer {
         if flags & 0x80 != 0 {
             fragment(side, direction, &context)
             sides[side] = Side()
+            fragments[side].clear()
         }
         return true
     }
@@ -145,7 +165,7 @@ final class DNP3: FramedAnalyzer {
     /// A whole application fragment: control, function, and for responses two octets of indications.
     private func fragment(_ side: Int, _ direction: Direction, _ context: inout AnalyzerContext) {
         let head = sides[side].head
-        defer { show(head, direction, &context) }
+        defer { show(side, head, direction, &context) }
         guard sides[side].headCount >= (direction == .originator ? 2 : 4) else { return violation(&context) }
         if !hasRow {
             hasRow = true
@@ -168,9 +188,20 @@ final class DNP3: FramedAnalyzer {
     }
 
     /// Shows a fragment to signatures: its function, and a response's indications.
-    private func show(_ head: [4 of UInt8], _ direction: Direction, _ context: inout AnalyzerContext) {
-        guard context.wantsTransactions else { return }
+    private func show(_ side: Int, _ head: [4 of UInt8], _ direction: Direction, _ context: inout AnalyzerContext) {
+        guard context.wantsTransactions || context.wantsEvents else { return }
         let transaction = context.beginTransaction(.dnp3)
+        if context.wantsEvents, fragments[side].octets.count >= (direction == .originator ? 2 : 4) {
+            told.clear()
+            fragments[side].write(isRequest: direction == .originator, to: &told)
+            toldOf = (transaction, direction)
+            context.beginEvent("dnp3", from: .originator, tx: transaction)
+            context.event.open("dnp3")
+            context.event.members(told.buffer.bytes[...])
+            context.event.close()
+            context.endEvent()
+        }
+        guard context.wantsTransactions else { return }
         context.exposeNumber(.dnp3Function, UInt64(head[1]), tx: transaction, from: direction)
         if direction == .responder {
             let indications = UInt64(head[2]) << 8 | UInt64(head[3])

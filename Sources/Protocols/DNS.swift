@@ -257,6 +257,16 @@ final class DNS: Analyzer {
         if !framings.isEmpty { framings = [] }
     }
 
+    override var showsAfterViolation: Bool { true }
+
+    /// A message after one that was none; only what can be read to its end is shown.
+    override func showDatagram(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard DNSView.isWhole(bytes) else { return }
+        let transaction = context.beginTransaction(DNSView.application(context.id))
+        DNSView.show(bytes, tx: transaction, from: direction, &context)
+        if context.wantsEvents { event(bytes, from: direction, tx: transaction, &context) }
+    }
+
     private func message(
         _ bytes: RawSpan, from direction: Direction, isFirstOfCall: Bool, _ context: inout AnalyzerContext
     ) {

@@ -4,7 +4,7 @@
 //
 // Reads   requests and responses, port 502; the shape of the common functions.
 // Writes  one `ModbusRecord` for each message.
-// Leaves  registers, coils and files themselves.
+// Leaves  registers, coils and files themselves; events (Modbus+EVE.swift).
 
 package import Records
 import Wire
@@ -39,8 +39,9 @@ final class Modbus: FramedAnalyzer {
     private var record = ModbusRecord()
     /// Whether the row of a side's unfinished message is written.
     private var hasHead: [2 of Bool] = [false, false]
-    /// Requests without an answer: their own number, and that of their transaction.
-    private var pending: [(number: UInt16, transaction: UInt64)] = []
+    /// Requests without an answer: their own number, that of their transaction, and what they ask for.
+    private var pending: [(number: UInt16, transaction: UInt64, request: ModbusMessage?)] = []
+    private var drafts = EventDrafts()
     /// Requests that are remembered; a device answers one after the other.
     private static let pendingMax = 64
 
@@ -52,7 +53,15 @@ final class Modbus: FramedAnalyzer {
         super.reset()
         hasHead = [false, false]
         pending.removeAll(keepingCapacity: true)
+        drafts.clear()
     }
+
+    override func finish(_ context: inout AnalyzerContext) {
+        drafts.endAll("modbus", &context)
+        super.finish(&context)
+    }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { drafts.write(tx, "modbus", to: &event) }
 
     override func message(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Framing {
         // Transaction, protocol, length of what follows: two octets each. Unit and function: one octet each.
@@ -102,22 +111,41 @@ final class Modbus: FramedAnalyzer {
         confirm(&context)
     }
 
-    /// Shows a message to signatures: unit, function and data, in the transaction of its number.
+    /// Shows a message to signatures and events, in the transaction of its number: unit, function and data.
     private func show(_ bytes: RawSpan, _ direction: Direction, _ context: inout AnalyzerContext) {
-        guard context.wantsTransactions else { return }
+        guard context.wantsTransactions || context.wantsEvents else { return }
         let number = bytes.load16(0)
+        var message = context.wantsEvents ? ModbusMessage(bytes, isRequest: direction == .originator) : nil
         let transaction: UInt64
         if direction == .responder, let place = pending.firstIndex(where: { $0.number == number }) {
-            transaction = pending.remove(at: place).transaction
+            let request = pending.remove(at: place)
+            transaction = request.transaction
+            if let asked = request.request { message?.compare(with: asked) }
         } else {
             transaction = context.beginTransaction(.modbus)
             if direction == .originator {
                 if pending.count >= Modbus.pendingMax { pending.removeFirst() }
-                pending.append((number, transaction))
+                pending.append((number, transaction, message))
             }
         }
+        if let message { draft(message, bytes, transaction, direction, &context) }
+        guard context.wantsTransactions else { return }
         context.expose(.modbus, bytes.extracting(6..<bytes.byteCount), tx: transaction, from: direction)
         context.transactionDone(tx: transaction, from: direction)
+    }
+
+    /// A request waits for its response.
+    private func draft(
+        _ message: ModbusMessage, _ bytes: RawSpan, _ transaction: UInt64, _ direction: Direction,
+        _ context: inout AnalyzerContext
+    ) {
+        drafts.add(transaction, from: .originator, type: "modbus", &context) { event in
+            if event.isEmpty { event.count("id", transaction &+ 1) }
+            event.open(direction == .originator ? "request" : "response")
+            message.write(bytes, to: &event)
+            event.close()
+        }
+        if direction == .responder { drafts.end(transaction, "modbus", &context) }
     }
 
     private func begin(_ bytes: RawSpan, _ direction: Direction, _ context: inout AnalyzerContext) {

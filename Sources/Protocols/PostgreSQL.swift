@@ -5,7 +5,7 @@
 //
 // Reads   startup, simple queries, authentication, errors, notices, row counts.
 // Writes  one `PostgreSQLRecord` for each of ssl_request, startup, query, terminate.
-// Leaves  the extended query (Parse, Bind, Execute), COPY, cancel requests, TLS.
+// Leaves  the extended query (Parse, Bind, Execute), COPY, cancel requests, TLS; events (PostgreSQL+EVE.swift).
 
 package import Records
 import Wire
@@ -150,11 +150,13 @@ final class PostgreSQL: FramedAnalyzer {
     /// Rows since the last query or ReadyForQuery that wrote a row.
     private var rowCount: UInt64?
     private var errorFields = GrowingText()
+    private var view = PostgreSQLView()
 
     init() { super.init(kind: .postgresql) }
 
     override func finish(_ context: inout AnalyzerContext) {
         emit(&context)
+        view.end(&context)
         super.finish(&context)
     }
 
@@ -167,7 +169,10 @@ final class PostgreSQL: FramedAnalyzer {
         record.session.clear()
         (record.user, record.database, record.application) = (.absent, .absent, .absent)
         errorFields.clear()
+        view.reset()
     }
+
+    override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { view.write(tx: tx, to: &event) }
 
     override func message(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Framing {
         do throws(WireError) {
@@ -214,13 +219,20 @@ final class PostgreSQL: FramedAnalyzer {
             guard bytes.byteCount >= min(count, PostgreSQL.readBytesMax) else {
                 return .needs(min(count, PostgreSQL.readBytesMax))
             }
-            try query(bytes.extracting(5..<min(count, bytes.byteCount, PostgreSQL.readBytesMax)), count, &context)
+            let body = bytes.extracting(5..<min(count, bytes.byteCount, PostgreSQL.readBytesMax))
+            try query(body, count, &context)
+            if context.wantsEvents { view.query(body, &context) }
         case 0x58:  // X
             guard bytes.byteCount >= count else { return .took(count) }
             emit(&context)
+            if context.wantsEvents { view.request("message", "termination_message", isLast: true, &context) }
             openRow(&context)
             record.frontend = "terminate"
             emit(&context)
+        case 0x70 where context.wantsEvents && count <= PostgreSQL.readBytesMax:  // p
+            guard bytes.byteCount >= count else { return .needs(count) }
+            view.secret(bytes.extracting(5..<count), &context)
+        case 0x64 where context.wantsEvents: view.copiedIn(count &- 5, &context)  // d
         default: break
         }
         return .took(count)
@@ -245,7 +257,11 @@ final class PostgreSQL: FramedAnalyzer {
             encryption = .requested
             openRow(&context)
             record.frontend = "ssl_request"
+            if context.wantsEvents { view.request("message", "SSL Request", isLast: false, &context) }
             return .took(8)
+        }
+        if length == 16, version == 80_877_102, bytes.byteCount >= 16, context.wantsEvents {
+            view.cancel(bytes.extracting(8..<16), &context)
         }
         guard version >> 16 == 3 else { throw .malformed(at: 4) }
         hasFrontend = true
@@ -274,6 +290,7 @@ final class PostgreSQL: FramedAnalyzer {
         hasStartup = true
         openRow(&context)
         record.frontend = "startup"
+        if context.wantsEvents { view.startup(bytes.extracting(0..<count), &context) }
         confirm(&context)
         return .took(count)
     }
@@ -305,6 +322,8 @@ final class PostgreSQL: FramedAnalyzer {
         guard let (type, count) = try header(bytes) else { return .needs(5) }
         if type == 0x44 {  // D: only counted, so never gathered
             guard count >= 7 else { throw .malformed(at: 1) }
+            guard bytes.byteCount >= 7 else { return .needs(7) }
+            if context.wantsEvents { view.row(count &- 7, columns: Int(bytes.load16(5))) }
             openRow(&context)
             rowCount = (rowCount ?? 0) &+ 1
             return .took(count)
@@ -312,8 +331,10 @@ final class PostgreSQL: FramedAnalyzer {
         let isRead: Bool =
             switch type {
             case 0x4B, 0x45, 0x52, 0x53, 0x5A, 0x4E: true
+            case 0x54, 0x43, 0x47, 0x48: context.wantsEvents
             default: false
             }
+        if type == 0x64, context.wantsEvents { view.copiedOut(count &- 5) }  // d
         guard isRead else { return .took(count) }
         guard count <= PostgreSQL.readBytesMax else { return .took(count) }
         guard bytes.byteCount >= count else { return .needs(count) }
@@ -324,8 +345,10 @@ final class PostgreSQL: FramedAnalyzer {
         case 0x52: try authentication(body, &context)  // R
         case 0x53: try parameterStatus(body)  // S
         case 0x5A: try readyForQuery(body, &context)  // Z
-        default: try notice(body, &context)  // N
+        case 0x4E: try notice(body, &context)  // N
+        default: break
         }
+        if context.wantsEvents { view.response(type, body, &context) }
         return .took(count)
     }
 
@@ -340,6 +363,7 @@ final class PostgreSQL: FramedAnalyzer {
         record.replyArgument.append(octet: answer)
         record.success = answer == 0x53
         emit(&context)
+        if context.wantsEvents { view.encryption(isAccepted: answer == 0x53, &context) }
         guard answer == 0x4E else { return .startsTLS(after: 1) }
         encryption = .refused
         return .took(1)

@@ -19,9 +19,13 @@ struct SMBExchange {
     var status: UInt32?
     /// The request was one of version 1.
     var isFirstVersion = false
+    /// The status is a class and a code.
+    var isDOSError = false
     /// Members that the request has given, behind the common ones.
     var members: [UInt8] = []
     var share: [UInt8] = []
+    /// The kind of service that a client of version 1 asks for.
+    var service: [UInt8] = []
     /// Of a file: its handle, for the event at its end, and how far its content was seen.
     var handle: UInt64 = 0
     var end: UInt64 = 0
@@ -30,6 +34,8 @@ struct SMBExchange {
 /// The exchanges of one connection that wait for their end.
 struct SMBView {
     private static let exchangesMax = 1024
+    /// Open files of version 1 whose names are known.
+    static let namesMax = 1024
     private static let dialectsMax = 64
 
     var exchanges: [UInt64: SMBExchange] = [:]
@@ -43,8 +49,11 @@ struct SMBView {
     private var offered: [[UInt8]] = []
     private var dialect1: [UInt8] = []
     private var largest: (read: UInt32, write: UInt32) = (0, 0)
+    /// Names of open files of version 1, by handle.
+    var names1: [UInt64: [UInt8]] = [:]
 
     mutating func reset() {
+        names1.removeAll(keepingCapacity: true)
         exchanges.removeAll(keepingCapacity: exchanges.count < 256)
         transfers.removeAll(keepingCapacity: true)
         (dialect, largest, last) = (0, (0, 0), nil)
@@ -78,10 +87,10 @@ struct SMBView {
     }
 
     mutating func request(
-        _ header: SMB2Header, _ bytes: RawSpan, _ waiting: SMBPending, _ ntlm: NTLMSession,
+        _ header: SMB2Header, _ bytes: RawSpan, _ waiting: SMBPending, _ authentication: Authentication,
         _ context: inout AnalyzerContext
     ) {
-        guard SMBView.hasTransaction(header.code) else { return }
+        guard SMBView.hasTransaction(header.code) || isChange(header, bytes) else { return }
         // What a pipe carries is a transaction of DCE RPC.
         if header.command == .control, waiting.isPipeExchange { return }
         begin(header.message, command: header.code, tree: header.tree, session: header.session, &context)
@@ -89,14 +98,51 @@ struct SMBView {
         builder.clear()
         switch header.command {
         case .negotiate: dialects(bytes)
-        case .sessionSetup: login(bytes, ntlm, tx, &context)
+        case .sessionSetup: login(bytes, authentication, tx, &context)
         case .treeConnect:
             guard let tree = waiting.tree, tree.hasPath else { break }
             exchanges[header.message]?.share = Array(tree.record.text[tree.record.path])
         case .create: create(bytes, waiting)
+        case .control where bytes.byteCount >= 72: function(bytes.load(68, as: UInt32.self).byteSwapped)
+        case .setInfo: change(bytes, waiting)
         default: break
         }
         exchanges[header.message]?.members = builder.buffer.bytes
+    }
+
+    /// A name or a deletion is set: the only changes that are transactions.
+    private func isChange(_ header: SMB2Header, _ bytes: RawSpan) -> Bool {
+        header.command == .setInfo && bytes.byteCount >= 96 && bytes.octet(66) == 1
+            && (bytes.octet(67) == 10 || bytes.octet(67) == 13)
+    }
+
+    private mutating func function(_ code: UInt32) {
+        if let name = SMBNames.function(code) { return builder.text("function", name) }
+        builder.beginText("function")
+        builder.add(decimal: UInt64(code))
+        builder.endText()
+    }
+
+    //  size (2) | kind | class | length (4) | offset (2) | 2 octets | 4 octets | handle (16) | content
+    private mutating func change(_ bytes: RawSpan, _ waiting: SMBPending) {
+        guard let file = waiting.file else { return }
+        let record = file.record
+        if bytes.octet(67) == 10 {
+            builder.open("set_info")
+            builder.text("class", "FILE_INFO")
+            builder.text("info_level", "SMB2_FILE_RENAME_INFO")
+            builder.close()
+            builder.open("rename")
+            builder.text("from", record.text[record.previousName])
+            builder.text("to", record.text[record.name])
+            builder.close()
+        } else {
+            let offset = Int(bytes.load(72, as: UInt16.self).byteSwapped)
+            let deletes = offset < bytes.byteCount && bytes.octet(offset) != 0
+            builder.text("filename", record.text[record.name])
+            builder.text("access", deletes ? "delete on close" : "normal")
+        }
+        if let identity = file.identity { SMBView.identity("fuid", identity.octets, to: &builder) }
     }
 
     mutating func begin(
@@ -142,8 +188,17 @@ struct SMBView {
 
     /// Who logs in, where the message says so.
     mutating func login(
-        _ bytes: RawSpan, _ ntlm: NTLMSession, _ tx: UInt64, _ context: inout AnalyzerContext
+        _ bytes: RawSpan, _ authentication: Authentication, _ tx: UInt64, _ context: inout AnalyzerContext
     ) {
+        if let service = authentication.takeService() {
+            builder.open("kerberos")
+            builder.text("realm", service.realm[...])
+            builder.openList("snames")
+            for name in service.names { builder.item(name[...]) }
+            builder.closeList()
+            builder.close()
+        }
+        let ntlm = authentication.ntlmSession
         guard let place = RDP.find(NTLMMessage.signature, in: bytes), bytes.byteCount &- place >= 12,
             bytes.load(place &+ 8, as: UInt32.self) == 0x0300_0000
         else { return }
@@ -174,7 +229,12 @@ struct SMBView {
         guard bytes.byteCount >= 108, let file = waiting.file else { return }
         let disposition = bytes.load(100, as: UInt32.self).byteSwapped
         let options = bytes.load(104, as: UInt32.self).byteSwapped
-        let isDirectory = options & 1 != 0
+        create(file, disposition, options)
+    }
+
+    mutating func create(_ file: SMBFile, _ disposition: UInt32, _ options: UInt32) {
+        let isRoot = file.record.text.equals(file.record.name, "<share_root>")
+        let isDirectory = options & 1 != 0 && !isRoot
         builder.text(isDirectory ? "directory" : "filename", file.record.text[file.record.name])
         let names: [StaticString] = [
             "FILE_SUPERSEDE", "FILE_OPEN", "FILE_CREATE", "FILE_OPEN_IF", "FILE_OVERWRITE", "FILE_OVERWRITE_IF",
@@ -226,16 +286,18 @@ struct SMBView {
     }
 
     private mutating func created(_ bytes: RawSpan) {
-        func time(_ key: StaticString, _ offset: Int) {
-            let value = bytes.load(offset, as: UInt64.self).byteSwapped
-            builder.count(key, value / 10_000_000 > 11_644_473_600 ? value / 10_000_000 - 11_644_473_600 : 0)
-        }
-        time("created", 72)
-        time("accessed", 80)
-        time("modified", 88)
-        time("changed", 96)
+        times(bytes.extracting(72..<104))
         builder.count("size", bytes.load(112, as: UInt64.self).byteSwapped)
         SMBView.identity("fuid", bytes.extracting(128..<144), to: &builder)
+    }
+
+    /// Four times of eight octets each, in seconds since 1970.
+    mutating func times(_ bytes: RawSpan) {
+        let names: [StaticString] = ["created", "accessed", "modified", "changed"]
+        for (place, name) in names.enumerated() {
+            let value = bytes.load(place &* 8, as: UInt64.self).byteSwapped
+            builder.count(name, value / 10_000_000 > 11_644_473_600 ? value / 10_000_000 - 11_644_473_600 : 0)
+        }
     }
 
     // MARK: files
@@ -243,9 +305,11 @@ struct SMBView {
     /// Content of a file was read or is written: one transaction until it is closed.
     mutating func transferred(
         _ file: SMBFile, _ place: (offset: UInt64, count: Int), isWrite: Bool, tree: UInt32, session: UInt64,
-        isFirstVersion: Bool = false, _ context: inout AnalyzerContext
+        handle1: UInt64? = nil, _ context: inout AnalyzerContext
     ) {
-        let key = file.handle << 1 | (isWrite ? 1 : 0)
+        // Of version 1 the handle is the message's.
+        let isFirstVersion = handle1 != nil
+        let key = (handle1 ?? file.handle) << 1 | (isWrite ? 1 : 0)
         let end = place.offset &+ UInt64(max(0, place.count))
         if let known = transfers[key] {
             transfers[key]?.end = max(known.end, end)
@@ -263,12 +327,21 @@ struct SMBView {
             end: end)
         builder.clear()
         builder.text("filename", file.record.text[file.record.name])
-        builder.text("share", file.record.text[file.record.path])
-        if let identity = file.identity {
+        builder.text("share", file.record.text[file.record.path].dropFirst(isFirstVersion ? 1 : 0))
+        if let handle1 {
+            fileNumber(handle1)
+        } else if let identity = file.identity {
             SMBView.identity("fuid", identity.octets, to: &builder)
         }
         exchange.members = builder.buffer.bytes
         transfers[key] = exchange
+    }
+
+    /// The handle of version 1, four digits.
+    mutating func fileNumber(_ handle: UInt64) {
+        builder.beginText("fuid")
+        builder.add(hexadecimal: handle, digits: 4)
+        builder.endText()
     }
 
     mutating func closed(_ handle: UInt64, _ context: inout AnalyzerContext) {
@@ -297,14 +370,7 @@ struct SMBView {
         context.transactionDone(tx: exchange.transaction, from: .originator)
         context.transactionDone(tx: exchange.transaction, from: .responder)
         guard context.wantsEvents || context.wantsTransactions else { return }
-        builder.clear()
-        builder.open("smb")
-        builder.count("id", exchange.transaction &+ 1)
-        common(
-            exchange.command, isFirstVersion: exchange.isFirstVersion, status: exchange.status,
-            session: exchange.session, tree: exchange.tree)
-        builder.members(exchange.members[...])
-        builder.close()
+        object(exchange)
         last = (exchange.transaction, builder.buffer.bytes)
         guard context.wantsEvents else { return }
         context.beginEvent("smb", from: .originator, tx: exchange.transaction)
@@ -312,12 +378,29 @@ struct SMBView {
         context.endEvent()
     }
 
-    func write(tx: UInt64, to event: inout EVEBuilder) {
-        if let last, last.transaction == tx { event.members(last.members[...]) }
+    /// The object `smb`, alone in `builder`.
+    private mutating func object(_ exchange: SMBExchange) {
+        builder.clear()
+        builder.open("smb")
+        builder.count("id", exchange.transaction &+ 1)
+        common(
+            exchange.command, isFirstVersion: exchange.isFirstVersion, status: exchange.status,
+            isDOSError: exchange.isDOSError, session: exchange.session, tree: exchange.tree)
+        builder.members(exchange.members[...])
+        builder.close()
+    }
+
+    mutating func write(tx: UInt64, to event: inout EVEBuilder) {
+        if let last, last.transaction == tx { return event.members(last.members[...]) }
+        // A file that is not closed yet.
+        guard let exchange = transfers.values.first(where: { $0.transaction == tx }) else { return }
+        object(exchange)
+        event.members(builder.buffer.bytes[...])
     }
 
     mutating func common(
-        _ command: UInt16, isFirstVersion: Bool, status: UInt32?, session: UInt64, tree: UInt32
+        _ command: UInt16, isFirstVersion: Bool, status: UInt32?, isDOSError: Bool = false, session: UInt64,
+        tree: UInt32
     ) {
         builder.beginText("dialect")
         if dialect != 0 {
@@ -340,7 +423,9 @@ struct SMBView {
             builder.add(decimal: UInt64(command))
         }
         builder.endText()
-        if let status {
+        if let status, isDOSError {
+            dosStatus(status)
+        } else if let status {
             builder.beginText("status")
             if let name = SMBStatus.name(status) { builder.add(name) } else { builder.add(decimal: UInt64(status)) }
             builder.endText()
@@ -351,6 +436,27 @@ struct SMBView {
         }
         builder.count("session_id", session)
         builder.count("tree_id", UInt64(tree))
+    }
+
+    /// A class in the lowest octet and a code in the upper two (MS-CIFS section 2.2.2.4).
+    private mutating func dosStatus(_ status: UInt32) {
+        let code = UInt64(status >> 16)
+        builder.beginText("status")
+        if let name = SMBNames.error(UInt8(truncatingIfNeeded: status), code) {
+            builder.add(name)
+        } else if 1...2 ~= status & 0xFF {
+            builder.add(decimal: code)
+        } else {
+            builder.add("UNKNOWN_")
+            builder.add(hexadecimal: UInt64(status & 0xFF), digits: 2)
+            builder.add("_")
+            builder.add(hexadecimal: code, digits: 4)
+        }
+        builder.endText()
+        builder.beginText("status_code")
+        builder.add("0x")
+        builder.add(hexadecimal: code, digits: 4)
+        builder.endText()
     }
 
     private static func append(_ dialect: UInt16, to builder: inout EVEBuilder) {
@@ -369,7 +475,7 @@ struct SMBView {
     }
 
     /// 16 octets, in the order in which Suricata writes them.
-    private static func identity(_ key: StaticString, _ octets: RawSpan, to builder: inout EVEBuilder) {
+    static func identity(_ key: StaticString, _ octets: RawSpan, to builder: inout EVEBuilder) {
         builder.beginText(key)
         for (index, place) in [3, 2, 1, 0, 5, 4, 7, 6, 9, 8, 11, 10, 15, 14, 13, 12].enumerated() {
             if [4, 6, 8, 10].contains(index) { builder.add("-") }

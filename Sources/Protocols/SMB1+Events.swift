@@ -10,59 +10,257 @@
 import Records
 import Wire
 
+/// One command of a message: the first, or one that is chained behind it.
+struct SMB1Part {
+    let header: SMB1Header
+    let code: UInt8
+    let block: SMB1Block?
+
+    var command: SMB1Header.Command? { SMB1Header.Command(rawValue: code) }
+
+    init(_ header: SMB1Header, _ code: UInt8, _ block: SMB1Block?) {
+        self.header = header
+        self.code = code
+        self.block = block
+    }
+}
+
 extension SMBView {
-    /// Numbers of messages of version 1 stand apart from those of version 2.
-    private static func key(_ header: SMB1Header) -> UInt64 { 1 << 40 | UInt64(header.message) }
+    /// Octets of one text that are shown.
+    private static let textBytesMax = 1024
+    /// Commands that change names and deletions: subcommands of a transaction (MS-CIFS section 2.2.6).
+    private static let setPathInformation: UInt16 = 6
+    private static let setFileInformation: UInt16 = 8
+    private static let disposition: UInt16 = 1013
+    private static let rename: UInt16 = 1010
+
+    /// Messages of version 1 stand apart from those of version 2, and the commands of one number from each other: the
+    /// further parts of a long request have the number of its first.
+    private static func key(_ part: SMB1Part) -> UInt64 {
+        1 << 40 | UInt64(part.code) << 16 | UInt64(part.header.message)
+    }
+
+    // MARK: requests
 
     mutating func request(
-        _ header: SMB1Header, _ bytes: RawSpan, _ waiting: SMBPending, _ ntlm: NTLMSession,
+        _ part: SMB1Part, _ bytes: RawSpan, _ waiting: SMBPending, _ authentication: Authentication,
         _ context: inout AnalyzerContext
     ) {
-        guard SMBView.hasTransaction1(header.code) else { return }
-        let key = SMBView.key(header)
+        guard SMBView.hasTransaction1(part.code) || isChange(part, bytes) else { return }
+        let key = SMBView.key(part)
         begin(
-            key, command: UInt16(header.code), tree: UInt32(header.tree), session: UInt64(header.user),
+            key, command: UInt16(part.code), tree: UInt32(part.header.tree), session: UInt64(part.header.user),
             isFirstVersion: true, &context)
         guard let tx = exchanges[key]?.transaction else { return }
         builder.clear()
-        switch SMB1Header.Command(rawValue: header.code) {
-        case .sessionSetupAndX: login(bytes, ntlm, tx, &context)
-        case .treeConnectAndX:
+        switch part.code {
+        case SMB1Header.Command.sessionSetupAndX.rawValue:
+            login(bytes, authentication, tx, &context)
+            hosts("request", part, bytes)
+        case SMB1Header.Command.treeConnectAndX.rawValue:
             guard let tree = waiting.tree, tree.hasPath else { break }
-            var share = Array(tree.record.text[tree.record.path])
             // Suricata shows such a path from its second octet on.
-            if header.isUnicode, share.first == 0x5C { share.removeFirst() }
-            exchanges[key]?.share = share
-        case .createAndX:
-            guard let file = waiting.file else { break }
-            builder.text("filename", file.record.text[file.record.name])
+            exchanges[key]?.share = Array(tree.record.text[tree.record.path].dropFirst())
+            exchanges[key]?.service = Array(tree.record.text[tree.record.service])
+        case SMB1Header.Command.createAndX.rawValue:
+            guard let file = waiting.file, let words = part.block?.words, words.count >= 44 else { break }
+            create(
+                file, bytes.load(words.lowerBound &+ 35, as: UInt32.self).byteSwapped,
+                bytes.load(words.lowerBound &+ 39, as: UInt32.self).byteSwapped)
+        case 0x07: renamed(part, bytes)
+        case 0x32: change(part, bytes)
         default: break
         }
         exchanges[key]?.members = builder.buffer.bytes
+        if SMBView.hasNoResponse(part.code), let exchange = exchanges.removeValue(forKey: key) {
+            end(exchange, &context)
+        }
     }
 
-    mutating func response(_ header: SMB1Header, _ waiting: SMBPending, _ context: inout AnalyzerContext) {
-        let isNegotiation = header.code == SMB1Header.Command.negotiate.rawValue
-        guard var exchange = exchanges.removeValue(forKey: isNegotiation ? 0 : SMBView.key(header)) else { return }
-        exchange.status = header.status
-        (exchange.session, exchange.tree) = (UInt64(header.user), UInt32(header.tree))
-        if header.code == SMB1Header.Command.treeConnectAndX.rawValue, header.status == 0 {
-            let isPipe = waiting.tree?.isPipe ?? false
-            builder.clear()
-            builder.members(exchange.members[...])
-            connected(exchange, isPipe: isPipe, &context)
-            exchange.members = builder.buffer.bytes
+    /// Locks may be broken, cancellations and further parts are not answered.
+    private static func hasNoResponse(_ code: UInt8) -> Bool { code == 0x24 || code == 0x33 || code == 0xA4 }
+
+    /// Content of files is one transaction for each file, what passes over pipes is DCE RPC's, negotiation has its own
+    /// way, and of the second kind of transactions only changes count.
+    private static func hasTransaction1(_ code: UInt8) -> Bool {
+        if code == 0x32 { return false }
+        switch SMB1Header.Command(rawValue: code) {
+        case .negotiate, .readAndX, .writeAndX, .transaction: return false
+        default: return true
         }
+    }
+
+    /// What the system at one end is: texts behind the token or the passwords.
+    private mutating func hosts(_ key: StaticString, _ part: SMB1Part, _ bytes: RawSpan) {
+        guard let block = part.block else { return }
+        var at = block.octets.lowerBound
+        var skipped = 0
+        func length(_ offset: Int) -> Int { Int(bytes.load(block.words.lowerBound &+ offset, as: UInt16.self).byteSwapped) }
+        switch block.words.count {
+        case 24: at &+= length(14)
+        case 26:
+            at &+= length(14) &+ length(16)
+            // The account and its domain.
+            skipped = 2
+        case 8: at &+= length(6)
+        case 6: break
+        default: return
+        }
+        guard at < block.octets.upperBound else { return }
+        let place = block.octets
+        for _ in 0..<skipped { _ = SMBView.text(&at, bytes, place, isUnicode: part.header.isUnicode) }
+        let system = SMBView.text(&at, bytes, place, isUnicode: part.header.isUnicode)
+        let manager = SMBView.text(&at, bytes, place, isUnicode: part.header.isUnicode)
+        builder.open(key)
+        builder.text("native_os", system[...])
+        builder.text("native_lm", manager[...])
+        builder.close()
+    }
+
+    /// The next text of a range, up to its zero; of two octets it begins at an even place.
+    static func text(_ at: inout Int, _ bytes: RawSpan, _ place: Range<Int>, isUnicode: Bool) -> [UInt8] {
+        if isUnicode { at &+= at & 1 }
+        guard at < place.upperBound else { return [] }
+        let rest = bytes.extracting(at..<place.upperBound)
+        var text = TextBuffer()
+        if isUnicode {
+            let length = rest.utf16Length()
+            _ = text.add(utf16: rest.extracting(0..<length.text), limit: textBytesMax)
+            at &+= max(length.whole, 1)
+        } else {
+            let end = rest.firstIndex(of: 0) ?? rest.byteCount
+            _ = text.add(rest.extracting(0..<end), limit: textBytesMax)
+            at &+= end &+ 1
+        }
+        return text.bytes
+    }
+
+    //  4 | old name | 4 | new name
+    private mutating func renamed(_ part: SMB1Part, _ bytes: RawSpan) {
+        guard let place = part.block?.octets else { return }
+        var at = place.lowerBound &+ 1
+        let old = SMBView.text(&at, bytes, place, isUnicode: part.header.isUnicode)
+        at &+= 1
+        write(rename: old, SMBView.text(&at, bytes, place, isUnicode: part.header.isUnicode))
+        builder.text("fuid", "")
+    }
+
+    private mutating func write(rename old: [UInt8], _ new: [UInt8]) {
+        builder.open("rename")
+        builder.text("from", old[...])
+        builder.text("to", new[...])
+        builder.close()
+    }
+
+    /// Where the parameters and the data of a transaction stand, and its subcommand.
+    private func transaction(
+        _ part: SMB1Part, _ bytes: RawSpan
+    ) -> (subcommand: UInt16, parameters: Range<Int>, data: Range<Int>)? {
+        guard part.code == 0x32, let words = part.block?.words, words.count >= 30 else { return nil }
+        func number(_ offset: Int) -> Int { Int(bytes.load(words.lowerBound &+ offset, as: UInt16.self).byteSwapped) }
+        func range(_ offset: Int) -> Range<Int>? {
+            let (count, start) = (number(offset), number(offset &+ 2))
+            return bytes.holds(count, at: start) ? start ..< start &+ count : nil
+        }
+        guard let parameters = range(18), let data = range(22) else { return nil }
+        return (UInt16(number(28)), parameters, data)
+    }
+
+    /// The level of information that a transaction sets, where it is a name or a deletion.
+    private func level(_ subcommand: UInt16, _ parameters: RawSpan) -> UInt16? {
+        let offset = subcommand == SMBView.setFileInformation ? 2 : 0
+        guard subcommand == SMBView.setFileInformation || subcommand == SMBView.setPathInformation,
+            parameters.byteCount >= 6
+        else { return nil }
+        let level = parameters.load16(offset).byteSwapped
+        return level == SMBView.disposition || level == SMBView.rename ? level : nil
+    }
+
+    private func isChange(_ part: SMB1Part, _ bytes: RawSpan) -> Bool {
+        guard let (subcommand, parameters, _) = transaction(part, bytes) else { return false }
+        return level(subcommand, bytes.extracting(parameters)) != nil
+    }
+
+    //  of a file: handle (2) | level (2) | 2 octets; of a path: level (2) | 4 octets | path
+    private mutating func change(_ part: SMB1Part, _ bytes: RawSpan) {
+        guard let found = transaction(part, bytes) else { return }
+        let (subcommand, parameters) = (found.subcommand, bytes.extracting(found.parameters))
+        let data = bytes.extracting(found.data)
+        guard let level = level(subcommand, parameters) else { return }
+        let isFile = subcommand == SMBView.setFileInformation
+        var name: [UInt8] = []
+        let handle = UInt64(parameters.load16(0).byteSwapped)
+        if isFile {
+            name = names1[handle] ?? Array("<unknown>".utf8)
+        } else {
+            var at = 6
+            name = SMBView.text(&at, parameters, 6..<parameters.byteCount, isUnicode: part.header.isUnicode)
+        }
+        if level == SMBView.rename {
+            // Whether to replace (4), a folder (4), length (4), the new name.
+            var at = 12
+            let new = data.byteCount > 12
+                ? SMBView.text(&at, data, 12..<data.byteCount, isUnicode: part.header.isUnicode) : []
+            write(rename: name, new)
+        } else {
+            builder.text("filename", name[...])
+            let deletes = data.byteCount > 0 && data.octet(0) != 0
+            builder.text("access", deletes ? "delete on close" : "normal")
+            builder.text("subcmd", isFile ? "SET_FILE_INFO" : "SET_PATH_INFO")
+            builder.text("level_of_interest", "Set Disposition Information")
+        }
+        if isFile { fileNumber(handle) } else { builder.text("fuid", "") }
+    }
+
+    // MARK: responses
+
+    mutating func response(
+        _ part: SMB1Part, _ bytes: RawSpan, _ waiting: SMBPending, _ context: inout AnalyzerContext
+    ) {
+        let header = part.header
+        let key = part.command == .negotiate ? 0 : SMBView.key(part)
+        guard var exchange = exchanges.removeValue(forKey: key) else { return }
+        exchange.status = header.status
+        exchange.isDOSError = header.isDOSError
+        (exchange.session, exchange.tree) = (UInt64(header.user), UInt32(header.tree))
+        builder.clear()
+        builder.members(exchange.members[...])
+        switch part.command {
+        case .negotiate: negotiated(part, bytes)
+        case .sessionSetupAndX: hosts("response", part, bytes)
+        case .treeConnectAndX where header.status == 0:
+            connected(exchange, isPipe: waiting.tree?.isPipe ?? false, &context)
+            builder.open("service")
+            builder.text("request", exchange.service[...])
+            if let tree = waiting.tree { builder.text("response", tree.record.text[tree.record.service]) }
+            builder.close()
+        case .createAndX where header.status == 0: created(part, bytes, waiting)
+        default: break
+        }
+        exchange.members = builder.buffer.bytes
         end(exchange, &context)
     }
 
-    /// Content of files is one transaction for each file, what passes over pipes is DCE RPC's, and negotiation has
-    /// its own way.
-    private static func hasTransaction1(_ code: UInt8) -> Bool {
-        switch SMB1Header.Command(rawValue: code) {
-        case .negotiate, .readAndX, .writeAndX, .transaction: false
-        default: true
-        }
+    /// With extended security the server tells its identity (MS-SMB section 2.2.4.5.2).
+    private mutating func negotiated(_ part: SMB1Part, _ bytes: RawSpan) {
+        guard let block = part.block, block.words.count == 34, block.octets.count >= 16,
+            bytes.load(block.words.lowerBound &+ 19, as: UInt32.self).byteSwapped & 0x8000_0000 != 0
+        else { return }
+        let start = block.octets.lowerBound
+        SMBView.identity("server_guid", bytes.extracting(start ..< start &+ 16), to: &builder)
+    }
+
+    //  AndX (4) | oplock | handle (2) | action (4) | times (8 each) | attributes (4) | room (8) | end of file (8) | ...
+    private mutating func created(_ part: SMB1Part, _ bytes: RawSpan, _ waiting: SMBPending) {
+        guard let words = part.block?.words, words.count >= 63 else { return }
+        let start = words.lowerBound
+        let handle = UInt64(bytes.load16(start &+ 5).byteSwapped)
+        times(bytes.extracting(start &+ 11 ..< start &+ 43))
+        builder.count("size", bytes.load(start &+ 55, as: UInt64.self).byteSwapped)
+        fileNumber(handle)
+        guard let file = waiting.file else { return }
+        if names1.count >= SMBView.namesMax { names1.removeAll(keepingCapacity: true) }
+        names1[handle] = Array(file.record.text[file.record.name])
     }
 
     /// What the events of a message have in common, where it is about a pipe.

@@ -65,6 +65,8 @@ struct SMB1Header {
 
     var isResponse: Bool { flags & 0x80 != 0 }
     var isUnicode: Bool { flags2 & 0x8000 != 0 }
+    /// The status is a class and a code (MS-CIFS section 2.2.2.4), not a number of Windows NT.
+    var isDOSError: Bool { flags2 & 0x4000 == 0 && status != 0 }
 
     init(parsing input: inout Cursor) throws(WireError) {
         try input.skip(4)
@@ -133,6 +135,7 @@ extension SMB {
         if isShown, waiting.tree?.isPipe ?? false { carrier = view.carrier(header) }
         // A response without words and octets is empty, or an error.
         let isEmpty = bytes.byteCount <= SMB1Header.byteCount &+ 3
+        var isTold = false
         var code = header.code
         var offset = SMB1Header.byteCount
         var depth = 0
@@ -143,6 +146,8 @@ extension SMB {
             } else {
                 try request(command, header, block, bytes, &waiting, direction, &context)
             }
+            if isShown { tell(SMB1Part(header, code, block), bytes, waiting, &context) }
+            isTold = true
             guard command.isChained, block.words.count >= 4 else { break }
             code = bytes.octet(block.words.lowerBound)
             guard code != 0xFF else { break }
@@ -160,11 +165,18 @@ extension SMB {
             offset = next
         }
         pending[number] = header.isResponse ? nil : waiting
-        guard isShown else { return }
-        if header.isResponse {
-            view.response(header, waiting, &context)
+        guard isShown, !isTold else { return }
+        tell(SMB1Part(header, header.code, try? SMB1Block(bytes, at: SMB1Header.byteCount)), bytes, waiting, &context)
+    }
+
+    /// Shows one command of a message to events and signatures.
+    private func tell(
+        _ part: SMB1Part, _ bytes: RawSpan, _ waiting: SMBPending, _ context: inout AnalyzerContext
+    ) {
+        if part.header.isResponse {
+            view.response(part, bytes, waiting, &context)
         } else {
-            view.request(header, bytes, waiting, authentication.ntlmSession, &context)
+            view.request(part, bytes, waiting, authentication, &context)
         }
     }
 
@@ -306,7 +318,7 @@ extension SMB {
         if isShown(context) {
             view.transferred(
                 file, (waiting.offset, bytes.byteCount), isWrite: direction == .originator, tree: 0, session: 0,
-                isFirstVersion: true, &context)
+                handle1: waiting.handle, &context)
         }
         context.fileData(content(of: file, from: direction, &context), bytes, at: waiting.offset)
     }

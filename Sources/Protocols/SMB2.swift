@@ -193,7 +193,7 @@ extension SMB {
         pending[header.message] = waiting
         (sides[side].previous, sides[side].previousTree) = (header.message, waiting.tree)
         if let file = waiting.file { sides[side].previousFile = file }
-        if isShown(context) { view.request(header, bytes, waiting, authentication.ntlmSession, &context) }
+        if isShown(context) { view.request(header, bytes, waiting, authentication, &context) }
     }
 
     /// Whether events or signatures look at anything.
@@ -276,7 +276,7 @@ extension SMB {
         let file = self.file(handle, &waiting, Int(direction.rawValue), &context)
         write(file, isPipe ? .pipeWrite : .fileWrite, &context)
         guard isPipe else {
-            if isShown(context) { 
+            if isShown(context) {
                 view.transferred(
                     file, (waiting.offset, length), isWrite: true, tree: header.tree, session: header.session, &context)
             }
@@ -431,7 +431,7 @@ extension SMB {
         let length = Int(try cursor.readLittle(UInt32.self))
         guard (waiting.tree ?? trees[header.tree])?.isPipe ?? false else {
             guard let file = waiting.file else { return }
-            if isShown(context) { 
+            if isShown(context) {
                 view.transferred(
                     file, (waiting.offset, length), isWrite: false, tree: header.tree, session: header.session,
                     &context)

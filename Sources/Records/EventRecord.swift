@@ -12,8 +12,9 @@ package struct EventPacket: Sendable, BitwiseCopyable {
     package var number: UInt64 = 0
     /// Whether events show the number: not those of packets that were inside of others.
     package var isOfCapture = true
-    /// Tags of the frame, 0xFFFF for none.
+    /// Tags of the frame, 0xFFFF for none: the outermost, one between, the innermost.
     package var vlan: UInt16 = 0xFFFF
+    package var middleVLAN: UInt16 = 0xFFFF
     package var innerVLAN: UInt16 = 0xFFFF
     /// 48-bit addresses of the frame, 0 where the link has none.
     package var sourceMAC: UInt64 = 0
@@ -37,6 +38,8 @@ package struct EventRecord: LogRecord {
     package var isDataReversed = false
     package var transaction: UInt64?
     package var appProtocol: StaticString?
+    /// The connection that has announced this one.
+    package var parent: UID?
     /// The last of the columns of ICMP: type and code.
     package var icmp: (type: UInt8, code: UInt8)?
     /// The event's own members, `"dns":{…}`.
@@ -56,11 +59,14 @@ package struct EventRecord: LogRecord {
         row.count("tx_id", transaction, "Number of the transaction on its connection.")
         row.enumeration("app_proto", appProtocol, "The application protocol.")
         row.count("vlan", packet.vlan == 0xFFFF ? nil : UInt64(packet.vlan), "The frame's tag.")
+        row.count(
+            "middle_vlan", packet.middleVLAN == 0xFFFF ? nil : UInt64(packet.middleVLAN), "A tag between the two.")
         row.count("inner_vlan", packet.innerVLAN == 0xFFFF ? nil : UInt64(packet.innerVLAN), "The inner tag.")
         row.count("source_mac", packet.sourceMAC == 0 ? nil : packet.sourceMAC, "Sender of the frame.")
         row.count("target_mac", packet.targetMAC == 0 ? nil : packet.targetMAC, "Receiver of the frame.")
         row.enumeration("pkt_src", packet.source, "How the packet came.")
         row.count("icmp", icmp.map { UInt64($0.type) << 8 | UInt64($0.code) }, "ICMP's type and code, an octet each.")
+        row.count("parent", parent.map { $0.value }, "The connection that has announced this one.")
         row.text("body", Text(offset: 0, count: UInt32(truncatingIfNeeded: body.buffer.bytes.count)), in: body.buffer,
             "The event's own members.")
     }

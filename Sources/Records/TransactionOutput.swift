@@ -48,6 +48,8 @@ package struct TransactionOutput: Sendable {
     package var wantsEvents = false
     /// Number of the next transaction of the connection at work; the worker keeps it for the connection.
     package var nextTransaction: UInt64 = 0
+    /// Transactions that the connection at work has begun, those too that their reader numbers itself.
+    package private(set) var begun: UInt64 = 0
     /// The transaction of each side that files and alerts of the delivery at work belong to.
     package var current: (originator: UInt64, responder: UInt64) = (0, 0)
     package private(set) var exposures: [Exposure] = []
@@ -69,8 +71,9 @@ package struct TransactionOutput: Sendable {
     package var isEmpty: Bool { exposures.isEmpty }
 
     /// Goes on with a connection that has begun so many transactions, and is at work at these.
-    package mutating func resume(at count: UInt64, current: (originator: UInt64, responder: UInt64)) {
+    package mutating func resume(at count: UInt64, begun: UInt64, current: (originator: UInt64, responder: UInt64)) {
         nextTransaction = count
+        self.begun = begun
         self.current = current
     }
 
@@ -90,6 +93,7 @@ package struct TransactionOutput: Sendable {
     /// Shows a transaction that its reader has numbered itself.
     package mutating func begin(_ proto: AppProtocol, _ transaction: UInt64) {
         current = (transaction, transaction)
+        begun = max(begun, transaction &+ 1)
         guard wantsTransactions else { return }
         let number = UInt64(proto.rawValue)
         add(Exposure(transaction: transaction, number: number, kind: .begin, direction: .originator))

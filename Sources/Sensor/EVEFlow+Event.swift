@@ -39,7 +39,9 @@ extension EVEFlow {
         record.packet.number = 0
         record.packet.source = nil
         record.packet.vlan = link.vlan
+        record.packet.middleVLAN = link.middleVLAN
         record.packet.innerVLAN = link.innerVLAN
+        record.parent = announcer
         record.isReversed = false
         record.transaction = nil
         let isNamed = app != .unknown && app != .failed

@@ -5,7 +5,7 @@
 //
 // Reads   each packet of the connection.
 // Writes  nothing: EVEFlows.swift keeps them, EVEFlow+Event.swift writes them.
-// Leaves  sequence numbers: what a packet claims is believed.
+// Leaves  windows: but for resets, what a packet claims is believed.
 
 import Records
 import Wire
@@ -20,6 +20,8 @@ struct EVEFlow: BitwiseCopyable, Sendable {
         var ttlMin: UInt8 = .max
         var ttlMax: UInt8 = 0
         var hasGap = false
+        /// The number behind the last octet of its segments.
+        var next: UInt32 = 0
     }
 
     /// Suricata's names of the states of a session.
@@ -62,6 +64,8 @@ struct EVEFlow: BitwiseCopyable, Sendable {
     var icmp: (type: UInt8, code: UInt8) = (0, 0)
     var answerICMP: (type: UInt8, code: UInt8)?
     var transactions: UInt64 = 0
+    /// The connection that has announced it (data of FTP).
+    var announcer: UID?
     var app = AppProtocol.unknown
     /// The protocol before another one took over the stream (STARTTLS, an upgrade).
     var appBefore = AppProtocol.unknown
@@ -81,6 +85,7 @@ struct EVEFlow: BitwiseCopyable, Sendable {
     /// What keeps flows of one connection apart.
     struct Link: BitwiseCopyable, Equatable, Sendable {
         var vlan: UInt16 = 0xFFFF
+        var middleVLAN: UInt16 = 0xFFFF
         var innerVLAN: UInt16 = 0xFFFF
         /// The security parameters index of ESP (RFC 4303 section 2.1).
         var spi: UInt32 = 0
@@ -131,9 +136,12 @@ struct EVEFlow: BitwiseCopyable, Sendable {
         if state == .none { return begin(header, from: side, takesMidstream: takesMidstream) }
         sides[side].tcpFlags |= header.flags
         if header.rst {
-            state = .closed
+            // Once both ends have spoken, a reset has the number that is due, or nobody believes it.
+            let isOpening = state == .synSent || state == .listen
+            if isOpening || header.sequence == sides[side].next { state = .closed }
             return
         }
+        note(header, from: side)
         switch state {
         case .synSent:
             if header.syn, header.ack, side == 1 { state = .synReceived }
@@ -178,6 +186,13 @@ struct EVEFlow: BitwiseCopyable, Sendable {
             state = header.syn ? .synReceived : .established
         }
         sides[side].tcpFlags |= header.flags
+        note(header, from: side)
+    }
+
+    private mutating func note(_ header: TCPHeader, from side: Int) {
+        let end = header.sequence &+ header.payloadLength &+ (header.syn ? 1 : 0) &+ (header.fin ? 1 : 0)
+        let isNewer = Int32(bitPattern: end &- sides[side].next) > 0
+        if header.syn || isNewer { sides[side].next = end }
     }
 
     private mutating func fin(from side: Int) { state = side == 0 ? .closeWait : .finWait1 }

@@ -26,7 +26,7 @@ struct EVEFlows: ~Copyable {
     /// What a flow is found by when its connection is gone: its ends, either way round, and its link.
     private struct Ends: Hashable {
         let id: ConnectionID
-        let vlan: UInt32
+        let vlan: UInt64
         let spi: UInt32
 
         init(_ id: ConnectionID, _ link: EVEFlow.Link) {
@@ -34,7 +34,7 @@ struct EVEFlows: ~Copyable {
                 id.originator < id.responder
                 || id.originator == id.responder && id.originatorPort <= id.responderPort
             self.id = isOrdered ? id : id.flipped
-            vlan = UInt32(link.vlan) << 16 | UInt32(link.innerVLAN)
+            vlan = UInt64(link.vlan) << 32 | UInt64(link.middleVLAN) << 16 | UInt64(link.innerVLAN)
             spi = link.spi
         }
     }
@@ -74,6 +74,7 @@ struct EVEFlows: ~Copyable {
     /// Keeps the events that a packet's data has made until the other end has acknowledged it.
     mutating func hold(_ events: inout [EventRecord], _ slot: UInt32) {
         let place = Int(slot)
+        guard !isIgnored(slot) else { return events.removeAll(keepingCapacity: true) }
         if held.count <= place {
             held.append(contentsOf: repeatElement([], count: max(held.count, place &+ 1 &- held.count, 64)))
         }
@@ -84,6 +85,13 @@ struct EVEFlows: ~Copyable {
         }
         heldCount &+= events.count
         events.removeAll(keepingCapacity: true)
+    }
+
+    /// Whether TCP was met in the middle, an answer to a SYN that was not seen included: it has no events then.
+    func isIgnored(_ slot: UInt32) -> Bool {
+        guard !takesMidstream, Int(slot) < heads.count, heads[Int(slot)] != 0 else { return false }
+        let flow = pool[Int(heads[Int(slot)]) &- 1]
+        return flow.isMidstream && flow.state == .none
     }
 
     /// What events tell of is the flow's protocol, where nothing else names it.
@@ -177,7 +185,7 @@ struct EVEFlows: ~Copyable {
     private mutating func find(
         _ arrival: EVEArrival, _ ends: (id: ConnectionID, hasPorts: Bool), _ layer: Layer, _ bytes: RawSpan
     ) -> Int {
-        var link = EVEFlow.Link(vlan: layer.vlan, innerVLAN: layer.innerVLAN)
+        var link = EVEFlow.Link(vlan: layer.vlan, middleVLAN: layer.middleVLAN, innerVLAN: layer.innerVLAN)
         if layer.protocolNumber == 50, layer.capturedLength >= 4 { link.spi = bytes.load(Int(layer.payloadOffset)) }
         let slot = Int(arrival.slot)
         if heads.count <= slot {
@@ -233,7 +241,7 @@ struct EVEFlows: ~Copyable {
 
     /// A connection is over: its flows wait for Suricata's time-out, since a capture may end before.
     mutating func end(
-        _ slot: UInt32, id: ConnectionID, app: AppProtocol, before: AppProtocol, transactions: UInt64,
+        _ slot: UInt32, id: ConnectionID, app: AppProtocol, before: AppProtocol, transactions: UInt64, announcer: UID?,
         hasGap: (Bool, Bool), to output: inout RecordOutput
     ) {
         guard Int(slot) < heads.count else { return }
@@ -244,6 +252,7 @@ struct EVEFlows: ~Copyable {
             if pool[Int(index)].app == .unknown || app != .unknown { pool[Int(index)].app = app }
             if before != .unknown { pool[Int(index)].appBefore = before }
             pool[Int(index)].transactions &+= transactions
+            pool[Int(index)].announcer = announcer
             if !pool[Int(index)].isSettled {
                 pool[Int(index)].settle(id, hasGap, takesMidstream: takesMidstream)
                 pool[Int(index)].isSettled = true

@@ -15,6 +15,7 @@ extension EventPacket {
         self.init()
         number = packet
         vlan = datagram.layer.vlan
+        middleVLAN = datagram.layer.middleVLAN
         innerVLAN = datagram.layer.innerVLAN
         sourceMAC = datagram.layer.sourceMAC
         targetMAC = datagram.layer.targetMAC

@@ -39,10 +39,11 @@ extension Worker {
         case .udp: if app == .unknown, originator || responder { app = .failed }
         default: (app, before) = (.unknown, .unknown)
         }
-        if isIgnored(view) { (app, before) = (.unknown, .unknown) }
+        if isIgnored(view) || eve.isIgnored(slot) { (app, before) = (.unknown, .unknown) }
+        let isNamed = app != .unknown && app != .failed
         eve.end(
-            slot, id: view.id, app: app, before: before, transactions: analysis?.transactionCount ?? 0,
-            hasGap: connection.gaps, to: &context.output)
+            slot, id: view.id, app: app, before: before, transactions: isNamed ? analysis?.transactionsBegun ?? 0 : 0,
+            announcer: analysis?.announcer, hasGap: connection.gaps, to: &context.output)
     }
 
     /// TCP that was picked up in the middle has no events, unless the settings say otherwise.

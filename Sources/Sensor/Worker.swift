@@ -329,7 +329,8 @@ struct Worker: ~Copyable {
             return nil
         }
         point(at: view)
-        context.transactions.resume(at: analysis.transactionCount, current: analysis.currentTransactions)
+        context.transactions.resume(
+            at: analysis.transactionCount, begun: analysis.transactionsBegun, current: analysis.currentTransactions)
         context.fileOrdinal = analysis.fileCount
         if let engine { showTo(engine, slot) }
         return analysis
@@ -348,6 +349,7 @@ struct Worker: ~Copyable {
     /// Carries out what the analyzers asked for.
     private mutating func leave(_ slot: UInt32, _ analysis: Analysis) {
         analysis.transactionCount = context.transactions.nextTransaction
+        analysis.transactionsBegun = context.transactions.begun
         analysis.currentTransactions = context.transactions.current
         if let engine { takeShown(engine, slot, analysis) }
         analysis.fileCount = context.fileOrdinal
@@ -400,7 +402,8 @@ struct Worker: ~Copyable {
         if view.analysis > AnalysisPool.nobody {
             let analysis = analyses[view.analysis]
             point(at: view)
-            context.transactions.resume(at: analysis.transactionCount, current: analysis.currentTransactions)
+            context.transactions.resume(
+                at: analysis.transactionCount, begun: analysis.transactionsBegun, current: analysis.currentTransactions)
             context.fileOrdinal = analysis.fileCount
             if let engine { showTo(engine, slot) }
             context.lastEventApplication = nil

@@ -143,7 +143,7 @@ extension SignatureEngine {
     }
 
     private func holdsTag(_ test: PacketTest, _ facts: PacketFacts) -> Bool {
-        let tags = [facts.layer.vlan, facts.layer.innerVLAN].filter { $0 != 0xFFFF }
+        let tags = [facts.layer.vlan, facts.layer.middleVLAN, facts.layer.innerVLAN].filter { $0 != 0xFFFF }
         switch test {
         case .vlanLayers(let number): return number.matches(UInt64(tags.count))
         case .vlanID(let number, let layer):

@@ -32,6 +32,7 @@ struct Walk {
     var sourceMAC: UInt64 = 0
     var targetMAC: UInt64 = 0
     var vlan: UInt16 = 0xFFFF
+    var middleVLAN: UInt16 = 0xFFFF
     var innerVLAN: UInt16 = 0xFFFF
     /// Index of the layer around, 0xFF for none.
     var outer: UInt8 = 0xFF
@@ -89,6 +90,7 @@ public struct Decoder: Sendable {
         walk.sourceMAC = fragment.sourceMAC
         walk.targetMAC = fragment.targetMAC
         walk.vlan = fragment.vlan
+        walk.middleVLAN = fragment.middleVLAN
         walk.innerVLAN = fragment.innerVLAN
         walk.outer = fragment.outer
         walk.depth = fragment.depth

@@ -48,6 +48,7 @@ extension Decoder {
         layer.sourceMAC = walk.sourceMAC
         layer.targetMAC = walk.targetMAC
         layer.vlan = walk.vlan
+        layer.middleVLAN = walk.middleVLAN
         layer.innerVLAN = walk.innerVLAN
         layer.outer = walk.outer
         layer.depth = walk.depth

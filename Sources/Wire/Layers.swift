@@ -54,6 +54,8 @@
     public var fragmentOffset: UInt16 = 0
     /// Tags of the frame that carries this datagram, 0xFFFF where there is none.
     public var vlan: UInt16 = 0xFFFF
+    /// The last tag between the outermost and the innermost, of three or more.
+    public var middleVLAN: UInt16 = 0xFFFF
     public var innerVLAN: UInt16 = 0xFFFF
     /// 4 or 6.
     public var version: UInt8 = 0

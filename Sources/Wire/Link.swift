@@ -135,6 +135,7 @@ extension Decoder {
             if walk.innerVLAN != 0xFFFF {
                 layers.note(Finding(.triple_tagged_vlan_unsupported, depth: walk.depth, detail: Int32(tag)))
             }
+            walk.middleVLAN = walk.innerVLAN
             walk.innerVLAN = tag
         }
         let type = bytes.load16(walk.offset &+ 2)

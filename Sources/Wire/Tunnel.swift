@@ -43,10 +43,10 @@ extension Decoder {
         case .ip: ip(bytes, &inner, &layers)
         case .mpls: mpls(bytes, &inner, &layers)
         case .ethernet:
-            (inner.vlan, inner.innerVLAN) = (0xFFFF, 0xFFFF)
+            (inner.vlan, inner.middleVLAN, inner.innerVLAN) = (0xFFFF, 0xFFFF, 0xFFFF)
             ethernet(bytes, &inner, &layers)
         case .wireless:
-            (inner.vlan, inner.innerVLAN) = (0xFFFF, 0xFFFF)
+            (inner.vlan, inner.middleVLAN, inner.innerVLAN) = (0xFFFF, 0xFFFF, 0xFFFF)
             wireless(bytes, &inner, &layers)
         case .etherType(let type): etherType(bytes, type, &inner, &layers)
         }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Names of what SMB numbers, in events: functions of files (MS-FSCC section 2.3), errors of DOS (MS-CIFS
+// section 2.2.2.4).
+//
+// Reads   numbers of requests and responses.
+// Writes  their names.
+// Leaves  status numbers of Windows NT (SMB+Tables.swift).
+
+enum SMBNames {
+    /// The name of a control function, or nil.
+    static func function(_ code: UInt32) -> StaticString? {
+        functions.first { $0.0 == code }?.1
+    }
+
+    /// The name of an error of class 1 (DOS) or 2 (the server), or nil.
+    static func error(_ kind: UInt8, _ code: UInt64) -> StaticString? {
+        switch (kind, code) {
+        case (1, 0): "DOS_SUCCESS"
+        case (1, 1): "DOS_BAD_FUNC"
+        case (1, 2): "DOS_BAD_FILE"
+        case (1, 3): "DOS_BAD_PATH"
+        case (1, 4): "DOS_TOO_MANY_OPEN_FILES"
+        case (1, 5): "DOS_ACCESS_DENIED"
+        case (2, 1): "SRV_ERROR"
+        case (2, 2): "SRV_BADPW"
+        case (2, 3): "SRV_BADTYPE"
+        case (2, 4): "SRV_ACCESS"
+        case (2, 91): "SRV_BADUID"
+        default: nil
+        }
+    }
+
+    private static let functions: [(UInt32, StaticString)] = [
+        (0x0006_0194, "FSCTL_DFS_GET_REFERRALS"),
+        (0x0006_01B0, "FSCTL_DFS_GET_REFERRALS_EX"),
+        (0x0009_0000, "FSCTL_REQUEST_OPLOCK_LEVEL_1"),
+        (0x0009_0004, "FSCTL_REQUEST_OPLOCK_LEVEL_2"),
+        (0x0009_0008, "FSCTL_REQUEST_BATCH_OPLOCK"),
+        (0x0009_000C, "FSCTL_OPLOCK_BREAK_ACKNOWLEDGE"),
+        (0x0009_0010, "FSCTL_OPBATCH_ACK_CLOSE_PENDING"),
+        (0x0009_0014, "FSCTL_OPLOCK_BREAK_NOTIFY"),
+        (0x0009_0018, "FSCTL_LOCK_VOLUME"),
+        (0x0009_001C, "FSCTL_UNLOCK_VOLUME"),
+        (0x0009_0020, "FSCTL_DISMOUNT_VOLUME"),
+        (0x0009_0028, "FSCTL_IS_VOLUME_MOUNTED"),
+        (0x0009_002C, "FSCTL_IS_PATHNAME_VALID"),
+        (0x0009_0030, "FSCTL_MARK_VOLUME_DIRTY"),
+        (0x0009_003B, "FSCTL_QUERY_RETRIEVAL_POINTERS"),
+        (0x0009_003C, "FSCTL_GET_COMPRESSION"),
+        (0x0009_004F, "FSCTL_MARK_AS_SYSTEM_HIVE"),
+        (0x0009_0050, "FSCTL_OPLOCK_BREAK_ACK_NO_2"),
+        (0x0009_0054, "FSCTL_INVALIDATE_VOLUMES"),
+        (0x0009_0058, "FSCTL_QUERY_FAT_BPB"),
+        (0x0009_005C, "FSCTL_REQUEST_FILTER_OPLOCK"),
+        (0x0009_0060, "FSCTL_FILESYSTEM_GET_STATISTICS"),
+        (0x0009_0064, "FSCTL_GET_NTFS_VOLUME_DATA"),
+        (0x0009_0068, "FSCTL_GET_NTFS_FILE_RECORD"),
+        (0x0009_006F, "FSCTL_GET_VOLUME_BITMAP"),
+        (0x0009_0073, "FSCTL_GET_RETRIEVAL_POINTERS"),
+        (0x0009_0074, "FSCTL_MOVE_FILE"),
+        (0x0009_0078, "FSCTL_IS_VOLUME_DIRTY"),
+        (0x0009_007C, "FSCTL_GET_HFS_INFORMATION"),
+        (0x0009_0083, "FSCTL_ALLOW_EXTENDED_DASD_IO"),
+        (0x0009_0087, "FSCTL_READ_PROPERTY_DATA"),
+        (0x0009_008B, "FSCTL_WRITE_PROPERTY_DATA"),
+        (0x0009_008F, "FSCTL_FIND_FILES_BY_SID"),
+        (0x0009_0097, "FSCTL_DUMP_PROPERTY_DATA"),
+        (0x0009_009C, "FSCTL_GET_OBJECT_ID"),
+        (0x0009_00A4, "FSCTL_SET_REPARSE_POINT"),
+        (0x0009_00A8, "FSCTL_GET_REPARSE_POINT"),
+        (0x0009_00C0, "FSCTL_CREATE_OR_GET_OBJECT_ID"),
+        (0x0009_00C4, "FSCTL_SET_SPARSE"),
+        (0x0009_00D4, "FSCTL_SET_ENCRYPTION"),
+        (0x0009_00DB, "FSCTL_ENCRYPTION_FSCTL_IO"),
+        (0x0009_00DF, "FSCTL_WRITE_RAW_ENCRYPTED"),
+        (0x0009_00E3, "FSCTL_READ_RAW_ENCRYPTED"),
+        (0x0009_00F0, "FSCTL_EXTEND_VOLUME"),
+        (0x0009_0244, "FSCTL_CSV_TUNNEL_REQUEST"),
+        (0x0009_027C, "FSCTL_GET_INTEGRITY_INFORMATION"),
+        (0x0009_0284, "FSCTL_QUERY_FILE_REGIONS"),
+        (0x0009_02C8, "FSCTL_CSV_SYNC_TUNNEL_REQUEST"),
+        (0x0009_0300, "FSCTL_QUERY_SHARED_VIRTUAL_DISK_SUPPORT"),
+        (0x0009_0304, "FSCTL_SVHDX_SYNC_TUNNEL_REQUEST"),
+        (0x0009_0308, "FSCTL_SVHDX_SET_INITIATOR_INFORMATION"),
+        (0x0009_030C, "FSCTL_SET_EXTERNAL_BACKING"),
+        (0x0009_0310, "FSCTL_GET_EXTERNAL_BACKING"),
+        (0x0009_0314, "FSCTL_DELETE_EXTERNAL_BACKING"),
+        (0x0009_0318, "FSCTL_ENUM_EXTERNAL_BACKING"),
+        (0x0009_031F, "FSCTL_ENUM_OVERLAY"),
+        (0x0009_0350, "FSCTL_STORAGE_QOS_CONTROL"),
+        (0x0009_0364, "FSCTL_SVHDX_ASYNC_TUNNEL_REQUEST"),
+        (0x0009_40B3, "FSCTL_ENUM_USN_DATA"),
+        (0x0009_40B7, "FSCTL_SECURITY_ID_CHECK"),
+        (0x0009_40BB, "FSCTL_READ_USN_JOURNAL"),
+        (0x0009_40CF, "FSCTL_QUERY_ALLOCATED_RANGES"),
+        (0x0009_40E7, "FSCTL_CREATE_USN_JOURNAL"),
+        (0x0009_40EB, "FSCTL_READ_FILE_USN_DATA"),
+        (0x0009_40EF, "FSCTL_WRITE_USN_CLOSE_RECORD"),
+        (0x0009_4264, "FSCTL_OFFLOAD_READ"),
+        (0x0009_8098, "FSCTL_SET_OBJECT_ID"),
+        (0x0009_80A0, "FSCTL_DELETE_OBJECT_ID"),
+        (0x0009_80A4, "FSCTL_SET_REPARSE_POINT"),
+        (0x0009_80AC, "FSCTL_DELETE_REPARSE_POINT"),
+        (0x0009_80BC, "FSCTL_SET_OBJECT_ID_EXTENDED"),
+        (0x0009_80C8, "FSCTL_SET_ZERO_DATA"),
+        (0x0009_80D0, "FSCTL_ENABLE_UPGRADE"),
+        (0x0009_8208, "FSCTL_FILE_LEVEL_TRIM"),
+        (0x0009_8268, "FSCTL_OFFLOAD_WRITE"),
+        (0x0009_C040, "FSCTL_SET_COMPRESSION"),
+        (0x0009_C280, "FSCTL_SET_INTEGRITY_INFORMATION"),
+        (0x0011_0018, "FSCTL_PIPE_WAIT"),
+        (0x0011_400C, "FSCTL_PIPE_PEEK"),
+        (0x0011_C017, "FSCTL_PIPE_TRANSCEIVE"),
+        (0x0014_0078, "FSCTL_SRV_REQUEST_RESUME_KEY"),
+        (0x0014_01D4, "FSCTL_LMR_REQUEST_RESILIENCY"),
+        (0x0014_01FC, "FSCTL_QUERY_NETWORK_INTERFACE_INFO"),
+        (0x0014_0200, "FSCTL_VALIDATE_NEGOTIATE_INFO_224"),
+        (0x0014_0204, "FSCTL_VALIDATE_NEGOTIATE_INFO"),
+        (0x0014_4064, "FSCTL_SRV_ENUMERATE_SNAPSHOTS"),
+        (0x0014_40F2, "FSCTL_SRV_COPYCHUNK"),
+        (0x0014_41BB, "FSCTL_SRV_READ_HASH"),
+        (0x0014_80F2, "FSCTL_SRV_COPYCHUNK_WRITE"),
+    ]
+}
