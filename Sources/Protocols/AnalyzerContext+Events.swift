@@ -27,6 +27,12 @@ extension AnalyzerContext {
         event.clear()
     }
 
+    /// Who sends the packet at which an event of a message of `direction` is written: over TCP the one that
+    /// acknowledges it. Suricata gives the ends of that packet to some events.
+    package func sender(ofEventAbout direction: Direction) -> Direction {
+        id.transport == .tcp ? direction.opposite : direction
+    }
+
     /// Writes the event that was begun last. Over TCP it waits: Suricata looks at data when the other end
     /// has acknowledged it, and its events bear the number and the time of that packet.
     package mutating func endEvent() {

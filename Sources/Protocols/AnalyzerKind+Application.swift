@@ -65,7 +65,7 @@ extension Analysis {
             guard application != .failed else { continue }
             if now == .unknown {
                 now = application
-            } else if [.tls, .http2, .websocket].contains(application) {
+            } else if now != .quic, [.tls, .http2, .websocket].contains(application) {
                 before = now
                 now = application
             }

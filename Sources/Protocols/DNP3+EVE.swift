@@ -33,7 +33,9 @@ struct DNP3Fragment {
     }
 
     /// Writes the members of `dnp3`. The fragment has its head.
-    func write(isRequest: Bool, to event: inout EVEBuilder) {
+    ///
+    /// - Returns: group and variation of each object header, an octet each, and what is wrong with the objects.
+    func write(isRequest: Bool, to event: inout EVEBuilder) -> (kinds: [UInt16], event: StaticString?) {
         let function = octets[1]
         event.text("type", isRequest ? "request" : function == 0x82 ? "unsolicited_response" : "response")
         event.open("control")
@@ -60,10 +62,12 @@ struct DNP3Fragment {
         walk.writeObjects(&input, to: &event)
         event.boolean("complete", walk.isComplete)
         event.close()
-        guard !isRequest else { return }
-        event.open("iin")
-        writeIndications(UInt16(octets[2]) << 8 | UInt16(octets[3]), to: &event)
-        event.close()
+        if !isRequest {
+            event.open("iin")
+            writeIndications(UInt16(octets[2]) << 8 | UInt16(octets[3]), to: &event)
+            event.close()
+        }
+        return (walk.kinds, walk.isComplete ? nil : walk.isUnknown ? "dnp3.unknown_object" : "dnp3.malformed")
     }
 
     /// Requests that send objects; the others only name them (section 4.4). Those about files and security
@@ -143,6 +147,9 @@ private struct DNP3Walk {
     private var pointCount = 0
     /// All objects were understood.
     private(set) var isComplete = true
+    /// What ends the walk is an object of a kind that is not known.
+    private(set) var isUnknown = false
+    private(set) var kinds: [UInt16] = []
     /// Values of the point at work by place, for the lengths among them.
     private var values: [UInt64] = []
 
@@ -155,6 +162,7 @@ private struct DNP3Walk {
             let mark = event.mark
             do throws(WireError) {
                 let header = try DNP3ObjectHeader(parsing: &input)
+                kinds.append(UInt16(header.group) << 8 | UInt16(header.variation))
                 event.openItem()
                 write(header, &input, to: &event)
                 event.closeItem()
@@ -180,7 +188,7 @@ private struct DNP3Walk {
         guard hasPoints, header.count > 0, header.variation > 0 else { return }
         guard let layout = DNP3Objects.layout(header.group, header.variation) else {
             // How long it is is not known, so nothing behind it can be read.
-            isComplete = false
+            (isComplete, isUnknown) = (false, true)
             return
         }
         let mark = event.mark

@@ -101,6 +101,7 @@ final class DNP3: FramedAnalyzer {
         }
         guard DNP3Checksum.isRight(bytes, 0, 8) else {
             context.weird(.dnp3_corrupt_header_checksum, source: DNP3.source(kind))
+            show("dnp3.bad_link_crc", direction, &context)
             violation(&context)
             return .stop
         }
@@ -110,6 +111,7 @@ final class DNP3: FramedAnalyzer {
         guard length != 5 else { return .took(DNP3.headerBytes) }
         guard length > 5 else {
             context.weird(.dnp3_negative_or_zero_length_link_layer, source: DNP3.source(kind))
+            show("dnp3.len_too_small", direction, &context)
             return .stop
         }
         let data = length &- 5
@@ -119,7 +121,7 @@ final class DNP3: FramedAnalyzer {
         if (direction == .originator) != (bytes.octet(3) & 0x80 != 0) {
             context.weird(.dnp3_unexpected_flow_direction, source: DNP3.source(kind))
         }
-        if context.wantsEvents { fragments[Int(direction.rawValue)].frame(bytes) }
+        if isShown(context) { fragments[Int(direction.rawValue)].frame(bytes) }
         return segment(bytes.extracting(DNP3.headerBytes..<count), data, direction, &context) ? .took(count) : .stop
     }
 
@@ -131,17 +133,19 @@ final class DNP3: FramedAnalyzer {
     ) -> Bool {
         let side = Int(direction.rawValue)
         let flags = bytes.octet(0)
+        let keepsAll = isShown(context)
         var at = 0
         var left = count
         while left > 0 {
             let block = min(left, DNP3.blockBytes)
             guard DNP3Checksum.isRight(bytes, at, block) else {
                 context.weird(.dnp3_corrupt_app_chunk_checksum, source: DNP3.source(kind))
+                show("dnp3.bad_transport_crc", direction, &context)
                 return false
             }
             // The first octet is the transport layer's own.
-            for index in (at == 0 ? 1 : 0)..<block where sides[side].headCount < 4 || context.wantsEvents {
-                if context.wantsEvents { fragments[side].append(bytes.octet(at &+ index)) }
+            for index in (at == 0 ? 1 : 0)..<block where sides[side].headCount < 4 || keepsAll {
+                if keepsAll { fragments[side].append(bytes.octet(at &+ index)) }
                 guard sides[side].headCount < 4 else { continue }
                 sides[side].head[sides[side].headCount] = bytes.octet(at &+ index)
                 sides[side].headCount &+= 1
@@ -187,14 +191,31 @@ final class DNP3: FramedAnalyzer {
         hasRow = false
     }
 
-    /// Shows a fragment to signatures: its function, and a response's indications.
-    private func show(_ side: Int, _ head: [4 of UInt8], _ direction: Direction, _ context: inout AnalyzerContext) {
-        guard context.wantsTransactions || context.wantsEvents else { return }
+    /// Whether events or signatures look at anything.
+    private func isShown(_ context: borrowing AnalyzerContext) -> Bool {
+        context.wantsEvents || context.wantsTransactions
+    }
+
+    /// An event of a frame that is thrown away: a transaction of its own.
+    private func show(_ name: StaticString, _ direction: Direction, _ context: inout AnalyzerContext) {
+        guard isShown(context) else { return }
         let transaction = context.beginTransaction(.dnp3)
-        if context.wantsEvents, fragments[side].octets.count >= (direction == .originator ? 2 : 4) {
-            told.clear()
-            fragments[side].write(isRequest: direction == .originator, to: &told)
-            toldOf = (transaction, direction)
+        context.transactionEvent(name, tx: transaction, from: direction)
+        context.transactionDone(tx: transaction, from: direction)
+    }
+
+    /// Shows a fragment to events and signatures: its function, its objects, and a response's indications.
+    private func show(_ side: Int, _ head: [4 of UInt8], _ direction: Direction, _ context: inout AnalyzerContext) {
+        guard isShown(context) else { return }
+        let transaction = context.beginTransaction(.dnp3)
+        defer { context.transactionDone(tx: transaction, from: direction) }
+        let isRequest = direction == .originator
+        guard fragments[side].octets.count >= (isRequest ? 2 : 4) else { return }
+        told.clear()
+        let objects = fragments[side].write(isRequest: isRequest, to: &told)
+        toldOf = (transaction, direction)
+        if let event = objects.event { context.transactionEvent(event, tx: transaction, from: direction) }
+        if context.wantsEvents {
             context.beginEvent("dnp3", from: .originator, tx: transaction)
             context.event.open("dnp3")
             context.event.members(told.buffer.bytes[...])
@@ -203,11 +224,13 @@ final class DNP3: FramedAnalyzer {
         }
         guard context.wantsTransactions else { return }
         context.exposeNumber(.dnp3Function, UInt64(head[1]), tx: transaction, from: direction)
-        if direction == .responder {
+        let octets = fragments[side].octets
+        context.expose(.dnp3Data, octets.octets, tx: transaction, from: direction)
+        for kind in objects.kinds { context.exposeNumber(.dnp3Object, UInt64(kind), tx: transaction, from: direction) }
+        if !isRequest {
             let indications = UInt64(head[2]) << 8 | UInt64(head[3])
             context.exposeNumber(.dnp3Indications, indications, tx: transaction, from: direction)
         }
-        context.transactionDone(tx: transaction, from: direction)
     }
 
     private static func name(_ function: UInt8, _ text: inout TextBuffer) -> Text {

@@ -47,6 +47,23 @@ struct DNSView {
         context.transactionDone(tx: transaction, from: .responder)
     }
 
+    /// Whether a message can be read to the end of its records and asks or says something.
+    static func isWhole(_ bytes: RawSpan) -> Bool {
+        guard let header = DNSHeader(bytes), header.questionCount > 0 || header.isResponse else { return false }
+        var view = DNSView(0, .originator, isMulticast: false)
+        for _ in 0..<header.questionCount {
+            guard view.readName(bytes), bytes.byteCount &- view.position >= 4 else { return false }
+            view.position &+= 4
+        }
+        let records = Int(header.answerCount) &+ Int(header.authorityCount) &+ Int(header.additionalCount)
+        for _ in 0..<min(records, recordsMax) {
+            guard view.readName(bytes), bytes.byteCount &- view.position >= 10 else { return false }
+            view.position &+= 10 &+ Int(bytes.load16(view.position &+ 8))
+            guard view.position <= bytes.byteCount else { return false }
+        }
+        return true
+    }
+
     private init(_ transaction: UInt64, _ direction: Direction, isMulticast: Bool) {
         self.transaction = transaction
         self.direction = direction

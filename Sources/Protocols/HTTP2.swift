@@ -77,6 +77,8 @@ final class HTTP2: Analyzer {
     static let blockBytesMax = 1 << 16
     /// CONTINUATION frames of one header block: many small ones are an attack (CVE-2024-27316).
     static let continuationsMax = 64
+    /// Octets of content in one frame that are uncommon: nobody needs them, and a peer allows them only on demand.
+    private static let longDataBytes = 65_536
     /// Octets of a frame that is read whole.
     static let wholeBytesMax = 1 << 14
     /// Streams that are open at once; the oldest is written when there are more.
@@ -152,6 +154,9 @@ final class HTTP2: Analyzer {
         }
         if frame.type == HTTP2Frame.Kind.settings { confirm(&context) }
         showFrame(frame, from: direction, &context)
+        if frame.type == HTTP2Frame.Kind.data, frame.length >= HTTP2.longDataBytes {
+            showAnomaly("http2.long_frame_data", stream: frame.stream, from: direction, &context)
+        }
         sides[side].frame = frame
         sides[side].left = frame.length
         sides[side].padding = frame.isPadded ? nil : 0

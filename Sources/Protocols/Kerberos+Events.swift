@@ -51,7 +51,7 @@ struct KerberosView {
             write(message, name, bytes)
         }
         if context.wantsEvents {
-            context.beginEvent("krb5", from: direction, tx: tx)
+            context.beginEvent("krb5", from: context.sender(ofEventAbout: direction), tx: tx)
             context.event.members(members.buffer.bytes[...])
             context.endEvent()
         }

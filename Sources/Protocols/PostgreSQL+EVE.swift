@@ -59,9 +59,11 @@ struct PostgreSQLView {
 
     mutating func end(_ context: inout AnalyzerContext) {
         guard let tx = transaction else { return }
-        context.beginEvent("pgsql", from: .originator, tx: tx)
-        write(tx: tx, to: &context.event)
-        context.endEvent()
+        if context.wantsEvents {
+            context.beginEvent("pgsql", from: .originator, tx: tx)
+            write(tx: tx, to: &context.event)
+            context.endEvent()
+        }
         context.transactionDone(tx: tx, from: .originator)
         context.transactionDone(tx: tx, from: .responder)
         transaction = nil
@@ -129,7 +131,9 @@ struct PostgreSQLView {
 
     mutating func query(_ body: RawSpan, _ context: inout AnalyzerContext) {
         begin(&context)
-        request.text("simple_query", body.extracting(0..<(body.firstIndex(of: 0) ?? body.byteCount)))
+        let text = body.extracting(0..<(body.firstIndex(of: 0) ?? body.byteCount))
+        request.text("simple_query", text)
+        if let transaction { context.expose(.pgsqlQuery, text, tx: transaction, from: .originator) }
     }
 
     mutating func cancel(_ body: RawSpan, _ context: inout AnalyzerContext) {

@@ -174,6 +174,11 @@ final class PostgreSQL: FramedAnalyzer {
 
     override func writeEVE(tx: UInt64, to event: inout EVEBuilder) { view.write(tx: tx, to: &event) }
 
+    /// Whether events or signatures look at anything.
+    private func isShown(_ context: borrowing AnalyzerContext) -> Bool {
+        context.wantsEvents || context.wantsTransactions
+    }
+
     override func message(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Framing {
         do throws(WireError) {
             return direction == .originator ? try frontend(bytes, &context) : try backend(bytes, &context)
@@ -221,18 +226,18 @@ final class PostgreSQL: FramedAnalyzer {
             }
             let body = bytes.extracting(5..<min(count, bytes.byteCount, PostgreSQL.readBytesMax))
             try query(body, count, &context)
-            if context.wantsEvents { view.query(body, &context) }
+            if isShown(context) { view.query(body, &context) }
         case 0x58:  // X
             guard bytes.byteCount >= count else { return .took(count) }
             emit(&context)
-            if context.wantsEvents { view.request("message", "termination_message", isLast: true, &context) }
+            if isShown(context) { view.request("message", "termination_message", isLast: true, &context) }
             openRow(&context)
             record.frontend = "terminate"
             emit(&context)
-        case 0x70 where context.wantsEvents && count <= PostgreSQL.readBytesMax:  // p
+        case 0x70 where isShown(context) && count <= PostgreSQL.readBytesMax:  // p
             guard bytes.byteCount >= count else { return .needs(count) }
             view.secret(bytes.extracting(5..<count), &context)
-        case 0x64 where context.wantsEvents: view.copiedIn(count &- 5, &context)  // d
+        case 0x64 where isShown(context): view.copiedIn(count &- 5, &context)  // d
         default: break
         }
         return .took(count)
@@ -257,10 +262,10 @@ final class PostgreSQL: FramedAnalyzer {
             encryption = .requested
             openRow(&context)
             record.frontend = "ssl_request"
-            if context.wantsEvents { view.request("message", "SSL Request", isLast: false, &context) }
+            if isShown(context) { view.request("message", "SSL Request", isLast: false, &context) }
             return .took(8)
         }
-        if length == 16, version == 80_877_102, bytes.byteCount >= 16, context.wantsEvents {
+        if length == 16, version == 80_877_102, bytes.byteCount >= 16, isShown(context) {
             view.cancel(bytes.extracting(8..<16), &context)
         }
         guard version >> 16 == 3 else { throw .malformed(at: 4) }
@@ -290,7 +295,7 @@ final class PostgreSQL: FramedAnalyzer {
         hasStartup = true
         openRow(&context)
         record.frontend = "startup"
-        if context.wantsEvents { view.startup(bytes.extracting(0..<count), &context) }
+        if isShown(context) { view.startup(bytes.extracting(0..<count), &context) }
         confirm(&context)
         return .took(count)
     }
@@ -323,7 +328,7 @@ final class PostgreSQL: FramedAnalyzer {
         if type == 0x44 {  // D: only counted, so never gathered
             guard count >= 7 else { throw .malformed(at: 1) }
             guard bytes.byteCount >= 7 else { return .needs(7) }
-            if context.wantsEvents { view.row(count &- 7, columns: Int(bytes.load16(5))) }
+            if isShown(context) { view.row(count &- 7, columns: Int(bytes.load16(5))) }
             openRow(&context)
             rowCount = (rowCount ?? 0) &+ 1
             return .took(count)
@@ -331,10 +336,10 @@ final class PostgreSQL: FramedAnalyzer {
         let isRead: Bool =
             switch type {
             case 0x4B, 0x45, 0x52, 0x53, 0x5A, 0x4E: true
-            case 0x54, 0x43, 0x47, 0x48: context.wantsEvents
+            case 0x54, 0x43, 0x47, 0x48: isShown(context)
             default: false
             }
-        if type == 0x64, context.wantsEvents { view.copiedOut(count &- 5) }  // d
+        if type == 0x64, isShown(context) { view.copiedOut(count &- 5) }  // d
         guard isRead else { return .took(count) }
         guard count <= PostgreSQL.readBytesMax else { return .took(count) }
         guard bytes.byteCount >= count else { return .needs(count) }
@@ -348,7 +353,7 @@ final class PostgreSQL: FramedAnalyzer {
         case 0x4E: try notice(body, &context)  // N
         default: break
         }
-        if context.wantsEvents { view.response(type, body, &context) }
+        if isShown(context) { view.response(type, body, &context) }
         return .took(count)
     }
 
@@ -363,7 +368,7 @@ final class PostgreSQL: FramedAnalyzer {
         record.replyArgument.append(octet: answer)
         record.success = answer == 0x53
         emit(&context)
-        if context.wantsEvents { view.encryption(isAccepted: answer == 0x53, &context) }
+        if isShown(context) { view.encryption(isAccepted: answer == 0x53, &context) }
         guard answer == 0x4E else { return .startsTLS(after: 1) }
         encryption = .refused
         return .took(1)

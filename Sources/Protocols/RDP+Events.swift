@@ -17,7 +17,7 @@ extension RDP {
     ) {
         let tx = context.beginTransaction(.rdp)
         if context.wantsEvents {
-            context.beginEvent("rdp", from: direction, tx: tx)
+            context.beginEvent("rdp", from: context.sender(ofEventAbout: direction), tx: tx)
             context.event.open("rdp")
             context.event.count("tx_id", tx &+ 1)
             context.event.text("event_type", type)

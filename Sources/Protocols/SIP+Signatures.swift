@@ -13,7 +13,7 @@ enum SIPView {
     static func show(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let tx = context.beginTransaction(.sip)
         if context.wantsEvents, let event = SIPEvent(bytes) {
-            context.beginEvent("sip", from: direction, tx: tx)
+            context.beginEvent("sip", from: context.sender(ofEventAbout: direction), tx: tx)
             event.write(bytes, to: &context.event)
             context.endEvent()
         }

@@ -260,7 +260,8 @@ struct SMBView {
             connected(exchange, isPipe: bytes.octet(66) == 2, &context)
             let kind = Int(bytes.octet(66))
             builder.text("share_type", SMBView.kinds[kind < SMBView.kinds.count ? kind : 0])
-        case .create where bytes.byteCount >= 144: created(bytes)
+        case .create where header.isSuccess && bytes.byteCount >= 144: created(bytes)
+        case .create: notCreated()
         default: break
         }
         exchange.members = builder.buffer.bytes
@@ -285,16 +286,23 @@ struct SMBView {
         builder.text(isPipe ? "named_pipe" : "share", exchange.share[...])
     }
 
+    mutating func notCreated() {
+        for name in SMBView.timeNames { builder.count(name, 0) }
+        builder.count("size", 0)
+        builder.text("fuid", "")
+    }
+
     private mutating func created(_ bytes: RawSpan) {
         times(bytes.extracting(72..<104))
         builder.count("size", bytes.load(112, as: UInt64.self).byteSwapped)
         SMBView.identity("fuid", bytes.extracting(128..<144), to: &builder)
     }
 
+    private static let timeNames: [StaticString] = ["created", "accessed", "modified", "changed"]
+
     /// Four times of eight octets each, in seconds since 1970.
     mutating func times(_ bytes: RawSpan) {
-        let names: [StaticString] = ["created", "accessed", "modified", "changed"]
-        for (place, name) in names.enumerated() {
+        for (place, name) in SMBView.timeNames.enumerated() {
             let value = bytes.load(place &* 8, as: UInt64.self).byteSwapped
             builder.count(name, value / 10_000_000 > 11_644_473_600 ? value / 10_000_000 - 11_644_473_600 : 0)
         }

@@ -235,6 +235,7 @@ extension SMBView {
             if let tree = waiting.tree { builder.text("response", tree.record.text[tree.record.service]) }
             builder.close()
         case .createAndX where header.status == 0: created(part, bytes, waiting)
+        case .createAndX: notCreated()
         default: break
         }
         exchange.members = builder.buffer.bytes

@@ -93,6 +93,7 @@ extension SMTP {
             var text = TextBuffer()
             text.append(problem)
             context.weird(.smtp_invalid_bdat_command, addl: text.bytes.octets, source: "SMTP")
+            context.transactionEvent("smtp.invalid_bdat", tx: event.transaction, from: .originator)
             return false
         }
         guard size <= UInt64(Int64.max) else {

@@ -33,6 +33,8 @@ struct SMTPView {
     mutating func show(
         _ command: SMTPCommand, _ argument: RawSpan, from: Direction, _ context: inout AnalyzerContext
     ) {
+        // What ends a transaction begins none.
+        if transaction == nil, [.endOfData, .reset, .quit].contains(command) { return }
         let tx = begin(from, &context)
         switch command {
         case .helo, .ehlo:

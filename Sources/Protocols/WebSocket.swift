@@ -289,7 +289,7 @@ final class WebSocket: Analyzer {
         let transaction = context.beginTransaction(.websocket)
         lastFrame = header
         if context.wantsEvents {
-            context.beginEvent("websocket", from: direction)
+            context.beginEvent("websocket", from: context.sender(ofEventAbout: direction))
             writeMembers(header, to: &context.event)
             context.endEvent()
         }

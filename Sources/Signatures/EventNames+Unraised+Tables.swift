@@ -6,8 +6,7 @@
 extension EventNames {
     static let unraised: [String: Set<String>] = [
         "dnp3": [
-            "bad_link_crc", "bad_transport_crc", "flooded", "len_too_small", "malformed", "too_long_reassembly",
-            "too_many_objects", "too_many_points", "unknown_object",
+            "flooded", "too_long_reassembly", "too_many_objects", "too_many_points",
         ],
         "ftp": [
             "too_many_transactions",
@@ -69,7 +68,7 @@ extension EventNames {
             "write_request_too_large", "z_buf_error", "z_data_error", "z_stream_error", "z_unknown_error",
         ],
         "smtp": [
-            "bdat_chunk_len_exceeded", "failed_protocol_change", "invalid_bdat", "invalid_pipelined_sequence",
+            "bdat_chunk_len_exceeded", "failed_protocol_change", "invalid_pipelined_sequence",
             "max_command_line_len_exceeded", "max_reply_line_len_exceeded", "mime_invalid_base64", "mime_invalid_qp",
             "mime_long_boundary", "mime_long_enc_line", "mime_long_header_name", "mime_long_header_value",
             "mime_long_line", "mime_parse_failed", "truncated_line", "unparsable_content",

@@ -47,8 +47,7 @@ extension RuleParser {
     /// Buffers that no analyzer shows.
     private static func isUnshown(_ buffer: SignatureBuffer) -> Bool {
         switch buffer {
-        case .emailUrl, .quicUserAgent, .quicCYUHash, .quicCYUString, .pgsqlQuery, .dnp3Data, .dnp3Object, .modbusUnit,
-            .modbusAddress:
+        case .emailUrl, .quicUserAgent, .quicCYUHash, .quicCYUString, .modbusUnit, .modbusAddress:
             true
         default: false
         }
