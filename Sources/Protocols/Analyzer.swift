@@ -225,6 +225,11 @@ package struct PendingWeird {
     package var source: StaticString
 }
 
+/// Layers whose anomalies EVE tells of, by the names of Suricata's settings.
+package enum EVEAnomalyKind: String, CaseIterable, Sendable {
+    case decode, stream, applayer
+}
+
 /// Limits and choices of the analyzers; every one is a key of the configuration.
 package struct AnalyzerSettings: Sendable {
     /// Unanswered queries of one connection (`dns.max_pending_msgs`).
@@ -241,6 +246,8 @@ package struct AnalyzerSettings: Sendable {
     package var httpDecompressLayersMax = 2
     /// Open transactions of DHCP, over all connections (`dhcp.transactions_max`).
     package var dhcpTransactionsMax = 10_000
+    /// Kinds of anomalies that EVE tells of (`eve.anomalies`).
+    package var anomalies: Set<EVEAnomalyKind> = [.applayer]
     /// Whether events of EVE are written (`--log-format eve`).
     package var wantsEvents = false
     /// Limits of the file layer (`files.…`).

@@ -383,6 +383,7 @@ final class FTP: Analyzer {
 
     private func replied(_ code: Int, _ message: RawSpan, isMore: Bool, _ context: inout AnalyzerContext) {
         beginSession(&context)
+        if commandCount == 1, code == 220 { context.greeting(.ftpServer, message) }
         // Middle lines say nothing, but some servers end a reply of several lines by another code.
         if isMore, code == 0, record.replyCode != nil, !FTP.looksFinal(message) { return }
         current = match(code, message)

@@ -227,7 +227,13 @@ final class IMAP: Analyzer {
         }
         let tag = bytes.extracting(0..<tagEnd)
         let command = bytes.extracting(start..<end)
-        if side.isClient { request(tag, command, &context) } else { response(tag, command, &context) }
+        if side.isClient {
+            request(tag, command, &context)
+        } else {
+            // The greeting is the first of the answers that belong to no command.
+            if !isPastLogin, command.isText("ok") { context.greeting(.imapServer, bytes) }
+            response(tag, command, &context)
+        }
         for name in IMAP.lastCommands where isExactly(name, command) {
             confirm(&context)
             isPastLogin = true

@@ -174,6 +174,9 @@ struct NTLMSession {
         func copy(_ place: Range<Int>, wide: Bool, over old: Text) -> Text {
             place.isEmpty ? old : message.add(place, of: bytes, isWide: wide, to: &record.text)
         }
+        if let version = message.version {
+            context.windowsVersion(version, of: message.kind == .challenge ? context.id.responder : context.id.originator)
+        }
         switch message.kind {
         case .negotiate: break
         case .challenge:

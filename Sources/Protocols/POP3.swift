@@ -185,6 +185,7 @@ final class POP3: Analyzer {
         let line = bytes.extracting(start..<bytes.byteCount)
         if line.beginning(with: "+OK", at: 0, anyCase: true) == .matches {
             if context.wantsEvents { event.reply(line, isGood: true) }
+            if !isGreeted { context.greeting(.popServer, line) }
             accepted(&context)
         } else if line.beginning(with: "-ERR", at: 0, anyCase: true) == .matches {
             if context.wantsEvents { event.reply(line, isGood: false) }

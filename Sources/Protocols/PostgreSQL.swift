@@ -348,7 +348,7 @@ final class PostgreSQL: FramedAnalyzer {
         case 0x4B: guard body.byteCount >= 8 else { throw .truncated(at: 5) }  // K
         case 0x45: try errorResponse(body, &context)  // E
         case 0x52: try authentication(body, &context)  // R
-        case 0x53: try parameterStatus(body)  // S
+        case 0x53: try parameterStatus(body, &context)  // S
         case 0x5A: try readyForQuery(body, &context)  // Z
         case 0x4E: try notice(body, &context)  // N
         default: break
@@ -436,12 +436,15 @@ final class PostgreSQL: FramedAnalyzer {
         }
     }
 
-    private func parameterStatus(_ body: RawSpan) throws(WireError) {
+    private func parameterStatus(_ body: RawSpan, _ context: inout AnalyzerContext) throws(WireError) {
         var at = 0
         let name = body.extracting(try text(body, &at))
         let value = body.extracting(try text(body, &at))
         guard name.byteCount > 0, PostgreSQL.isName(name), PostgreSQL.isPrintable(value) else {
             throw .malformed(at: 5)
+        }
+        if name.byteCount == 14, name.begins(with: "server_version") {
+            context.software(.postgresServer, value, of: context.id.responder)
         }
     }
 

@@ -270,6 +270,8 @@ final class RDP: FramedAnalyzer {
         record.height = UInt64(block.load(6, as: UInt16.self).byteSwapped)
         keyboard(block.load(12, as: UInt32.self).byteSwapped)
         record.build = name(block.load(16, as: UInt32.self).byteSwapped, RDP.builds, "client_build-")
+        let build = Array(record.text[record.build])
+        context.software(.rdpClient, build.octets, of: context.id.originator)
         record.clientName = record.text.add(utf16: block.extracting(20..<52), endsAtZero: true)
         guard block.byteCount >= 142 else { return }
         let wantsAll = block.load(140, as: UInt16.self).byteSwapped & 2 != 0

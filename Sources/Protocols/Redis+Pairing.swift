@@ -134,10 +134,22 @@ struct RedisPairing {
         guard let place = place(replyNumber, &context) else { return }
         slots[place].record.success = !reply.isError
         slots[place].record.reply = slots[place].record.text.add(reply.all, of: reply.text)
+        RedisPairing.noteVersion(slots[place].record, &context)
         // Older ones that wait will not be answered any more.
         for number in max(1, previous)...replyNumber { write(number, &context) }
         if commandNumber == replyNumber { for index in slots.indices { slots[index].isSilent = false } }
         drop()
+    }
+
+    /// INFO tells the server's version in a line of its own, `redis_version:7.0.15`.
+    private static func noteVersion(_ record: RedisRecord, _ context: inout AnalyzerContext) {
+        let name = Array(record.text[record.name])
+        guard name.octets.isText("INFO") else { return }
+        let reply = Array(record.text[record.reply])
+        let key: StaticString = "redis_version:"
+        guard let start = RDP.find(key, in: reply.octets).map({ $0 &+ key.utf8CodeUnitCount }) else { return }
+        let end = reply[start...].firstIndex { $0 < 0x20 || $0 == 0x5C } ?? reply.count
+        context.software(.redisServer, reply[start..<end].octets, of: context.id.responder)
     }
 
     private mutating func nextReplyNumber() -> Int {

@@ -430,6 +430,7 @@ final class SIP: Analyzer {
             record.sequence = keep(value)
         } else if SIP.equal(name, "User-Agent") {
             record.userAgent = keep(value)
+            context.software(.sipClient, value, of: context.id.originator)
         } else if SIP.equal(name, "Subject") || SIP.equal(name, "S") {
             record.subject = keep(value)
         } else if SIP.equal(name, "Date") {
@@ -453,6 +454,8 @@ final class SIP: Analyzer {
             record.contentType = keep(value)
         } else if SIP.equal(name, "Warning") {
             record.warning = keep(value)
+        } else if SIP.equal(name, "Server") || SIP.equal(name, "User-Agent") {
+            context.software(.sipServer, value, of: context.id.responder)
         }
     }
 

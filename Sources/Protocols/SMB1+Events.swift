@@ -25,6 +25,38 @@ struct SMB1Part {
     }
 }
 
+/// What a system says of itself as a session begins: texts behind the token or the passwords.
+struct SMB1Names {
+    let system: [UInt8]
+    let manager: [UInt8]
+
+    /// Nil where the words are not those of a session's setup.
+    init?(_ block: SMB1Block, _ bytes: RawSpan, isUnicode: Bool) {
+        var at = block.octets.lowerBound
+        var skipped = 0
+        func length(_ offset: Int) -> Int {
+            Int(bytes.load(block.words.lowerBound &+ offset, as: UInt16.self).byteSwapped)
+        }
+        switch block.words.count {
+        case 24: at &+= length(14)
+        case 26:
+            at &+= length(14) &+ length(16)
+            // The account and its domain.
+            skipped = 2
+        case 8: at &+= length(6)
+        case 6: break
+        default: return nil
+        }
+        guard at < block.octets.upperBound else { return nil }
+        for _ in 0..<skipped { _ = SMBView.text(&at, bytes, block.octets, isUnicode: isUnicode) }
+        system = SMBView.text(&at, bytes, block.octets, isUnicode: isUnicode)
+        manager = SMBView.text(&at, bytes, block.octets, isUnicode: isUnicode)
+    }
+
+    /// The name of a program: Samba tells its own in the second text, Windows its version in the first.
+    var program: [UInt8] { manager.starts(with: Array("Samba".utf8)) ? manager : system }
+}
+
 extension SMBView {
     /// Octets of one text that are shown.
     private static let textBytesMax = 1024
@@ -90,30 +122,12 @@ extension SMBView {
         }
     }
 
-    /// What the system at one end is: texts behind the token or the passwords.
+    /// What the system at one end is.
     private mutating func hosts(_ key: StaticString, _ part: SMB1Part, _ bytes: RawSpan) {
-        guard let block = part.block else { return }
-        var at = block.octets.lowerBound
-        var skipped = 0
-        func length(_ offset: Int) -> Int { Int(bytes.load(block.words.lowerBound &+ offset, as: UInt16.self).byteSwapped) }
-        switch block.words.count {
-        case 24: at &+= length(14)
-        case 26:
-            at &+= length(14) &+ length(16)
-            // The account and its domain.
-            skipped = 2
-        case 8: at &+= length(6)
-        case 6: break
-        default: return
-        }
-        guard at < block.octets.upperBound else { return }
-        let place = block.octets
-        for _ in 0..<skipped { _ = SMBView.text(&at, bytes, place, isUnicode: part.header.isUnicode) }
-        let system = SMBView.text(&at, bytes, place, isUnicode: part.header.isUnicode)
-        let manager = SMBView.text(&at, bytes, place, isUnicode: part.header.isUnicode)
+        guard let block = part.block, let names = SMB1Names(block, bytes, isUnicode: part.header.isUnicode) else { return }
         builder.open(key)
-        builder.text("native_os", system[...])
-        builder.text("native_lm", manager[...])
+        builder.text("native_os", names.system[...])
+        builder.text("native_lm", names.manager[...])
         builder.close()
     }
 

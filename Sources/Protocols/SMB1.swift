@@ -189,6 +189,7 @@ extension SMB {
         var words = Cursor(bytes.extracting(block.words))
         switch command {
         case .sessionSetupAndX:
+            noteNames(header, block, bytes, &context)
             guard block.words.count == 24 else { break }
             try words.skip(14)
             try token(Int(try words.readLittle(UInt16.self)), block.octets, bytes, direction, &context)
@@ -230,6 +231,16 @@ extension SMB {
             view.negotiate(bytes.extracting(block.octets), &context)
         case .openAndX, .logoffAndX, .lockingAndX: break
         }
+    }
+
+    /// A session begins, and one end says what it is.
+    private func noteNames(
+        _ header: SMB1Header, _ block: SMB1Block, _ bytes: RawSpan, _ context: inout AnalyzerContext
+    ) {
+        guard let names = SMB1Names(block, bytes, isUnicode: header.isUnicode) else { return }
+        let host = header.isResponse ? context.id.responder : context.id.originator
+        let program = names.program
+        context.software(header.isResponse ? .smbServer : .smbClient, program.octets, of: host)
     }
 
     /// Where text of single octets ends: at a zero, or with the range.
@@ -374,6 +385,7 @@ extension SMB {
             let place = block.octets.lowerBound &+ 16 ..< block.octets.upperBound
             authentication.token(bytes.extracting(place), from: direction, &context)
         case .sessionSetupAndX:
+            noteNames(header, block, bytes, &context)
             guard block.words.count == 8 else { break }
             try words.skip(6)
             try token(Int(try words.readLittle(UInt16.self)), block.octets, bytes, direction, &context)

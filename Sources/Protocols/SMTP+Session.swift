@@ -156,6 +156,7 @@ extension SMTP {
         let isMore = bytes.byteCount > 3 && bytes.octet(3) == 0x2D
         openReply = isMore ? code : 0
         let start = TextProbe.skipBlanks(bytes, isMore ? 4 : 3)
+        if replied == .connect, code == 220 { context.greeting(.mailServer, bytes.extracting(start..<bytes.byteCount)) }
         lastReply(code, bytes.extracting(start..<bytes.byteCount), isMore: isMore, &context)
     }
 

@@ -40,6 +40,11 @@ extension AnalyzerContext {
         event.text("filename", file.name[...])
         event.boolean("gaps", file.missingBytes > 0)
         event.text("state", isCut || file.missingBytes > 0 ? "TRUNCATED" : "CLOSED")
+        if file.missingBytes == 0 {
+            event.text("md5", filesRecord.md5, in: filesRecord.contentText)
+            event.text("sha1", filesRecord.sha1, in: filesRecord.contentText)
+            event.text("sha256", filesRecord.sha256, in: filesRecord.contentText)
+        }
         event.boolean("stored", false)
         event.count("size", file.seenBytes)
         event.count("tx_id", file.transaction)

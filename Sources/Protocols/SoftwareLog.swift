@@ -13,6 +13,8 @@ import Wire
 /// Where a banner came from.
 enum SoftwareKind: UInt8 {
     case httpServer, httpApplication, httpBrowser, sshServer, sshClient, mailClient, ftpClient, mysqlServer, dhcpClient
+    case mailServer, ftpServer, popServer, imapServer, postgresServer, redisServer, rdpClient, sipClient, sipServer
+    case smbClient, smbServer, windows
 
     var name: StaticString {
         switch self {
@@ -25,14 +27,39 @@ enum SoftwareKind: UInt8 {
         case .ftpClient: "FTP::CLIENT"
         case .mysqlServer: "MySQL::SERVER"
         case .dhcpClient: "DHCP::CLIENT"
+        case .mailServer: "SMTP::MAIL_SERVER"
+        case .ftpServer: "FTP::SERVER"
+        case .popServer: "POP3::SERVER"
+        case .imapServer: "IMAP::SERVER"
+        case .postgresServer: "PostgreSQL::SERVER"
+        case .redisServer: "Redis::SERVER"
+        case .rdpClient: "RDP::CLIENT"
+        case .sipClient: "SIP::CLIENT"
+        case .sipServer: "SIP::SERVER"
+        case .smbClient: "SMB::CLIENT"
+        case .smbServer: "SMB::SERVER"
+        case .windows: "OS::WINDOWS"
         }
     }
 
     /// Whether a port belongs to it.
     var isServer: Bool {
         switch self {
-        case .httpServer, .httpApplication, .sshServer, .mysqlServer: true
+        case .httpServer, .httpApplication, .sshServer, .mysqlServer, .mailServer, .ftpServer, .popServer, .imapServer,
+            .postgresServer, .redisServer, .sipServer, .smbServer:
+            true
         default: false
+        }
+    }
+
+    /// The program of a banner that is a version alone; nil where such a banner says nothing.
+    fileprivate func program(of banner: RawSpan) -> StaticString? {
+        switch self {
+        // The fork puts its name behind the version.
+        case .mysqlServer: RDP.find("MariaDB", in: banner) != nil ? "MariaDB" : "MySQL"
+        case .postgresServer: "PostgreSQL"
+        case .redisServer: "Redis"
+        default: nil
         }
     }
 }
@@ -196,16 +223,32 @@ extension AnalyzerContext {
         record.port = kind.isServer ? id.responderPort : nil
         record.kind = kind.name
         record.name = record.text.add(read.name.octets)
-        if read.name.isEmpty, kind == .mysqlServer {
-            // A greeting has the version alone; the fork puts its name behind it.
-            let isFork = RDP.find("MariaDB", in: banner) != nil
-            record.name = record.text.add(isFork ? "MariaDB" : "MySQL")
-        }
+        if read.name.isEmpty, let program = kind.program(of: banner) { record.name = record.text.add(program) }
         (record.major, record.minor) = (read.version.major, read.version.minor)
         (record.minor2, record.minor3) = (read.version.minor2, read.version.minor3)
         if !read.version.addl.isEmpty { record.addl = record.text.add(read.version.addl.octets) }
         record.banner = record.text.add(banner, limit: SoftwareBanner.bytesMax)
         output.emit(record)
+    }
+
+    /// A server greets: the first line that names a program that is known tells which it is. What else a greeting
+    /// has, such as a host, a time or a number of its own, is no program.
+    mutating func greeting(_ kind: SoftwareKind, _ line: RawSpan) {
+        guard settings.isLocal(id.responder), let place = ServerGreeting.program(in: line) else { return }
+        software(kind, line.extracting(place), of: id.responder)
+    }
+
+    /// What NTLM tells of Windows: two numbers, an octet each, and that of the build in two (MS-NLMP section 2.2.2.10).
+    mutating func windowsVersion(_ version: UInt64, of host: Address) {
+        guard version >> 56 != 0 else { return }
+        var text = TextBuffer()
+        text.append("Windows ")
+        text.append(decimal: version >> 56)
+        text.append(".")
+        text.append(decimal: version >> 48 & 0xFF)
+        text.append(".")
+        text.append(decimal: UInt64(UInt16(truncatingIfNeeded: version >> 32).byteSwapped))
+        software(.windows, text.bytes.octets, of: host)
     }
 
     /// A server has shown a certificate of its own.

@@ -139,6 +139,16 @@ extension Settings {
             let types = value.strings()
             settings.eve.types = types == ["all"] ? [] : Set(types)
         },
+        SettingKey(name: "eve.anomalies", doc: "Layers whose anomalies EVE has: decode, stream, applayer.") {
+            (settings, value) throws(SettingsError) in
+            settings.protocols.anomalies = []
+            for name in value.strings() {
+                guard let kind = EVEAnomalyKind(rawValue: name) else {
+                    throw SettingsError("eve.anomalies: \(name) is none of decode, stream, applayer")
+                }
+                settings.protocols.anomalies.insert(kind)
+            }
+        },
         SettingKey(name: "eve.ether", doc: "Add the hardware addresses to each event of EVE.") {
             (settings, value) throws(SettingsError) in
             settings.eve.addsEther = try value.boolean("eve.ether")

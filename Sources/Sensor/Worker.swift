@@ -28,6 +28,8 @@ struct Worker: ~Copyable {
     var flows: FlowTable
     /// Flows as EVE counts them; empty without EVE.
     var eve: EVEFlows
+    /// Anomalies of packets and sessions, where EVE is to have them.
+    var anomalies: AnomalyWatch?
     var analyses = AnalysisPool()
     var context: AnalyzerContext
     /// The signatures, where rules are loaded.
@@ -70,6 +72,11 @@ struct Worker: ~Copyable {
         context = AnalyzerContext(
             output: RecordOutput(schemas: Schemas.all), settings: settings.protocols, selection: selection)
         context.transactions.wantsEvents = context.wantsEvents
+        let kinds = settings.protocols.anomalies
+        if context.wantsEvents, !kinds.isDisjoint(with: [.decode, .stream]) {
+            anomalies = AnomalyWatch(
+                readsPackets: number == 0 && kinds.contains(.decode), readsStreams: kinds.contains(.stream))
+        }
         links = LinkReaders(selection)
         analyzes = !selection.isEmpty
         self.shared = shared
@@ -108,7 +115,10 @@ struct Worker: ~Copyable {
             if number == 0, let engine, engine.wantsDecoderEvents {
                 decode(captured[place.packet], packets, packet, engine)
             }
-            if context.wantsEvents { eve.advance(to: time, &context.output) }
+            if context.wantsEvents {
+                eve.advance(to: time, &context.output)
+                if anomalies?.readsPackets == true { tellDecoding(captured[place.packet], packets, packet) }
+            }
             let start = place.datagram
             var isOwn = false
             while place.datagram < datagrams.count, Int(datagrams[place.datagram].packet) == place.packet {

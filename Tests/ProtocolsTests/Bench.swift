@@ -16,15 +16,15 @@ class Bench<Reader: Analyzer> {
     let schema: LogSchema
     var context: AnalyzerContext
 
-    /// Rows of other logs than those of `logs` must not be written, but for those of files, which whatever
-    /// carries files writes too, and of protocols that are taken back.
+    /// Rows of other logs than those of `logs` must not be written, but for those of files and software, which
+    /// whatever carries files or names programs writes too, and of protocols that are taken back.
     init(
         _ analyzer: Reader, logs: [LogSchema], port: UInt16, _ transport: Transport,
         responder: Address = Address(v4: 0x0A00_0002), originatorPort: UInt16 = 40_000,
         _ settings: AnalyzerSettings = AnalyzerSettings()
     ) {
         self.analyzer = analyzer
-        let given = logs + [FilesRecord.makeSchema(), AnalyzerRecord.makeSchema()]
+        let given = logs + [FilesRecord.makeSchema(), SoftwareRecord.makeSchema(), AnalyzerRecord.makeSchema()]
         schemas = LogID.allCases.map { log in
             given.first { $0.log == log } ?? LogSchema(log: log, summary: "", columns: [], stride: 3)
         }

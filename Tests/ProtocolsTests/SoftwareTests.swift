@@ -19,6 +19,27 @@ private func parsed(_ text: String) -> String {
 
 @Suite("software") struct SoftwareTests {
     @Test(arguments: [
+        ("mail.example.com ESMTP Postfix (Debian/GNU)", "Postfix (Debian/GNU)"),
+        ("mx.example.com ESMTP Exim 4.96 Fri, 27 Nov 2026 10:00:00 +0000", "Exim 4.96"),
+        ("srv Microsoft ESMTP MAIL Service, Version: 10.0.17763.1 ready", "Microsoft ESMTP MAIL Service, Version: 10.0.17763.1"),
+        ("(vsFTPd 3.0.3)", "vsFTPd 3.0.3"),
+        ("ProFTPD 1.3.5rc4 Server (Debian) [::ffff:10.0.0.1]", "ProFTPD 1.3.5rc4"),
+        ("FileZilla Server version 0.9.41 beta", "FileZilla Server version 0.9.41"),
+        ("* OK [CAPABILITY IMAP4rev1] Dovecot (Ubuntu) ready.", "Dovecot (Ubuntu)"),
+        ("+OK Dovecot ready.", "Dovecot"),
+        ("mx.google.com ESMTP a1-20020a05600c1d01.12 - gsmtp", nil),
+        ("postfix-relay.example.com ESMTP ready", nil),
+        ("Exim", "Exim"),
+        ("Exim ", "Exim"),
+        ("", nil),
+    ])
+    func `a greeting names a program that is known, or none`(_ line: String, _ wanted: String?) {
+        let bytes = octets(line)
+        let place = ServerGreeting.program(in: bytes.octets)
+        #expect(place.map { String(decoding: bytes[$0], as: UTF8.self) } == wanted)
+    }
+
+    @Test(arguments: [
         ("OpenSSH_4.4", "OpenSSH 4.4.-.- "),
         ("OpenSSH_8.9p1 Ubuntu-3", "OpenSSH 8.9.-.- p1"),
         ("Apache/2.0.63 (Unix) mod_auth_kerb/5.3 mod_ssl/2.0.63", "Apache 2.0.63.- Unix"),
