@@ -88,11 +88,7 @@ extension EVEFlow {
             event.count("response_icmp_type", UInt64(answerICMP.type))
             event.count("response_icmp_code", UInt64(answerICMP.code))
         }
-        // Where nothing else was found behind a tunnel, the first protocol is the one that is shown.
-        let isNamed = app != .unknown && app != .failed
-        if appBefore != .unknown, appBefore != app, isNamed || appOfEvents == nil {
-            event.text("app_proto_orig", appBefore.name)
-        }
+        if appBefore != .unknown, appBefore != app { event.text("app_proto_orig", appBefore.name) }
         event.open("flow")
         event.count("pkts_toserver", sides[0].packets)
         event.count("pkts_toclient", sides[1].packets)
