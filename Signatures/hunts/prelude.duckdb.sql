@@ -8,14 +8,14 @@
 SET TimeZone = 'UTC';
 
 CREATE OR REPLACE MACRO regexp_like(text, pattern) AS regexp_matches(text, pattern);
-CREATE OR REPLACE MACRO entropy(text) AS (
+CREATE OR REPLACE MACRO entropy(text) AS CASE WHEN text IS NOT NULL THEN (
     SELECT coalesce(-sum(share * log2(share)), 0)
     FROM (
         SELECT count(*) * 1.0 / length(text) AS share
         FROM (SELECT unnest(string_split(text, '')) AS letter)
         GROUP BY letter
     )
-);
+) END;
 
 -- IPv4 and IPv6 as whole numbers; NULL for what is no address.
 CREATE OR REPLACE MACRO ipv4_number(ip) AS CASE WHEN regexp_matches(ip, '^[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+$') THEN

@@ -57,6 +57,7 @@ internal import Glibc
             guard count == plainCount else { return nil }
             var plain: [UInt8] = []
             plain.reserveCapacity(count &+ spare)
+            // Safe: copied at once.
             unsafe plain.append(contentsOf: octets)
             plain.append(contentsOf: repeatElement(0, count: spare))
             return plain
