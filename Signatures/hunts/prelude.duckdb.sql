@@ -8,7 +8,7 @@
 SET TimeZone = 'UTC';
 
 CREATE OR REPLACE MACRO regexp_like(text, pattern) AS regexp_matches(text, pattern);
-CREATE OR REPLACE MACRO entropy(text) AS CASE WHEN text IS NOT NULL THEN (
+CREATE OR REPLACE MACRO entropy(text) AS CASE WHEN text = '' THEN 0.0 WHEN text IS NOT NULL THEN (
     SELECT coalesce(-sum(share * log2(share)), 0)
     FROM (
         SELECT count(*) * 1.0 / length(text) AS share
