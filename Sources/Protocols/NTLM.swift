@@ -175,7 +175,8 @@ struct NTLMSession {
             place.isEmpty ? old : message.add(place, of: bytes, isWide: wide, to: &record.text)
         }
         if let version = message.version {
-            context.windowsVersion(version, of: message.kind == .challenge ? context.id.responder : context.id.originator)
+            let host = message.kind == .challenge ? context.id.responder : context.id.originator
+            context.windowsVersion(version, of: host)
         }
         switch message.kind {
         case .negotiate: break

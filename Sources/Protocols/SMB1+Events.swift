@@ -124,7 +124,8 @@ extension SMBView {
 
     /// What the system at one end is.
     private mutating func hosts(_ key: StaticString, _ part: SMB1Part, _ bytes: RawSpan) {
-        guard let block = part.block, let names = SMB1Names(block, bytes, isUnicode: part.header.isUnicode) else { return }
+        guard let block = part.block, let names = SMB1Names(block, bytes, isUnicode: part.header.isUnicode)
+        else { return }
         builder.open(key)
         builder.text("native_os", names.system[...])
         builder.text("native_lm", names.manager[...])

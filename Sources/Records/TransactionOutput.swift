@@ -71,7 +71,9 @@ package struct TransactionOutput: Sendable {
     package var isEmpty: Bool { exposures.isEmpty }
 
     /// Goes on with a connection that has begun so many transactions, and is at work at these.
-    package mutating func resume(at count: UInt64, begun: UInt64 = 0, current: (originator: UInt64, responder: UInt64)) {
+    package mutating func resume(
+        at count: UInt64, begun: UInt64 = 0, current: (originator: UInt64, responder: UInt64)
+    ) {
         nextTransaction = count
         self.begun = begun
         self.current = current

@@ -27,7 +27,8 @@ extension Worker {
             EVEArrival(
                 slot: slot, uid: view.uid, id: view.id, ordinal: view.ordinal, now: now, packet: context.packet),
             datagram.layer, bytes, to: &context.output)
-        guard anomalies?.readsStreams == true, datagram.layer.protocolNumber == 6, !flows.currentIsDamaged else { return }
+        guard anomalies?.readsStreams == true, datagram.layer.protocolNumber == 6, !flows.currentIsDamaged
+        else { return }
         anomalies?.segment(
             slot, datagram.layer, bytes, isToServer: !eve.isReversed, now: now, number: packet)
         var event = EventRecord()

@@ -21,7 +21,10 @@ private func parsed(_ text: String) -> String {
     @Test(arguments: [
         ("mail.example.com ESMTP Postfix (Debian/GNU)", "Postfix (Debian/GNU)"),
         ("mx.example.com ESMTP Exim 4.96 Fri, 27 Nov 2026 10:00:00 +0000", "Exim 4.96"),
-        ("srv Microsoft ESMTP MAIL Service, Version: 10.0.17763.1 ready", "Microsoft ESMTP MAIL Service, Version: 10.0.17763.1"),
+        (
+            "srv Microsoft ESMTP MAIL Service, Version: 10.0.17763.1 ready",
+            "Microsoft ESMTP MAIL Service, Version: 10.0.17763.1"
+        ),
         ("(vsFTPd 3.0.3)", "vsFTPd 3.0.3"),
         ("ProFTPD 1.3.5rc4 Server (Debian) [::ffff:10.0.0.1]", "ProFTPD 1.3.5rc4"),
         ("FileZilla Server version 0.9.41 beta", "FileZilla Server version 0.9.41"),

@@ -60,7 +60,7 @@ import Testing
             "hunts.names": "port-scan", "hunts.every": "2h", "hunts.since": "3d", "hunts.mmdb": "asn.mmdb",
             "hunts.parameters": "port-scan.ports_min=9", "hunts.internal": "203.0.113.0/24", "hunts.folder": "hunts",
             "incidents.interval": "5m", "incidents.window": "2d",
-            "logs.community_id": "false", "eve.types": "dns", "eve.ether": "yes",
+            "logs.community_id": "false", "eve.types": "dns", "eve.anomalies": "stream", "eve.ether": "yes",
             "stats.interval": "6", "store.flush_interval": "8", "store.max_age": "90d", "store.max_gb": "5",
             "store.log_bounds": "dns=30d", "store.reserve_mb": "3", "store.merge_zstd": "yes",
             "packets.size": "200GB", "packets.folder": "ring", "packets.cutoff": "10MB", "packets.snaplen": "96",
