@@ -393,12 +393,11 @@ extension AnalyzerContext {
 
     mutating func giveBack(_ memory: ProbeMemory) {
         memory.clear()
-        if idleProbeMemory.count < AnalyzerContext.idleProbeMemoryMax { idleProbeMemory.append(memory) }
+        if idleProbeMemory.count < AnalyzerContext.idleMax { idleProbeMemory.append(memory) }
     }
 
-    /// Idle analyzers of one protocol that are kept.
+    /// Idle analyzers of one protocol, and memories of probes, that are kept.
     static let idleMax = 65_536
-    static let idleProbeMemoryMax = 1024
 
     /// Moves the clock of what spans connections; for every packet, before its datagrams.
     package mutating func advance(to time: Timestamp) {
@@ -414,8 +413,7 @@ extension AnalyzerContext {
     }
 }
 
-/// What was delivered to a connection while probes are undecided. Few connections are at that point at a time, and
-/// one after the other uses the same, which is in the cache by then.
+/// What was delivered to a connection while probes are undecided; one connection after the other uses the same.
 final class ProbeMemory {
     /// What a starting analyzer is fed afterwards: a stretch of `deliveredBytes`, or a gap.
     struct Delivery {
