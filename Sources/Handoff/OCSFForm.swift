@@ -331,7 +331,7 @@ package struct OCSFForm: Sendable {
     /// A time of a row: `2026-11-22 13:00:05.250000`, the same with T and Z, or seconds since 1970.
     static func milliseconds(_ value: JSONValue?) -> Int64? {
         guard let value else { return nil }
-        if value.kind == .number { return value.double.map { Int64(($0 * 1_000).rounded()) } }
+        if value.kind == .number { return value.double.flatMap { Int64(exactly: ($0 * 1_000).rounded()) } }
         guard var text = value.string else { return nil }
         if text.hasSuffix("Z") { text.removeLast() }
         let octets = Array(text.utf8)

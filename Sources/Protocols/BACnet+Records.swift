@@ -154,7 +154,7 @@ package struct BACnetControlRecord: LogRecord {
         row.text("pdu_service", service, in: text, "reinitialize_device or device_communication_control.")
         row.count("time_duration", minutes, "Minutes that the device is to be silent.")
         row.text("device_state", state, in: text, "State that is asked for.")
-        row.text("password", password, in: text, "Password, which is sent in the clear.")
+        row.text("password", password, in: text, "<hidden> where a password was sent, as it is in the clear.")
         row.text("result", result, "SUCCESS, ERROR, REJECT or ABORT.")
         row.text("result_code", code, in: text, "Code of the error, or the reason.")
     }

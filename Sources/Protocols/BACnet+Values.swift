@@ -123,8 +123,8 @@ enum BACnetValue {
             let signed = whole >> Int64(unused)
             if signed < 0 { text.append("-") }
             text.append(decimal: signed.magnitude)
-        case 4: real(Double(Float(bitPattern: try value.read())), &text)
-        case 5: real(Double(bitPattern: try value.read()), &text)
+        case 4: text.append(real: Double(Float(bitPattern: try value.read())), least: 6)
+        case 5: text.append(real: Double(bitPattern: try value.read()), least: 6)
         case 7: return try characters(tag.length, &value, &text)
         case 12:
             let object = try value.bacnetObject(tag.length)
@@ -145,17 +145,6 @@ enum BACnetValue {
         guard length > 0 else { return text.add("") }
         try input.skip(1)
         return text.add(try input.take(length &- 1), limit: 1024)
-    }
-
-    private static func real(_ value: Double, _ text: inout TextBuffer) {
-        guard value.isFinite, value.magnitude < 1e15 else { return text.append(value.isNaN ? "nan" : "inf") }
-        if value < 0 { text.append("-") }
-        let millionths = UInt64((value.magnitude * 1e6).rounded())
-        text.append(decimal: millionths / 1_000_000)
-        text.append(".")
-        for scale in [100_000, 10_000, 1000, 100, 10, 1] as [UInt64] {
-            text.append(decimal: millionths / scale % 10)
-        }
     }
 
     /// Year since 1900, month, day, day of the week.

@@ -137,7 +137,7 @@ package struct EVEBuilder: Sendable {
     package mutating func real(_ key: StaticString, _ value: Double?) {
         guard let value, value.isFinite else { return }
         name(key)
-        append(real: value)
+        buffer.append(real: value)
     }
 
     package mutating func boolean(_ key: StaticString, _ value: Bool?) {
@@ -401,24 +401,6 @@ extension EVEBuilder {
     private mutating func append(signed value: Int64) {
         if value < 0 { buffer.bytes.append(0x2D) }
         buffer.append(decimal: value.magnitude)
-    }
-
-    /// With at most six decimals and at least one.
-    private mutating func append(real value: Double) {
-        guard value.magnitude < 1e15 else {
-            // Beyond, a number has no decimals, and its shortest form is JSON as it is.
-            buffer.bytes.append(contentsOf: value.description.utf8)
-            return
-        }
-        if value < 0 { buffer.bytes.append(0x2D) }
-        let millionths = UInt64((value.magnitude * 1e6).rounded())
-        buffer.append(decimal: millionths / 1_000_000)
-        buffer.bytes.append(0x2E)
-        var rest = millionths % 1_000_000
-        repeat {
-            buffer.bytes.append(0x30 &+ UInt8(truncatingIfNeeded: rest / 100_000))
-            rest = rest % 100_000 &* 10
-        } while rest != 0
     }
 
     private mutating func append(_ value: Int64, digits: Int) {

@@ -66,6 +66,27 @@
         bytes.append(0x30 &+ UInt8(truncatingIfNeeded: value % 10))
     }
 
+    /// Appends a number with at most six decimals.
+    ///
+    /// - Parameter least: Decimals to write at least, 1 to 6.
+    package mutating func append(real value: Double, least: Int = 1) {
+        guard value.magnitude < 1e12 else {
+            // Beyond, millionths do not fit in 64 bits; the shortest form serves what no device measures.
+            bytes.append(contentsOf: value.description.utf8)
+            return
+        }
+        if value < 0 { append("-") }
+        let millionths = UInt64((value.magnitude * 1e6).rounded())
+        append(decimal: millionths / 1_000_000)
+        append(".")
+        var (rest, written) = (millionths % 1_000_000, 0)
+        repeat {
+            bytes.append(0x30 &+ UInt8(truncatingIfNeeded: rest / 100_000))
+            rest = rest % 100_000 &* 10
+            written &+= 1
+        } while rest != 0 || written < least
+    }
+
     /// Appends octets as lower-case hexadecimal digits.
     @inlinable package mutating func append(hexadecimal span: RawSpan) {
         for index in 0..<span.byteCount {

@@ -66,7 +66,7 @@ import Wire
                 "is_orig=T invoke_id=2 pdu_service=write-property-request object_type=analog-output "
                     + "instance_number=1 property=present-value value=42.000000",
                 "is_orig=T invoke_id=3 pdu_service=device_communication_control time_duration=5 device_state=disable "
-                    + "password=secret",
+                    + "password=<hidden>",
                 "is_orig=F invoke_id=3 pdu_service=device_communication_control result=ERROR "
                     + "result_code=password-failure",
             ])
@@ -76,8 +76,10 @@ import Wire
         let values: [([UInt8], String)] = [
             ([0x00], "null"), ([0x11], "true"), ([0x10], "false"), ([0x22, 1, 0], "256"), ([0x31, 0xFF], "-1"),
             ([0x32, 0x80, 0], "-32768"), ([0x44, 0xBF, 0x80, 0, 0], "-1.000000"),
-            ([0x55, 8, 0x3F, 0xE0, 0, 0, 0, 0, 0, 0], "0.500000"), ([0x62, 0xAB, 0xCD], "abcd"), ([0x91, 7], "7"),
-            ([0xA4, 124, 5, 6, 255], "2024-5-6"), ([0xB4, 1, 2, 3, 4], "1:2:3.4"), (Self.device, "device: 108"),
+            ([0x55, 8, 0x3F, 0xE0, 0, 0, 0, 0, 0, 0], "0.500000"), ([0x62, 0xAB, 0xCD], "abcd"),
+            ([0x44, 0x79, 0x3F, 0xFE, 0xFF], "6.230628970005755e+34"),
+            ([0x44, 0xFF, 0x80, 0, 0], "-inf"), ([0x91, 7], "7"), ([0xA4, 124, 5, 6, 255], "2024-5-6"),
+            ([0xB4, 1, 2, 3, 4], "1:2:3.4"), (Self.device, "device: 108"),
         ]
         for (octets, text) in values {
             let answer = Self.message([0x30, 1, 12, 0x0C, 2, 0, 0, 0x6C, 0x19, 85, 0x3E] + octets + [0x3F])

@@ -88,6 +88,8 @@ import Testing
 
     @Test(arguments: [
         (0, "0.0"), (1.5, "1.5"), (-0.25, "-0.25"), (2.0000004, "2.0"), (0.1234567, "0.123457"), (1e300, "1e+300"),
+        (999_999_999_999.5, "999999999999.5"), (1e12, "1000000000000.0"), (-2.5e13, "-25000000000000.0"),
+        (1.9e19, "1.9e+19"),
     ] as [(Double, String)])
     func `numbers with decimals`(_ value: Double, _ expected: String) {
         #expect(text { $0.real("a", value) } == "\"a\":\(expected)")
