@@ -66,12 +66,12 @@
         bytes.append(0x30 &+ UInt8(truncatingIfNeeded: value % 10))
     }
 
-    /// Appends a number with at most six decimals.
+    /// Appends a number with at most six decimals; from 9e9 on in its shortest form.
     ///
     /// - Parameter least: Decimals to write at least, 1 to 6.
     package mutating func append(real value: Double, least: Int = 1) {
-        guard value.magnitude < 1e12 else {
-            // Beyond, millionths do not fit in 64 bits; the shortest form serves what no device measures.
+        guard value.magnitude < 9e9 else {
+            // Beyond, a double does not hold every millionth. No device measures so much, and few times are so late.
             bytes.append(contentsOf: value.description.utf8)
             return
         }
