@@ -144,7 +144,7 @@ def main():
         print(f"conformance: skipped, there is no {suite}/zeek_check.py")
         return 0
     if not os.access(args.weir, os.X_OK):
-        fail(f"{args.weir} cannot be run; build it first: swift build -c release --product weir")
+        fail(f"{args.weir} cannot be run; build it first: swift build -c release --static-swift-stdlib --product weir")
     values, commands = {}, {}
     weir = os.path.abspath(args.weir)
     for kind, more, checks in SURICATA:

@@ -7,6 +7,7 @@
 // Leaves  the preludes beside them (for other engines).
 
 import Foundation
+import Store
 
 package struct HuntLibrary: Sendable {
     /// The folder that was read.
@@ -19,7 +20,7 @@ package struct HuntLibrary: Sendable {
 
     /// - Parameter folder: nil looks at the places where an installed program has it.
     package init(folder: String?) throws(HuntError) {
-        let places = folder.map { [$0] } ?? HuntLibrary.places
+        let places = folder.map { [$0] } ?? ShippedFolder.places("hunts")
         guard let found = places.first(where: HuntLibrary.isFolder) else {
             throw HuntError(
                 .unknownHunt, "there is no folder of hunts at \(places.joined(separator: ", "))",
@@ -53,23 +54,6 @@ package struct HuntLibrary: Sendable {
     private static func isFolder(_ path: String) -> Bool {
         let values = try? URL(filePath: path).resolvingSymlinksInPath().resourceValues(forKeys: [.isDirectoryKey])
         return values?.isDirectory == true
-    }
-
-    /// Beside an installed program, beside the sources that a program was built from, and here.
-    package static var places: [String] {
-        var places: [String] = []
-        if let program = Bundle.main.executableURL?.resolvingSymlinksInPath() {
-            let bin = program.deletingLastPathComponent()
-            places.append(bin.deletingLastPathComponent().appending(path: "share/weir/hunts").path)
-            // .build/PLATFORM/release/weir and .build/release/weir.
-            var above = bin
-            for _ in 0..<4 {
-                above = above.deletingLastPathComponent()
-                places.append(above.appending(path: "Signatures/hunts").path)
-            }
-        }
-        places.append("Signatures/hunts")
-        return places
     }
 
     /// A hunt by its name. Throws `.unknownHunt` with the names that are near.

@@ -9,6 +9,7 @@
 import Foundation
 import Query
 import Records
+import Store
 import Yams
 
 /// One file of steps.
@@ -56,20 +57,9 @@ package struct Playbook: Sendable, Equatable {
         return books
     }
 
-    /// The folder of the playbooks that come with weir: beside an installed program, beside the sources that it was
-    /// built from, or here. Nil where there is none.
+    /// The folder of the playbooks that come with weir. Nil where there is none.
     package static var shippedFolder: String? {
-        var places: [String] = []
-        if let program = Bundle.main.executableURL?.resolvingSymlinksInPath() {
-            var above = program.deletingLastPathComponent()
-            places.append(above.deletingLastPathComponent().appending(path: "share/weir/playbooks").path)
-            for _ in 0..<4 {
-                above = above.deletingLastPathComponent()
-                places.append(above.appending(path: "Signatures/playbooks").path)
-            }
-        }
-        places.append("Signatures/playbooks")
-        return places.first { FileManager.default.fileExists(atPath: $0) }
+        ShippedFolder.places("playbooks").first { FileManager.default.fileExists(atPath: $0) }
     }
 
     package init(yaml: String, path: String) throws(IncidentError) {
