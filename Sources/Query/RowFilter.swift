@@ -202,7 +202,9 @@ enum ValueTest: Sendable {
                 return !number.isNaN && test.holds(number, value)
             }
         case .texts(let texts, let isIn):
-            if let text = texts.first, texts.count == 1 {
+            if isIn, let text = texts.first, texts.count == 1, let last = text.last, !vector.isDictionary {
+                keepText(&rows, vector, text, last)
+            } else if let text = texts.first, texts.count == 1 {
                 keepTexts(&rows, vector) { bytes, range in
                     guard range.count == text.count else { return !isIn }
                     for index in text.indices where bytes[range.lowerBound &+ index] != text[index] { return !isIn }
@@ -234,6 +236,27 @@ enum ValueTest: Sendable {
             count &+= matches(words[Int(row)]) ? Int(truncatingIfNeeded: isSet) : 0
         }
         rows.removeLast(rows.count &- count)
+    }
+
+    /// The rows with one text. Where texts are many and nearly none is it, its length and last octet rule most out: the
+    /// first octets of uids are the same.
+    private func keepText(_ rows: inout [UInt32], _ vector: ColumnVector, _ text: [UInt8], _ last: UInt8) {
+        var count = 0
+        let (texts, indices) = (vector.texts, vector.indices)
+        let (bytes, ends, gap) = (texts.bytes.span, texts.ends.span, texts.gap)
+        for index in rows.indices {
+            let row = Int(rows[index])
+            let place = Int(indices[row])
+            // Where every row is unset there is no text.
+            guard place < ends.count else { continue }
+            let end = Int(ends[place])
+            let start = (place == 0 ? 0 : Int(ends[place &- 1])) &+ gap
+            guard end &- start == text.count, bytes[end &- 1] == last, vector.has(row) else { continue }
+            guard areSameOctets(texts.bytes, start..<end, text, 0..<text.count) else { continue }
+            rows[count] = rows[index]
+            count += 1
+        }
+        rows.removeLast(rows.count - count)
     }
 
     @inline(__always)

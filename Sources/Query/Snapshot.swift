@@ -49,8 +49,7 @@ final class Snapshot {
     init(store: StoreReader, schemas: [LogSchema], control: QueryControl) throws(StoreError) {
         self.store = store
         self.control = control
-        var columns: [String: [SegmentColumn]] = [:]
-        for log in try store.logs() { columns[log] = try store.columns(log: log) }
+        var columns = try store.columns()
         for schema in schemas {
             var known = columns[schema.path] ?? []
             let names = Set(known.map(\.name))

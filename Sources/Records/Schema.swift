@@ -85,7 +85,11 @@
     }
 
     /// The name in SQL and Parquet, where a dot would need quoting: `id_orig_h`.
-    package var storeName: String { String(name.map { $0 == "." ? "_" : $0 }) }
+    package var storeName: String {
+        // Octets and not characters: a process that asks one question makes these names of every log.
+        guard name.utf8.contains(0x2E) else { return name }
+        return String(decoding: name.utf8.map { $0 == 0x2E ? 0x5F : $0 }, as: UTF8.self)
+    }
 }
 
 /// One log: everything that is known about it without a row.

@@ -88,7 +88,10 @@ final class Catalogue: Sendable {
     // MARK: the tables
 
     private static func check(_ database: Database, _ path: String) throws {
-        guard try database.tableExists("meta") else { return }
+        // Not `tableExists`, which reads the whole schema.
+        let isMade = try Bool.fetchOne(
+            database, sql: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'")
+        guard isMade == true else { return }
         let found = try Int.fetchOne(database, sql: "SELECT value FROM meta WHERE key = 'version'") ?? 0
         guard found <= version else {
             throw StoreError(

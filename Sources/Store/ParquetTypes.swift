@@ -133,10 +133,34 @@ extension ColumnKind {
     }
 
     /// The name in the footer, from which a reader knows the kind again.
-    var storedName: String { "\(self)" }
+    var storedName: String {
+        switch self {
+        case .time: "time"
+        case .interval: "interval"
+        case .count: "count"
+        case .integer: "integer"
+        case .real: "real"
+        case .boolean: "boolean"
+        case .port: "port"
+        case .address: "address"
+        case .text: "text"
+        case .enumeration: "enumeration"
+        case .uid: "uid"
+        case .fuid: "fuid"
+        case .textSet: "textSet"
+        case .textVector: "textVector"
+        case .uidSet: "uidSet"
+        case .fuidVector: "fuidVector"
+        case .intervalVector: "intervalVector"
+        case .countVector: "countVector"
+        case .addressVector: "addressVector"
+        }
+    }
+
+    private static let kinds = Dictionary(uniqueKeysWithValues: allCases.map { ($0.storedName, $0) })
 
     init?(storedName: String) {
-        guard let kind = ColumnKind.allCases.first(where: { $0.storedName == storedName }) else { return nil }
+        guard let kind = ColumnKind.kinds[storedName] else { return nil }
         self = kind
     }
 }

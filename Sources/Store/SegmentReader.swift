@@ -89,7 +89,12 @@ package final class SegmentReader: Sendable {
         do { return try FileMetadata(&reader) } catch { throw damage(file, "its footer makes no sense") }
     }
 
+    /// The columns that were read last: a log's segments mostly have the same.
+    private static let lastColumns = Mutex<(text: String, columns: [SegmentColumn])>(("", []))
+
     private static func columns(_ text: String, _ file: MappedSegment) throws(StoreError) -> [SegmentColumn] {
+        let last = lastColumns.withLock { $0 }
+        if text == last.text, !text.isEmpty { return last.columns }
         var columns: [SegmentColumn] = []
         for part in text.split(separator: ",") {
             guard let colon = part.lastIndex(of: ":"),
@@ -97,6 +102,7 @@ package final class SegmentReader: Sendable {
             else { throw damage(file, "its footer names no columns of Weir's kinds") }
             columns.append(SegmentColumn(name: String(part[..<colon]), kind: kind))
         }
+        lastColumns.withLock { [columns] in $0 = (text, columns) }
         return columns
     }
 

@@ -48,6 +48,24 @@ package final class StoreReader: Sendable {
         }
     }
 
+    /// The columns of every log that has visible segments, as `columns(log:)` gives them.
+    package func columns() throws(StoreError) -> [String: [SegmentColumn]] {
+        try catalogue.read { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT log, name, kind FROM columns
+                    WHERE log IN (SELECT log FROM segments WHERE state = 'live') ORDER BY log, position, name
+                    """)
+            var columns: [String: [SegmentColumn]] = [:]
+            while let row = try rows.next() {
+                guard let kind = ColumnKind(storedName: row[2]) else { continue }
+                columns[row[0], default: []].append(SegmentColumn(name: row[1], kind: kind))
+            }
+            return columns
+        }
+    }
+
     /// The columns of a log: those of all its segments together, in stored order.
     package func columns(log: String) throws(StoreError) -> [SegmentColumn] {
         try catalogue.read { database in

@@ -16,6 +16,7 @@ import Synchronization
 struct QueryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query",
+        _superCommandName: "weir",
         abstract: "Ask a store: SQL over its logs. Without a statement: a shell.",
         discussion: """
             Every log is a table; a dot in a column's name is an underscore (id_orig_h). The SQL is SQLite's, with

@@ -28,6 +28,19 @@ struct Weir: ParsableCommand {
             IncidentsCommand.self, HandoffCommand.self, ExportCommand.self, PacketsCommand.self, ShipCommand.self,
             HuntCommand.self,
         ])
+
+    /// Who asks question after question waits for each process to start: the arguments of a command that is named are
+    /// read for this command alone. What is wrong with them, help, and all else is said as ever.
+    static func main() {
+        let arguments = CommandLine.arguments.dropFirst()
+        if arguments.first == QueryCommand.configuration.commandName,
+            let command = try? QueryCommand.parseAsRoot(Array(arguments.dropFirst())) as? QueryCommand
+        {
+            do { try command.run() } catch { exit(withError: error) }
+            return
+        }
+        main(nil)
+    }
 }
 
 enum WeirVersion {
