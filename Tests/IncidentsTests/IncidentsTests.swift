@@ -222,6 +222,16 @@ let breakIn = [
         #expect(try store.ledger.correlate(many) == CorrelationOutcome())
     }
 
+    @Test func `a tunnel through a resolver leads to its domain`() throws {
+        let store = try IncidentStore()
+        let entities = ["host:10.1.0.7", "domain:Tunnel.example"]
+        let number = try #require(
+            try store.ledger.correlate([
+                alert(0, "dns-tunnels", nil, nil, technique: "T1071.004", source: "hunt", entities: entities)
+            ]).raised.first)
+        #expect(try store.ledger.view(number).sentence == "10.1.0.7 tunnelled to tunnel.example.")
+    }
+
     @Test func `hostile numbers and texts are taken as they are`() throws {
         let store = try IncidentStore()
         var first = alert(
