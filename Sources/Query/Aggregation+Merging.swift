@@ -1,53 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The shares of several workers put together.
+// The groups of several workers put together, where these made them apart.
 //
-// Many groups are split by their keys into parts, and each part is put together by one thread: no group is in two. The
-// numbers of texts are the first worker's; what others call a text is translated once.
+// They are split by their keys into parts, and each part is put together by one thread: no group is in two. The numbers
+// of texts are the first worker's; what others call a text is translated once.
 
-import Foundation
 import Records
 import Store
 import Synchronization
 
-/// Groups of one share that belong to one part of another.
-private struct MovedGroups: Sendable {
+/// Groups of one worker that belong to one part of another's.
+struct MovedGroups: Sendable {
     /// Their keys as the other share has them.
     var keys: [UInt64] = []
     /// Their numbers where they come from, and how many of them come from each part there.
     var numbers: [UInt32] = []
     var runs: [(part: Int, count: Int)] = []
+
+    var isEmpty: Bool { numbers.isEmpty }
 }
 
 extension Aggregation {
-    /// Groups up to which one worker puts the shares together alone.
+    /// Groups up to which one worker puts them together alone.
     private static let groupsAlone = 20_000
 
     /// All groups.
-    static func merged(_ shares: [GroupShare]) throws(VectorFailure) -> Aggregation {
-        let finished = (0..<shares.count).map { _ in Outcome<Result<Aggregation, VectorFailure>>(.failure(.notOurs)) }
-        DispatchQueue.concurrentPerform(iterations: shares.count) { index in
-            let own = shares[index].finished()
-            finished[index].value.withLock { $0 = own }
-        }
-        var all = try finished[0].take(.failure(.notOurs)).get()
-        var taken: [Aggregation] = []
-        for index in 1..<max(1, shares.count) { taken.append(try finished[index].take(.failure(.notOurs)).get()) }
-        let others = taken
+    static func merged(_ shares: consuming [Aggregation]) throws(VectorFailure) -> Aggregation {
+        // Taken out, so that it is not copied when it is changed.
+        var all = shares.removeFirst()
+        let others = shares
         guard !others.isEmpty else { return all }
         let count = others.reduce(all.groupCount) { $0 + $1.groupCount }
-        if count > groupsAlone {
-            let isSplit = all.parts.count > 1 || others.contains { $0.parts.count > 1 }
-            all.split(into: isSplit ? partCount : shares.count)
+        if count > groupsAlone { all.split(into: others.count + 1) }
+        let maps = others.map { other in
+            var map: [UInt32] = []
+            all.coder.appendNumbers(of: other.texts.pool, to: &map)
+            return map
         }
-        let maps = others.map { all.translation(of: $0.texts) }
         let partCount = all.parts.count
-        let moved = (0..<others.count).map { _ in Outcome<[MovedGroups]>([]) }
-        DispatchQueue.concurrentPerform(iterations: others.count) { index in
-            let own = others[index].moved(to: partCount, maps[index])
-            moved[index].value.withLock { $0 = own }
-        }
-        let groups = moved.map { $0.take([]) }
+        let groups = ScanCores.map(others.count) { others[$0].moved(to: partCount, maps[$0]) }
         try all.absorb(others, groups, maps)
         guard all.groupCount <= GroupTable.countMax, all.texts.pool.bytes.count < KeyTexts.bytesMax else {
             throw .notOurs
@@ -62,19 +53,16 @@ extension Aggregation {
         let boxes = parts.map { Outcome($0) }
         // Each part is in its box alone, so that it is not copied.
         parts = []
-        let failure = Mutex<VectorFailure?>(nil)
-        DispatchQueue.concurrentPerform(iterations: boxes.count) { number in
+        let merged = ScanCores.map(boxes.count) { number in
             boxes[number].value.withLock { part in
-                do throws(VectorFailure) {
+                Result { () throws(VectorFailure) in
                     for index in others.indices {
                         try part.merge(others[index].parts, moved[index][number], plan, maps[index], texts)
                     }
-                } catch {
-                    failure.withLock { $0 = error }
                 }
             }
         }
-        if let found = failure.withLock({ $0 }) { throw found }
+        for outcome in merged { try outcome.get() }
         parts = boxes.map { $0.value.withLock { $0 } }
     }
 
@@ -91,22 +79,17 @@ extension Aggregation {
         }
     }
 
-    /// For each of another's texts its number here; those that are new are added.
-    private mutating func translation(of other: KeyTexts) -> [UInt32] {
-        coder.numbers(of: other.pool)
-    }
-
     /// The groups by the part to which they belong where the texts are called otherwise.
-    private func moved(to count: Int, _ map: [UInt32]?) -> [MovedGroups] {
+    func moved(to count: Int, _ map: [UInt32]?) -> [MovedGroups] {
         var moved = [MovedGroups](repeating: MovedGroups(), count: count)
         let width = plan.width
-        let textKeys = plan.keys.indices.filter { plan.keys[$0].isText }
+        let (translations, keyParts, marks) = (plan.translations, KeyParts(plan, count: count), texts.marks)
         var key = [UInt64](repeating: 0, count: width)
         for (number, part) in parts.enumerated() {
             for group in 0..<part.groups.count {
                 for word in 0..<width { key[word] = part.groups.keys[group &* width &+ word] }
-                if let map { for place in textKeys { translate(&key, place, map) } }
-                let target = GroupTable.part(of: key, at: 0, width, count: count)
+                let target = keyParts.part(of: key, at: 0, marks)
+                if let map { for change in translations { change.apply(to: &key, map) } }
                 moved[target].keys.append(contentsOf: key)
                 moved[target].numbers.append(UInt32(truncatingIfNeeded: group))
                 if moved[target].runs.last?.part == number {
@@ -118,24 +101,11 @@ extension Aggregation {
         }
         return moved
     }
-
-    /// Gives the text of a key's part its other number.
-    private func translate(_ key: inout [UInt64], _ number: Int, _ map: [UInt32]) {
-        guard plan.isPacked else {
-            // What is unset has a code too where a key is small.
-            if key[number] != TextCoder.unset { key[number] = UInt64(map[Int(key[number])]) }
-            return
-        }
-        let shift = UInt64(number) &* 32
-        let code = key[0] >> shift & TextCoder.unset
-        guard code != TextCoder.unset else { return }
-        key[0] = key[0] & ~(TextCoder.unset << shift) | UInt64(map[Int(code)]) << shift
-    }
 }
 
 extension GroupPart {
     /// Adds groups of another share's parts.
-    fileprivate mutating func merge(
+    mutating func merge(
         _ others: [GroupPart], _ moved: MovedGroups, _ plan: AggregationPlan, _ map: [UInt32]?, _ texts: KeyTexts
     ) throws(VectorFailure) {
         var own: [UInt32] = []
@@ -220,13 +190,4 @@ private struct GroupPairs {
 private final class Outcome<Value: Sendable>: Sendable {
     let value: Mutex<Value>
     init(_ value: Value) { self.value = Mutex(value) }
-
-    /// Takes it, and leaves something else, so that it is not copied when it is changed.
-    func take(_ other: Value) -> Value {
-        value.withLock { own in
-            let taken = own
-            own = other
-            return taken
-        }
-    }
 }

@@ -3,11 +3,12 @@
 // GROUP BY and the aggregates, vectorised: one worker's share.
 //
 // Few groups are found as the rows come. Where they are many, a table of all would be waited for at every row: rows
-// then wait, sorted into parts by their keys, and each part is worked on alone, with a table that the cache holds.
+// then wait, sorted into parts by their keys, for groups that all workers share (SharedGroups), each part with a table
+// that the cache holds.
 //
 // Reads   pages with the rows that a filter took.
 // Writes  groups with their aggregates.
-// Leaves  putting shares together (Aggregation+Merging); HAVING, ORDER BY, LIMIT and what stands around the
+// Leaves  putting few groups together (Aggregation+Merging); HAVING, ORDER BY, LIMIT and what stands around the
 //         aggregates (GroupRows, and SQLite over them).
 
 import Records
@@ -22,7 +23,7 @@ struct RowValues: Sendable {
 /// Groups with their aggregates. One a worker.
 struct Aggregation: Sendable {
     let plan: AggregationPlan
-    /// One part, or `partCount` of them with no group in common.
+    /// One part, or several with no group in common.
     var parts: [GroupPart]
     var coder = TextCoder()
     private var waiting: WaitingRows?
@@ -30,12 +31,10 @@ struct Aggregation: Sendable {
     private var packed: [UInt64] = []
     private var groupOfRow: [UInt32] = []
 
-    /// Parts of many groups. A million groups make tables of some hundred kilobytes each.
-    static let partCount = 256
-    /// Groups up to which there is one part: its table fits into a processor's own cache.
+    /// Groups up to which a worker has its own: their table fits into a processor's own cache.
     private static let groupsTogether = 1 << 15
     /// Rows that wait at least before they are worked on.
-    private static let waitingMin = 1 << 22
+    static let waitingMin = 1 << 20
 
     init(_ plan: AggregationPlan) {
         self.plan = plan
@@ -49,6 +48,13 @@ struct Aggregation: Sendable {
         }
     }
 
+    /// Groups that are done.
+    init(_ plan: AggregationPlan, _ parts: [GroupPart], _ coder: TextCoder) {
+        self.plan = plan
+        self.parts = parts
+        self.coder = coder
+    }
+
     var texts: KeyTexts { coder.texts }
     var groupCount: Int { parts.reduce(0) { $0 + $1.groups.count } }
 
@@ -59,8 +65,7 @@ struct Aggregation: Sendable {
         if waiting != nil {
             var values: [RowValues] = []
             for aggregate in plan.aggregates { values.append(try self.values(aggregate, rows, page)) }
-            waiting?.add(packed, values, rowCount: rows.count)
-            if let count = waiting?.count, count > max(Aggregation.waitingMin, 2 * groupCount) { try finish() }
+            waiting?.add(packed, values, rowCount: rows.count, marks: coder.texts.marks)
             return
         }
         groupOfRow.removeAll(keepingCapacity: true)
@@ -75,8 +80,32 @@ struct Aggregation: Sendable {
             let values = try values(plan.aggregates[index], rows, page)
             try parts[0].add(values, to: index, plan, groupOfRow, coder.texts)
         }
-        if parts[0].groups.count > Aggregation.groupsTogether, plan.mayWait { split(into: Aggregation.partCount) }
-        if parts.count > 1 { waiting = WaitingRows(plan, partCount: parts.count) }
+    }
+
+    // MARK: many groups
+
+    var isWaiting: Bool { waiting != nil }
+
+    /// Whether its groups, or the rows that wait and may be so many, are to go to those of all workers.
+    func isFull(_ waitingMax: Int) -> Bool {
+        guard let waiting else { return plan.mayWait && parts[0].groups.count > Aggregation.groupsTogether }
+        return waiting.count > waitingMax
+    }
+
+    /// Gives all that it has to the groups of all workers; from now on its rows wait.
+    mutating func give(
+        to shared: SharedGroups, _ texts: inout SharedTexts, worker: Int
+    ) throws(VectorFailure) {
+        if var rows = waiting {
+            // Taken out while it is emptied, so that it is not copied.
+            waiting = nil
+            try shared.add(&rows, coder.texts, &texts, worker: worker)
+            waiting = rows
+            return
+        }
+        try shared.add(self, &texts, worker: worker)
+        parts = [GroupPart(plan)]
+        waiting = WaitingRows(plan, partCount: SharedGroups.partCount)
     }
 
     /// Adds rows of which nothing but their number matters (`AggregationPlan.isCount`).
@@ -84,23 +113,11 @@ struct Aggregation: Sendable {
         for index in plan.aggregates.indices { parts[0].columns[index].counts[0] &+= Int64(rowCount) }
     }
 
-    /// Puts the rows that wait into their groups.
-    mutating func finish() throws(VectorFailure) {
-        guard var rows = waiting else { return }
-        // Taken out while it is emptied, so that it is not copied.
+    /// Takes the rows that wait, if it has come to that.
+    mutating func takeWaiting() -> WaitingRows? {
+        let rows = waiting
         waiting = nil
-        for part in parts.indices {
-            groupOfRow.removeAll(keepingCapacity: true)
-            let (keys, values) = rows.take(part)
-            guard !keys.isEmpty else { continue }
-            parts[part].find(keys, into: &groupOfRow)
-            parts[part].extend(plan)
-            for index in plan.aggregates.indices {
-                try parts[part].add(values[index], to: index, plan, groupOfRow, coder.texts)
-            }
-        }
-        try check()
-        waiting = rows
+        return rows
     }
 
     private func check() throws(VectorFailure) {
@@ -166,15 +183,9 @@ struct Aggregation: Sendable {
                 UInt64(bitPattern: step.start(of: Int64(bitPattern: word)))
             }
         case .function(let function):
-            let values = try function.values(rows, page)
-            for value in values {
-                guard case .text(let octets) = value else {
-                    codes.append(TextCoder.unset)
-                    continue
-                }
-                codes.append(UInt64(coder.number(of: octets, 0..<octets.count)))
+            return try function.codes(rows, page, unset: TextCoder.unset, into: &codes) { octets in
+                UInt64(coder.number(of: octets, 0..<octets.count))
             }
-            return values.contains(.null) ? values.map { $0 == .null } : []
         case .column(let column, let kind):
             if kind.isStoredAsText { return try coder.codes(column, rows, page, into: &codes) }
             if kind == .interval || kind == .real {

@@ -105,6 +105,29 @@ final class FoundShare: Sendable {
 
     // MARK: all workers
 
+    /// Cells that are read beforehand at most; of more rows the columns are read as they are asked for.
+    private static let cellsMax = 1 << 20
+
+    /// Reads columns of what was found on all cores: a few rows of many pages cost as much as the pages.
+    static func read(_ columns: Set<Int>, of found: [FoundPage]) throws(VectorFailure) -> [FoundPage] {
+        guard found.reduce(0, { $0 + $1.rows.count }) * columns.count <= cellsMax else { return found }
+        let columns = columns.sorted()
+        let vectors = ScanCores.map(found.count * columns.count) { number in
+            Result { () throws(StoreError) in
+                try found[number / columns.count].read(columns[number % columns.count])
+            }
+        }
+        var pages = found
+        for (number, vector) in vectors.enumerated() {
+            do throws(StoreError) {
+                pages[number / columns.count].cells[columns[number % columns.count]] = try vector.get()
+            } catch {
+                throw .store(error)
+            }
+        }
+        return pages
+    }
+
     static func joined(_ shares: [FoundShare], _ scan: VectorScan) -> [FoundPage] {
         guard let first = shares.first, let top = first.top else {
             return shares.flatMap { $0.state.withLock(\.pages) }
@@ -125,5 +148,13 @@ final class FoundShare: Sendable {
             start = end
         }
         return pages
+    }
+}
+
+extension FoundPage {
+    /// The values of a column in the rows; nil where the segment does not have it.
+    fileprivate func read(_ column: Int) throws(StoreError) -> ColumnVector? {
+        guard let place = places[column] else { return nil }
+        return try reader.read(column: place, rowGroup: rowGroup, rows: page).taking(rows).withOwnTexts
     }
 }

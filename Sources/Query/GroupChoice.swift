@@ -28,24 +28,33 @@ struct GroupChoice: Sendable {
         var limit: Double?
         if let top {
             var best = FirstNumbers(count: top.count)
-            for part in parts {
-                let values = part.columns[top.aggregate]
-                for group in 0..<part.groups.count where isTaken(part, group) {
-                    let number = values.number(group) ?? -.infinity
-                    best.add(top.isDescending ? -number : number)
-                }
+            for numbers in ScanCores.map(parts.count, { first(of: parts[$0], top) }) {
+                for number in numbers { best.add(number) }
             }
             limit = best.last
         }
+        return ScanCores.map(parts.count) { [limit] in chosen(of: parts[$0], $0, limit) }.flatMap { $0 }
+    }
+
+    /// The least numbers of a part's groups in the order that is asked for.
+    private func first(of part: GroupPart, _ top: (aggregate: Int, isDescending: Bool, count: Int)) -> [Double] {
+        var best = FirstNumbers(count: top.count)
+        let values = part.columns[top.aggregate]
+        for group in 0..<part.groups.count where isTaken(part, group) {
+            let number = values.number(group) ?? -.infinity
+            best.add(top.isDescending ? -number : number)
+        }
+        return best.all
+    }
+
+    private func chosen(of part: GroupPart, _ number: Int, _ limit: Double?) -> [ChosenGroup] {
         var chosen: [ChosenGroup] = []
-        for (number, part) in parts.enumerated() {
-            for group in 0..<part.groups.count where isTaken(part, group) {
-                if let limit, let top {
-                    let number = part.columns[top.aggregate].number(group) ?? -.infinity
-                    guard (top.isDescending ? -number : number) <= limit else { continue }
-                }
-                chosen.append(ChosenGroup(part: number, group: group))
+        for group in 0..<part.groups.count where isTaken(part, group) {
+            if let limit, let top {
+                let value = part.columns[top.aggregate].number(group) ?? -.infinity
+                guard (top.isDescending ? -value : value) <= limit else { continue }
             }
+            chosen.append(ChosenGroup(part: number, group: group))
         }
         return chosen
     }
@@ -93,6 +102,13 @@ private struct FirstNumbers {
         mutating get {
             trim()
             return numbers.count < count ? nil : numbers.last ?? -.infinity
+        }
+    }
+
+    var all: [Double] {
+        mutating get {
+            trim()
+            return numbers
         }
     }
 

@@ -9,6 +9,8 @@ import Store
 
 /// The values of one aggregate, by group.
 struct AggregateColumn: Sendable {
+    /// Groups that have a place here.
+    var size = 0
     var counts: [Int64] = []
     var sums: [Int64] = []
     var reals: [Double] = []
@@ -66,9 +68,9 @@ struct GroupPart: Sendable {
     /// Makes room for the groups that are new.
     mutating func extend(_ plan: AggregationPlan) {
         for index in columns.indices {
-            let missing = groups.count - columns[index].isSet.count
+            let missing = groups.count - columns[index].size
             guard missing > 0 else { continue }
-            columns[index].isSet.append(contentsOf: repeatElement(false, count: missing))
+            columns[index].size = groups.count
             switch plan.aggregates[index].inner {
             case .countRows, .count, .countDistinct, .countIf, .filtered:
                 columns[index].counts.append(contentsOf: repeatElement(0, count: missing))
@@ -79,7 +81,9 @@ struct GroupPart: Sendable {
                 } else {
                     columns[index].sums.append(contentsOf: repeatElement(0, count: missing))
                 }
-            case .extreme: columns[index].words.append(contentsOf: repeatElement(0, count: missing))
+            case .extreme:
+                columns[index].isSet.append(contentsOf: repeatElement(false, count: missing))
+                columns[index].words.append(contentsOf: repeatElement(0, count: missing))
             case .moment: columns[index].moments.append(contentsOf: repeatElement(Moments(), count: missing))
             case .quantile: break
             }
@@ -94,9 +98,7 @@ struct GroupPart: Sendable {
         switch plan.aggregates[index].inner {
         case .countRows, .count, .countIf, .filtered: columns[index].count(groupOfRow, values.isUnset)
         case .countDistinct:
-            for place in groupOfRow.indices where isSet(place) {
-                columns[index].note(values.words[place], in: Int(groupOfRow[place]))
-            }
+            columns[index].note(values, groupOfRow)
             guard columns[index].distinct.count <= GroupTable.countMax else { throw .notOurs }
         case .sum(let expression), .total(let expression), .average(let expression):
             columns[index].count(groupOfRow, values.isUnset)
@@ -159,6 +161,24 @@ extension AggregateColumn {
         let before = distinct.count
         _ = distinct.index(of: [UInt64(group), code], at: 0)
         if distinct.count > before { counts[group] &+= 1 }
+    }
+
+    /// Counts the values of some rows, each the first time that its group has it.
+    mutating func note(_ values: RowValues, _ groupOfRow: [UInt32]) {
+        var keys: [UInt64] = []
+        keys.reserveCapacity(2 &* groupOfRow.count)
+        for place in groupOfRow.indices where values.isUnset.isEmpty || !values.isUnset[place] {
+            keys.append(UInt64(groupOfRow[place]))
+            keys.append(values.words[place])
+        }
+        var next = UInt32(truncatingIfNeeded: distinct.count)
+        var numbers: [UInt32] = []
+        distinct.indices(of: keys, into: &numbers)
+        // What is new has the numbers that come next, in turn.
+        for (place, number) in numbers.enumerated() where number == next {
+            counts[Int(keys[2 &* place])] &+= 1
+            next &+= 1
+        }
     }
 
     /// Counts the rows that are set. What is unset is as good as random: no branch hangs on it.

@@ -33,10 +33,10 @@ final class GroupRows: ComputedRows {
         self.starts = starts
         chosen = choice.chosen(of: parts)
         count = chosen?.count ?? total
-        quantiles = parts.map { part in
+        quantiles = ScanCores.map(parts.count) { [parts] number in
             groups.plan.aggregates.enumerated().map { index, aggregate in
                 guard case .quantile(_, let share) = aggregate.inner else { return [] }
-                return GroupRows.quantiles(part.columns[index], share, groups: part.groups.count)
+                return GroupRows.quantiles(parts[number].columns[index], share, groups: parts[number].groups.count)
             }
         }
     }

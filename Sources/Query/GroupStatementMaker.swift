@@ -151,6 +151,12 @@ struct GroupStatementMaker {
             guard name == "count", parts.count == 1 else { return nil }
             return key(parts[0]).map { .countDistinct($0) }
         }
+        if name == "min" || name == "max", case .cases(let cases, hasBase: false, hasElse: false)? = parts.first?.kind,
+            parts.count == 1, cases.count == 2, let filter = RowFilter.make(cases[0], names), let key = key(cases[1])
+        {
+            // The rows of which the condition is not true have NULL, which is no value.
+            return .filtered(.extreme(key, isGreatest: name == "max"), filter)
+        }
         switch (name, parts.count) {
         case ("count", 0): return .countRows
         case ("count", 1):

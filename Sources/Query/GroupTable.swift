@@ -17,8 +17,8 @@ struct GroupTable: Sendable {
     private var slots: [UInt32] = Array(repeating: 0, count: 1 << 10)
     private var mask = (1 << 10) - 1
     /// Hostile values cannot be made to share a place without it.
-    private static let seed = UInt64.random(in: .min ... .max) | 1
-    private static let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
+    static let seed = UInt64.random(in: .min ... .max) | 1
+    static let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
     /// Keys that are looked up together; as many places has the array of `lookUp`.
     private static let batch = 256
 
@@ -41,7 +41,7 @@ struct GroupTable: Sendable {
     /// Which of `count` parts (at most 256) a key belongs to.
     @inline(__always) static func part(of words: [UInt64], at start: Int, _ width: Int, count: Int) -> Int {
         // The lower bits choose the place in a table.
-        Int(truncatingIfNeeded: (hash(words, start, width) >> 48) &* UInt64(count) >> 16)
+        Int(truncatingIfNeeded: ((hash(words, start, width) >> 48) &* UInt64(count)) >> 16)
     }
 
     /// Adds a key of one word that is known to be new and is not looked up here.
@@ -134,9 +134,25 @@ struct GroupTable: Sendable {
 
     /// Appends the numbers of keys, `UInt32.max` for those that are not here.
     func known(_ words: [UInt64], into numbers: inout [UInt32]) {
+        if width == 1 { return knownOfOne(words, into: &numbers) }
         var copy = self
         copy.lookUp(words, into: &numbers) { (own, start) in
             own.known(words, at: start).map { UInt32(truncatingIfNeeded: $0) } ?? .max
+        }
+    }
+
+    private func knownOfOne(_ words: [UInt64], into numbers: inout [UInt32]) {
+        let (own, places, mask) = (keys.span, slots.span, mask)
+        numbers.reserveCapacity(numbers.count &+ words.count)
+        for word in words {
+            var place = Int(truncatingIfNeeded: GroupTable.fold(GroupTable.seed ^ word, GroupTable.factor)) & mask
+            var slot = places[place]
+            while slot != 0, own[Int(slot) &- 1] != word {
+                place = (place &+ 1) & mask
+                slot = places[place]
+            }
+            // A free place is 0, and so no number.
+            numbers.append(slot &- 1)
         }
     }
 
@@ -171,7 +187,8 @@ struct GroupTable: Sendable {
     }
 
     @inline(never) private mutating func grow() {
-        slots = Array(repeating: 0, count: slots.count &* 4)
+        // Large tables are not made larger than they need: memory that is touched first costs as much as a look-up.
+        slots = Array(repeating: 0, count: slots.count &* (slots.count < 1 << 13 ? 4 : 2))
         mask = slots.count &- 1
         for number in 0..<count {
             var place = Int(truncatingIfNeeded: GroupTable.hash(keys, number &* width, width)) & mask

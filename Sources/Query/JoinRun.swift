@@ -52,7 +52,7 @@ final class JoinedPage: PageColumns {
 enum JoinRun {
     static func run(
         _ plan: JoinPlan, _ aggregation: AggregationPlan, _ snapshot: Snapshot
-    ) throws(VectorFailure) -> [GroupShare] {
+    ) throws(VectorFailure) -> GroupShares {
         let left = try VectorScan(snapshot, plan.left, plan.leftFilter)
         let right = try VectorScan(snapshot, plan.right, plan.rightFilter)
         let isLeftProbe = left.rowCount >= right.rowCount
@@ -62,13 +62,14 @@ enum JoinRun {
             plan.used.compactMap { column in
                 (column < leftCount) == isLeftProbe ? nil : column < leftCount ? column : column - leftCount
             })
-        let table = try JoinRun.table(
-            build, keys: plan.keys.map { isLeftProbe ? $0.right : $0.left }, used: buildUsed, snapshot)
         let keys = plan.keys.map { isLeftProbe ? $0.left : $0.right }
         let kinds = keys.map { probe.table.columns[$0].valueKind }
+        let buildKeys = plan.keys.map { isLeftProbe ? $0.right : $0.left }
+        let keyForm = JoinKeys(kinds, buildKeys.map { build.table.columns[$0].valueKind })
+        let table = try JoinRun.table(build, keys: buildKeys, keyForm, used: buildUsed, snapshot)
         let workers = probe.workerCount
-        let groups = (0..<workers).map { _ in GroupShare(aggregation) }
-        let shares = (0..<workers).map { _ in ProbeShare(keys: keys, kinds: kinds) }
+        let groups = GroupShares(aggregation, workers: workers)
+        let shares = (0..<workers).map { _ in ProbeShare(keys: keys, kinds: kinds, keyForm) }
         let isCount = if case .all = plan.pairFilter { aggregation.isCount } else { false }
         let control = snapshot.control
         snapshot.counters.rows += try probe.run(workers: workers, control) {
@@ -94,7 +95,7 @@ enum JoinRun {
 
     /// Reads the smaller side.
     private static func table(
-        _ scan: VectorScan, keys: [Int], used: Set<Int>, _ snapshot: Snapshot
+        _ scan: VectorScan, keys: [Int], _ form: JoinKeys, used: Set<Int>, _ snapshot: Snapshot
     ) throws(VectorFailure) -> JoinTable {
         let workers = scan.workerCount
         let boxes = (0..<workers).map { _ in RowsBox(JoinRows(scan.table, keys: keys, used: used)) }
@@ -102,9 +103,7 @@ enum JoinRun {
             (worker, _, page, rows) throws(VectorFailure) in
             try boxes[worker].add(rows, page)
         }
-        var all = boxes[0].rows
-        for box in boxes.dropFirst() { try all.merge(box.rows) }
-        return JoinTable(all, used: used)
+        return try JoinTable(boxes.map(\.rows), form, used: used)
     }
 
     /// Pairs that are worked on together.
@@ -149,11 +148,13 @@ private final class ProbeShare: Sendable {
     }
     private let keys: [Int]
     private let kinds: [ColumnKind]
+    private let form: JoinKeys
     private let state: Mutex<State>
 
-    init(keys: [Int], kinds: [ColumnKind]) {
+    init(keys: [Int], kinds: [ColumnKind], _ form: JoinKeys) {
         self.keys = keys
         self.kinds = kinds
+        self.form = form
         state = Mutex(State(maps: keys.map { _ in (Int.min, []) }))
     }
 
@@ -180,16 +181,10 @@ private final class ProbeShare: Sendable {
         }
         var words: [UInt64] = []
         var wanted: [UInt32] = []
+        let texts = keys.indices.filter { kinds[$0].isStoredAsText }
         rows: for place in rows.indices {
-            let start = words.count
-            for index in codes.indices {
-                let code = codes[index][place]
-                if kinds[index].isStoredAsText, code == TextCoder.unset {
-                    words.removeLast(words.count &- start)
-                    continue rows
-                }
-                words.append(code)
-            }
+            for index in texts where codes[index][place] == TextCoder.unset { continue rows }
+            form.append(place, of: codes, to: &words)
             wanted.append(rows[place])
         }
         var numbers: [UInt32] = []

@@ -30,6 +30,8 @@ struct KeyTexts: Sendable {
     }
 
     private(set) var pool = TextPool()
+    /// Some bits of each text's hash, by its number: the same for the same text, whoever numbered it.
+    private(set) var marks: [UInt16] = []
     /// The words of each text's key, one text behind the other.
     private var words: [UInt64] = []
     /// Upper half: part of the hash; lower half: number + 1; 0 is a free place. At most half full.
@@ -125,6 +127,7 @@ struct KeyTexts: Sendable {
         pool.append(octets, range)
         words.append(key.first)
         words.append(key.second)
+        marks.append(UInt16(truncatingIfNeeded: key.hash))
         return UInt32(truncatingIfNeeded: count &- 1)
     }
 

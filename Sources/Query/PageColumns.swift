@@ -6,10 +6,51 @@
 import Records
 import Store
 
-/// What is found out once for all pages of a row group. Used by one worker at a time.
-final class PageMemo {
-    /// By the number of an expression: its value for each text of the dictionary that it reads, and for NULL.
+/// What functions gave for texts that have numbers. Used by one worker at a time.
+class FunctionMemo {
+    /// By the number of an expression: its value for each text, and for NULL.
     var values: [Int: [SQLValue?]] = [:]
+    /// The same for functions that rows are grouped by: the code of the value, +1, and 0 where it is not known yet.
+    var codes: [Int: [UInt64]] = [:]
+}
+
+/// Texts of pages without a dictionary, numbered for a worker's whole scan, and what functions gave for them.
+final class TextMemo: FunctionMemo {
+    private var texts = KeyTexts()
+    /// Texts, and their octets, up to which new ones are numbered.
+    private let countMax: Int
+    private static let bytesMax = 64 << 20
+
+    init(countMax: Int = 1 << 20) { self.countMax = countMax }
+
+    var count: Int { texts.count }
+
+    /// The numbers of the texts at some places of a pool, `UInt32.max` for those that are too many.
+    func numbers(of pool: TextPool, _ places: [UInt32]) -> [UInt32] {
+        // Where every row is unset there is no text.
+        guard pool.count > 0 else { return Array(repeating: .max, count: places.count) }
+        var numbers: [UInt32] = []
+        if texts.count < countMax, texts.pool.bytes.count < TextMemo.bytesMax {
+            texts.numbers(of: pool, places, into: &numbers)
+        } else {
+            texts.known(of: pool, places, into: &numbers)
+        }
+        return numbers
+    }
+}
+
+/// What is found out once for all pages of a row group, whose dictionaries are the same.
+final class PageMemo: FunctionMemo {
+    let texts: TextMemo
+    init(_ texts: TextMemo) { self.texts = texts }
+}
+
+/// The numbers of a column's texts, by the row of a page, and what is known of these texts.
+struct NumberedTexts {
+    let numbers: [UInt32]
+    /// Numbers are below it; `UInt32.max` is none.
+    let count: Int
+    let memo: FunctionMemo
 }
 
 /// Some rows, as a table's columns. Used by one thread.
@@ -22,6 +63,9 @@ class PageColumns {
     let count: Int
     let memo: PageMemo
     private var vectors: [ColumnVector?]
+    private var numbered: [Int: NumberedTexts] = [:]
+    /// Texts of a dictionary up to which what functions gave for them is kept.
+    private static let dictionaryMax = 1 << 18
 
     init(identity: Int, rows: Range<Int>, count: Int, columns: Int, memo: PageMemo) {
         self.identity = identity
@@ -37,6 +81,22 @@ class PageColumns {
         let vector = try load(column)
         vectors[column] = vector
         return vector
+    }
+
+    /// The numbers of the texts of a column, by which what functions give for them is kept; nil where so many rows are
+    /// not worth that all of the page get one.
+    final func numberedTexts(_ column: Int, _ vector: ColumnVector, for rowCount: Int) -> NumberedTexts? {
+        if let known = numbered[column] { return known }
+        let made: NumberedTexts
+        if vector.isDictionary, vector.texts.count <= PageColumns.dictionaryMax {
+            made = NumberedTexts(numbers: vector.indices, count: vector.texts.count, memo: memo)
+        } else {
+            guard rowCount &* 4 >= vector.rowCount else { return nil }
+            let numbers = memo.texts.numbers(of: vector.texts, vector.indices)
+            made = NumberedTexts(numbers: numbers, count: memo.texts.count, memo: memo.texts)
+        }
+        numbered[column] = made
+        return made
     }
 
     /// Makes the vector of a column.
@@ -133,6 +193,16 @@ extension ColumnVector {
         return ColumnVector(
             kind: kind, validity: validity, words: isText ? [] : rows.map { words[Int($0)] },
             indices: isText ? rows.map { indices[Int($0)] } : [], texts: texts, isDictionary: isDictionary)
+    }
+
+    /// The same values with no texts but theirs.
+    var withOwnTexts: ColumnVector {
+        guard kind.isStoredAsText, rowCount < texts.count else { return self }
+        var pool = TextPool()
+        for index in indices { pool.append(texts.bytes, texts.range(Int(index))) }
+        return ColumnVector(
+            kind: kind, validity: validity, words: [], indices: Array(0 ..< UInt32(truncatingIfNeeded: rowCount)),
+            texts: pool, isDictionary: false)
     }
 
     /// The elements at some places of a list's; `UInt32.max` is none.

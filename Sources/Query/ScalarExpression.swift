@@ -2,7 +2,8 @@
 //
 // Functions over columns, a page at a time, by the same code that SQLite calls.
 //
-// A function of one text column is asked once for each text of a dictionary and not for each row.
+// A function of one text column is asked once for each text of a dictionary, or of all that a worker meets, and not for
+// each row.
 //
 // Leaves  what a function refuses: SQLite then says so (`VectorFailure.notOurs`).
 
@@ -25,8 +26,6 @@ struct ScalarExpression: Sendable {
     private let onlyColumn: (index: Int, kind: ColumnKind)?
 
     private static let numbers = Atomic(0)
-    /// Texts of a dictionary up to which values are remembered.
-    private static let memoMax = 1 << 18
 
     init(_ kind: Kind, _ outcome: SQLFunction.Outcome) {
         self.kind = kind
@@ -51,8 +50,8 @@ struct ScalarExpression: Sendable {
         values.reserveCapacity(rows.count)
         if let column = onlyColumn, column.kind.isPlainText {
             let vector = try page.vector(column.index)
-            if let vector, vector.isDictionary, vector.texts.count <= ScalarExpression.memoMax {
-                try remembered(vector, rows, page, into: &values)
+            if let vector, let texts = page.numberedTexts(column.index, vector, for: rows.count) {
+                try remembered(texts, vector, rows, into: &values)
             } else {
                 for row in rows {
                     values.append(try value { _, _ in ScalarExpression.cell(vector, column.kind, Int(row)) })
@@ -68,24 +67,70 @@ struct ScalarExpression: Sendable {
         return values
     }
 
+    /// Appends the codes that `code` has for the values of some rows, `unset` for NULL. Answers which are NULL, nothing
+    /// where none is.
+    func codes(
+        _ rows: [UInt32], _ page: PageColumns, unset: UInt64, into codes: inout [UInt64], _ code: ([UInt8]) -> UInt64
+    ) throws(VectorFailure) -> [Bool] {
+        func coded(_ value: SQLValue) -> UInt64 {
+            if case .text(let octets) = value { code(octets) } else { unset }
+        }
+        let start = codes.count
+        if let column = onlyColumn, column.kind.isPlainText, let vector = try page.vector(column.index),
+            let texts = page.numberedTexts(column.index, vector, for: rows.count)
+        {
+            // Taken out while they are changed, so that they are not copied.
+            var known = texts.memo.codes.removeValue(forKey: number) ?? []
+            if known.count <= texts.count {
+                let count = max(texts.count &+ 1, 2 &* known.count)
+                known.append(contentsOf: repeatElement(0, count: count &- known.count))
+            }
+            for row in rows {
+                let place = ScalarExpression.place(texts, vector, Int(row))
+                if let place, known[place] != 0 {
+                    codes.append(known[place] &- 1)
+                } else {
+                    let made = coded(try value { _, _ in ScalarExpression.cell(vector, column.kind, Int(row)) })
+                    if let place { known[place] = made &+ 1 }
+                    codes.append(made)
+                }
+            }
+            texts.memo.codes[number] = known
+        } else {
+            for value in try values(rows, page) { codes.append(coded(value)) }
+        }
+        guard codes[start...].contains(unset) else { return [] }
+        return codes[start...].map { $0 == unset }
+    }
+
+    /// Where what is known of a row's text stands: NULL's is the first; nil where it is not kept.
+    @inline(__always) private static func place(_ texts: NumberedTexts, _ vector: ColumnVector, _ row: Int) -> Int? {
+        guard vector.has(row) else { return 0 }
+        let number = texts.numbers[row]
+        return number == .max ? nil : Int(number) &+ 1
+    }
+
     private func remembered(
-        _ vector: ColumnVector, _ rows: [UInt32], _ page: PageColumns, into values: inout [SQLValue]
+        _ texts: NumberedTexts, _ vector: ColumnVector, _ rows: [UInt32], into values: inout [SQLValue]
     ) throws(VectorFailure) {
-        // Taken out while it is changed, so that it is not copied.
-        var known = page.memo.values.removeValue(forKey: number) ?? []
-        if known.count != vector.texts.count + 1 { known = Array(repeating: nil, count: vector.texts.count + 1) }
+        // Taken out while they are changed, so that they are not copied.
+        var known = texts.memo.values.removeValue(forKey: number) ?? []
+        if known.count <= texts.count {
+            let count = max(texts.count &+ 1, 2 &* known.count)
+            known.append(contentsOf: repeatElement(nil, count: count &- known.count))
+        }
         for row in rows {
-            let isSet = vector.has(Int(row))
-            let place = isSet ? Int(vector.indices[Int(row)]) : vector.texts.count
-            if let value = known[place] {
+            let place = ScalarExpression.place(texts, vector, Int(row))
+            if let place, let value = known[place] {
                 values.append(value)
                 continue
             }
-            let made = try value { _, _ in isSet ? .text(Array(vector.texts[place])) : .null }
-            known[place] = made
+            let isSet = vector.has(Int(row))
+            let made = try value { _, _ in isSet ? .text(Array(vector.text(Int(row)))) : .null }
+            if let place { known[place] = made }
             values.append(made)
         }
-        page.memo.values[number] = known
+        texts.memo.values[number] = known
     }
 
     private func load(_ page: PageColumns, into vectors: inout [Int: ColumnVector]) throws(VectorFailure) {

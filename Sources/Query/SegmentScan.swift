@@ -49,6 +49,8 @@ struct FoundPage: Sendable {
     let page: Range<Int>
     /// Rows of the page, ascending.
     let rows: [UInt32]
+    /// Columns that have been read, with a place for each of these rows.
+    var cells: [Int: ColumnVector] = [:]
 }
 
 /// A pass over the rows of a table that may match. Used by one thread.
@@ -75,6 +77,8 @@ struct SegmentScan {
     private var rows: [UInt32] = []
     private var position = 0
     private var vectors: [ColumnVector?] = []
+    /// Which of them have a place for each of `rows` alone.
+    private var hasOnlyFound: [Bool] = []
     /// Rows that are known already, and how many of their pages are done; then nothing is looked for.
     private let found: [FoundPage]?
     private var foundCount = 0
@@ -185,6 +189,11 @@ struct SegmentScan {
         rows = page.rows
         position = 0
         vectors = Array(repeating: nil, count: table.columns.count)
+        hasOnlyFound = Array(repeating: false, count: table.columns.count)
+        for (column, vector) in page.cells {
+            vectors[column] = vector
+            hasOnlyFound[column] = true
+        }
         foundCount += 1
         return true
     }
@@ -286,7 +295,7 @@ struct SegmentScan {
     /// The cell of a column in the row.
     mutating func cell(_ column: Int) throws(StoreError) -> Cell {
         guard let vector = try vector(column) else { return .null }
-        let row = Int(rows[position])
+        let row = !hasOnlyFound.isEmpty && hasOnlyFound[column] ? position : Int(rows[position])
         guard vector.isSet(row) else { return .null }
         let description = table.columns[column]
         scratch.removeAll(keepingCapacity: true)

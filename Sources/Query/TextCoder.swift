@@ -14,11 +14,10 @@ struct TextCoder: Sendable {
 
     mutating func number(of octets: [UInt8], _ range: Range<Int>) -> UInt32 { texts.number(of: octets, range) }
 
-    /// The numbers of all texts of a pool; those that are new are added.
-    mutating func numbers(of pool: TextPool) -> [UInt32] {
-        var numbers: [UInt32] = []
-        texts.numbers(of: pool, Array(0 ..< UInt32(truncatingIfNeeded: pool.count)), into: &numbers)
-        return numbers
+    /// Appends the numbers of a pool's texts from the one on that has none in `numbers`; those that are new are added.
+    mutating func appendNumbers(of pool: TextPool, to numbers: inout [UInt32]) {
+        let missing = UInt32(truncatingIfNeeded: numbers.count) ..< UInt32(truncatingIfNeeded: pool.count)
+        if !missing.isEmpty { texts.numbers(of: pool, Array(missing), into: &numbers) }
     }
 
     /// Appends the codes of a text column for some rows; answers which are unset, nothing where none is.

@@ -185,21 +185,22 @@ enum VectorAnswer {
     private static func aggregate(
         _ statement: GroupStatement, _ snapshot: Snapshot
     ) throws(VectorFailure) -> Aggregation {
-        let shares: [GroupShare]
+        let shares: GroupShares
         switch statement.source {
         case .scan(let table, let filter):
             let scan = try VectorScan(snapshot, table, filter)
             let count = scan.workerCount
-            shares = (0..<count).map { _ in GroupShare(statement.plan) }
+            let groups = GroupShares(statement.plan, workers: count)
             let isCount = statement.plan.isCount
             snapshot.counters.rows += try scan.run(workers: count, snapshot.control) {
                 (worker, _, page, rows) throws(VectorFailure) in
-                if isCount { shares[worker].add(rowCount: rows.count) } else { try shares[worker].add(rows, page) }
+                if isCount { groups[worker].add(rowCount: rows.count) } else { try groups[worker].add(rows, page) }
             }
+            shares = groups
         case .join(let join):
             shares = try JoinRun.run(join, statement.plan, snapshot)
         }
-        return try Aggregation.merged(shares)
+        return try shares.merged()
     }
 
     private static func find(_ statement: RowStatement, _ snapshot: Snapshot) throws(VectorFailure) -> [FoundPage] {
@@ -211,30 +212,6 @@ enum VectorAnswer {
         _ = try scan.run(workers: count, snapshot.control) { (worker, unit, page, rows) throws(VectorFailure) in
             try shares[worker].add(unit, page, rows)
         }
-        return FoundShare.joined(shares, scan)
-    }
-}
-
-/// One worker's groups. The worker is alone with them while the scan runs.
-final class GroupShare: Sendable {
-    private let aggregation: Mutex<Aggregation>
-
-    init(_ plan: AggregationPlan) { aggregation = Mutex(Aggregation(plan)) }
-
-    func add(_ rows: [UInt32], _ page: PageColumns) throws(VectorFailure) {
-        try aggregation.withLock { (own) throws(VectorFailure) in try own.add(rows, page) }
-    }
-
-    func add(rowCount: Int) { aggregation.withLock { $0.add(rowCount: rowCount) } }
-
-    /// Takes the groups, with all rows in them.
-    func finished() -> Result<Aggregation, VectorFailure> {
-        aggregation.withLock { own in
-            do throws(VectorFailure) { try own.finish() } catch { return .failure(error) }
-            let taken = own
-            // Nothing else holds them then: they are not copied when they are changed.
-            own = Aggregation(taken.plan)
-            return .success(taken)
-        }
+        return try FoundShare.read(statement.asked, of: FoundShare.joined(shares, scan))
     }
 }

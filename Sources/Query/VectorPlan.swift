@@ -39,6 +39,8 @@ struct RowStatement {
     var top: (column: Int, isDescending: Bool, count: Int)?
     /// Columns that are read to find them.
     var used: Set<Int> = []
+    /// Columns that the statement asks of what was found, as far as they are no lists.
+    var asked: Set<Int> = []
 }
 
 enum VectorPlan {
@@ -68,7 +70,19 @@ enum VectorPlan {
             throw VectorRefusal(reason: "rows are asked for as they come")
         }
         found.used = names.use.columns
+        found.asked = asked(select, names)
         return .rows(found)
+    }
+
+    private static func asked(_ select: SQLSelect, _ names: ColumnNames) -> Set<Int> {
+        guard !select.isStar else {
+            return Set(names.table.columns.indices.filter { !names.kind($0).isList })
+        }
+        func columns(_ expression: SQLExpression) -> [Int] {
+            (names.column(expression).map { [$0] } ?? []) + expression.parts.flatMap(columns)
+        }
+        let expressions = select.items.map(\.expression) + select.order.map(\.expression)
+        return Set((expressions + (select.filter.map { [$0] } ?? [])).flatMap(columns))
     }
 
     private static func known(_ named: SQLTable, _ tables: [QueryTable]) throws(VectorRefusal) -> QueryTable {

@@ -134,11 +134,12 @@ struct VectorScan: Sendable {
         let failure = Mutex<VectorFailure?>(nil)
         control.want(rows: self.rowCount)
         DispatchQueue.concurrentPerform(iterations: count) { worker in
+            let texts = TextMemo()
             while failure.withLock({ $0 == nil }), !control.isCancelled {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard index < units.count else { return }
                 do throws(VectorFailure) {
-                    let memo = PageMemo()
+                    let memo = PageMemo(texts)
                     for rows in units[index].pages {
                         let unit = units[index]
                         let page = try page(unit, rows, index, memo)

@@ -6,8 +6,45 @@
 //
 // Leaves  finding the groups (`Aggregation`).
 
+/// Which of many parts a key belongs to: the same for all workers, whatever numbers they gave to its texts.
+struct KeyParts: Sendable {
+    private struct Value {
+        let word: Int
+        let shift: UInt64
+        let mask: UInt64
+        let isText: Bool
+    }
+    private let count: Int
+    private let values: [Value]
+
+    /// - Parameter count: at most 256.
+    init(_ plan: AggregationPlan, count: Int) {
+        self.count = count
+        let isPacked = plan.isPacked
+        var values = plan.keys.enumerated().map { number, key in
+            isPacked
+                ? Value(word: 0, shift: UInt64(number) * 32, mask: TextCoder.unset, isText: key.isText)
+                : Value(word: number, shift: 0, mask: .max, isText: key.isText)
+        }
+        // What is unset of a key has a word of its own.
+        if !isPacked { values.append(Value(word: plan.keys.count, shift: 0, mask: .max, isText: false)) }
+        self.values = values
+    }
+
+    /// The part of the key that stands in `words` from `start` on; `marks` are those of its texts (KeyTexts).
+    @inline(__always) func part(of words: [UInt64], at start: Int, _ marks: [UInt16]) -> Int {
+        var hash = GroupTable.seed
+        for value in values {
+            var word = words[start &+ value.word] >> value.shift & value.mask
+            if value.isText, word != TextCoder.unset { word = UInt64(marks[Int(word)]) }
+            hash = GroupTable.fold(hash ^ word, GroupTable.factor)
+        }
+        return Int(truncatingIfNeeded: ((hash >> 48) &* UInt64(count)) >> 16)
+    }
+}
+
 struct WaitingRows: Sendable {
-    private struct Part {
+    struct Part: Sendable {
         var keys: [UInt64] = []
         /// Of each aggregate what it is given.
         var values: [RowValues]
@@ -15,6 +52,7 @@ struct WaitingRows: Sendable {
 
     private let width: Int
     private let aggregateCount: Int
+    private let keyParts: KeyParts
     private var parts: [Part]
     private(set) var count = 0
     /// Of a page: the part of each row, where the rows of each part begin, and words in the order of the parts.
@@ -27,21 +65,23 @@ struct WaitingRows: Sendable {
     init(_ plan: AggregationPlan, partCount: Int) {
         width = plan.width
         aggregateCount = plan.aggregates.count
+        keyParts = KeyParts(plan, count: partCount)
         let empty = plan.aggregates.map { _ in RowValues() }
         parts = (0..<partCount).map { _ in Part(values: empty) }
     }
 
     /// Takes what waits for a part.
-    mutating func take(_ part: Int) -> (keys: [UInt64], values: [RowValues]) {
+    mutating func take(_ part: Int) -> Part {
         let taken = parts[part]
         parts[part] = Part(values: taken.values.map { _ in RowValues() })
         count &-= taken.keys.count / width
-        return (taken.keys, taken.values)
+        return taken
     }
 
-    /// Adds the keys of some rows, one behind the other, and what the aggregates are given of them.
-    mutating func add(_ keys: [UInt64], _ values: [RowValues], rowCount: Int) {
-        findParts(keys, rowCount)
+    /// Adds the keys of some rows, one behind the other, and what the aggregates are given of them. `marks` are those
+    /// of the keys' texts.
+    mutating func add(_ keys: [UInt64], _ values: [RowValues], rowCount: Int, marks: [UInt16]) {
+        findParts(keys, rowCount, marks)
         sort(keys, width: width)
         for part in parts.indices where starts[part] < starts[part &+ 1] {
             parts[part].keys.append(contentsOf: sorted[starts[part] &* width ..< starts[part &+ 1] &* width])
@@ -76,14 +116,14 @@ struct WaitingRows: Sendable {
         }
     }
 
-    private mutating func findParts(_ keys: [UInt64], _ rowCount: Int) {
+    private mutating func findParts(_ keys: [UInt64], _ rowCount: Int, _ marks: [UInt16]) {
         partOfRow.removeAll(keepingCapacity: true)
         partOfRow.append(contentsOf: repeatElement(0, count: rowCount))
-        let (width, partCount) = (width, parts.count)
+        let (width, keyParts) = (width, keyParts)
         var ends = [257 of Int](repeating: 0)
         var own = partOfRow.mutableSpan
         for row in 0..<rowCount {
-            let part = GroupTable.part(of: keys, at: row &* width, width, count: partCount)
+            let part = keyParts.part(of: keys, at: row &* width, marks)
             own[row] = UInt8(truncatingIfNeeded: part)
             ends[part &+ 1] &+= 1
         }

@@ -3,6 +3,7 @@
 // The vectorised path against SQLite alone: statement by statement the same answer.
 
 import Foundation
+import Store
 import Testing
 
 @testable import Query
@@ -73,8 +74,66 @@ import Testing
                 + "ORDER BY d DESC, 1, 2 LIMIT 20",
             "SELECT id_orig_h, host, count(*) AS c \(from) ORDER BY c DESC, 1, 2 LIMIT 15 OFFSET 3",
             "SELECT id_orig_h, host, sum(delta) AS d \(from) ORDER BY d, 1, 2 LIMIT 15",
+            "SELECT count(*), sum(c), count(t), max(u) FROM (SELECT lower(uid) AS u, n, count(*) AS c, "
+                + "min(CASE WHEN local THEN ts END) AS t \(from))",
         ]
         for statement in statements { #expect(try compare(fixture, statement), "\(statement)") }
+    }
+
+    /// Every row has one partner, itself, so that the answer is that of the table alone.
+    @Test(arguments: ["a.uid = b.uid", "a.uid = b.uid AND a.id_orig_h = b.id_orig_h", "b.n = a.n AND a.uid = b.uid"])
+    func `a large side of a join is made in parts and is all there`(_ condition: String) throws {
+        let fixture = try QueryFixture(segments: 2, rowsPerSegment: 36_000)
+        let alone = try fixture.ask("SELECT count(*), sum(n), sum(delta), min(host), max(service) FROM conn")
+        let joined = try fixture.ask(
+            "SELECT count(*), sum(a.n), sum(b.delta), min(b.host), max(a.service) "
+                + "FROM conn a JOIN conn b ON \(condition)")
+        #expect(joined.outcome.wasVectorised)
+        #expect(rows(joined.text).dropFirst() == rows(alone.text).dropFirst())
+    }
+
+    @Test func `functions of texts are those of each row, whatever was asked before`() throws {
+        let fixture = try QueryFixture(segments: 3)
+        for statement in [
+            "SELECT count(*), sum(length(uid)), avg(length(host)), max(upper(host)), count(DISTINCT lower(uid)) "
+                + "FROM conn WHERE lower(uid) LIKE '%a%' AND starts_with(host, 'Host-1') = 0",
+            "SELECT lower(host), count(*), min(length(uid)), max(lower(uid)), count(lower(service)) FROM conn "
+                + "GROUP BY lower(host) ORDER BY 2 DESC, 1 LIMIT 40",
+            "SELECT upper(service), lower(service), count(*) FROM conn WHERE entropy(uid) > 3.2 GROUP BY 1, 2",
+            "SELECT uid, host FROM conn WHERE length(host) = 17 AND ends_with(uid, 'q') = 0 ORDER BY duration LIMIT 30",
+        ] {
+            #expect(try compare(fixture, statement), "\(statement)")
+        }
+    }
+
+    @Test func `outcomes of shared work come in order`() {
+        #expect(ScanCores.map(1000) { $0 * 2 } == Array(stride(from: 0, to: 2000, by: 2)))
+        #expect(ScanCores.map(0) { $0 } == [])
+        ScanCores.$count.withValue(1) { #expect(ScanCores.map(3) { $0 } == [0, 1, 2]) }
+    }
+
+    /// With one part for all, every test of many groups would still pass.
+    @Test(arguments: [1, 2]) func `keys are spread over parts`(width: Int) {
+        for count in [2, 3, 256] {
+            var sizes = [Int](repeating: 0, count: count)
+            for key in 0..<20_000 {
+                let words = [UInt64](repeating: UInt64(key), count: width)
+                sizes[GroupTable.part(of: words, at: 0, width, count: count)] += 1
+            }
+            #expect(sizes.allSatisfy { $0 > 20_000 / count / 4 })
+        }
+    }
+
+    @Test func `texts beyond those that are kept have no number, and those that are keep theirs`() {
+        let memo = TextMemo(countMax: 2)
+        func pool(_ texts: [String]) -> TextPool {
+            var pool = TextPool()
+            for text in texts { pool.append(Array(text.utf8), 0..<text.utf8.count) }
+            return pool
+        }
+        #expect(memo.numbers(of: pool(["a", "b"]), [1, 0, 1]) == [0, 1, 0])
+        #expect(memo.numbers(of: pool(["c", "b", "a"]), [0, 1, 2]) == [.max, 0, 1])
+        #expect(memo.numbers(of: pool([]), [0, 0]) == [.max, .max])
     }
 
     @Test func `patterns are LIKE's`() {
