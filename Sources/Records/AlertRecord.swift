@@ -101,6 +101,8 @@ package struct SignatureMatchRecord: LogRecord {
     package var targetPort: UInt16 = 0
     package var signatureID = Text.absent
     package var message = Text.absent
+    package var buffer: StaticString?
+    package var offset: UInt64?
     package var matched = Text.absent
     package var text = TextBuffer()
 
@@ -122,5 +124,7 @@ package struct SignatureMatchRecord: LogRecord {
         row.text("sub_msg", matched, in: text, "The octets that matched, 32 at most.")
         row.count("sig_count", nil, "Matches of a summary.")
         row.count("host_count", nil, "Hosts of a summary.")
+        row.enumeration("buffer", buffer, "Where the rule's first content was found, such as http.uri.")
+        row.count("offset", offset, "Octets before it in that buffer.")
     }
 }

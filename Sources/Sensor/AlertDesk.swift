@@ -151,6 +151,8 @@ struct AlertDesk {
         (match.sourcePort, match.targetPort) = (facts.sourcePort, facts.targetPort)
         match.signatureID = AlertDesk.writeIdentity(candidate.rule.id, to: &match.text)
         match.message = AlertDesk.add(candidate.set.text[candidate.rule.message.indices], to: &match.text)
+        match.buffer = candidate.alert.buffer?.name
+        match.offset = candidate.alert.buffer == nil ? nil : candidate.alert.offset
         match.matched =
             candidate.alert.buffer == nil ? .absent : AlertDesk.writeMatched(candidate.alert, to: &match.text)
         own.emit(match)

@@ -36,6 +36,9 @@ package enum RuleFileBytes {
             plain.append(contentsOf: inflater.output[0..<inflater.count])
         }
         guard !inflater.hasFailed else { throw RuleFileError(path: path, reason: "the gzip data is damaged") }
+        guard inflater.isOver else {
+            throw RuleFileError(path: path, reason: "the gzip data is cut off; fetch the file again")
+        }
         return plain
     }
 

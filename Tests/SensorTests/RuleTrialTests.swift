@@ -130,6 +130,65 @@ import Testing
         #expect(Set(try alerts(Repository.office).keys) == [9_000_066, 9_000_067])
     }
 
+    @Test func `the log of signatures says where each rule matched, as the alerts do`() throws {
+        let folder = try TestFolder()
+        var run = TestRun()
+        run.settings.rulePaths = [
+            try folder.write(
+                "a.rules",
+                Array(
+                    """
+                    alert http any any -> any any (msg:"u"; http.uri; content:"/etc/"; content:"passwd"; sid:1;)
+                    alert tcp any any -> any any (msg:"p"; flow:established; dsize:>0; sid:2;)
+                    """.utf8))
+        ]
+        run.settings.alerts.foldSeconds = 0
+        let rules = try run.settings.loadRules { Issue.record("\($0)") }
+        try run.replay([Repository.intrusion], into: folder.path, rules: rules)
+        let alerts = try LogLines(folder.path + "/logs/alert.log")
+        let matches = try LogLines(folder.path + "/logs/signatures.log")
+        #expect(matches.rows.count == alerts.rows.count && !matches.rows.isEmpty)
+        #expect(matches.texts("buffer") == alerts.texts("buffer") && Set(matches.texts("buffer")) == ["http.uri"])
+        #expect(matches.numbers("offset") == alerts.numbers("offset"))
+        #expect(matches.texts("sub_msg") == alerts.texts("matched") && matches.texts("uid") == alerts.texts("uid"))
+        // A rule that looks for nothing in the octets has no place in them.
+        #expect(matches.rows.contains { $0["sig_id"] as? String == "1:2:0" && $0["buffer"] == nil })
+    }
+
+    @Test func `alerts of one rule between the same hosts are one row with a count, and lines elsewhere`() throws {
+        let folder = try TestFolder()
+        var run = TestRun()
+        let rule = "alert http any any -> any any (msg:\"u\"; flow:to_server; http.method; content:\"GET\"; sid:1;)"
+        run.settings.rulePaths = [try folder.write("a.rules", Array(rule.utf8))]
+        var rows: [Int] = []
+        for (name, seconds) in [("folded", 3600), ("each", 0)] {
+            run.settings.alerts.foldSeconds = seconds
+            let rules = try run.settings.loadRules { Issue.record("\($0)") }
+            try run.replay([Repository.intrusion], into: folder.path + "/" + name, rules: rules)
+            let alerts = try LogLines(folder.path + "/\(name)/logs/alert.log")
+            let matches = try LogLines(folder.path + "/\(name)/logs/signatures.log")
+            #expect(alerts.numbers("count").reduce(0, +) == Double(matches.rows.count))
+            rows.append(alerts.rows.count)
+            guard seconds > 0 else { continue }
+            let pairs = alerts.rows.map { "\($0["id.orig_h"] ?? "") \($0["id.resp_h"] ?? "")" }
+            #expect(Set(pairs).count == pairs.count && alerts.numbers("count").contains { $0 > 1 })
+            for row in alerts.rows {
+                let (first, last) = (row["first_ts"] as? Double ?? 0, row["last_ts"] as? Double ?? 0)
+                #expect(first > 0 && first <= last && (row["ts"] as? Double) == first)
+            }
+        }
+        #expect(rows[0] < rows[1])
+    }
+
+    @Test func `a packed rule file that is cut off is refused, and no part of it loads`() throws {
+        let folder = try TestFolder()
+        // The head of gzip, and the beginning of a block that would hold an "a" (RFC 1952, RFC 1951).
+        let path = try folder.write("a.rules.gz", [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 0x4B])
+        #expect(performing: { _ = try RuleFileBytes.read(path) }, throws: { error in
+            (error as? RuleFileError)?.text.contains("cut off") == true
+        })
+    }
+
     // MARK: commands
 
     @Test(.enabled(if: WeirCommand.isBuilt)) func `the commands answer, and their status tells`() throws {
