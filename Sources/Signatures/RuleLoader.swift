@@ -142,6 +142,7 @@ package struct RuleLoader {
     /// The rule set of all that was read.
     package consuming func finished() -> LoadedRules {
         parser.warnOfNetworks(&report)
+        parser.builder.warnOfUnsetBits(&report)
         thresholds.apply(to: &parser.builder)
         let replaced = parser.builder.replaced.count
         return LoadedRules(
@@ -183,6 +184,36 @@ extension RuleParser {
                     sentence:
                         "HOME_NET is any, and EXTERNAL_NET its negation: rules that name EXTERNAL_NET are refused; "
                         + "set EXTERNAL_NET to any as well"))
+        }
+    }
+}
+
+extension RuleSetBuilder {
+    /// Bits of flows that rules ask for and none sets: the rules cannot fire. One line for each bit.
+    fileprivate func warnOfUnsetBits(_ report: inout LoadReport) {
+        var isSet = Set<UInt16>()
+        let rules = self.rules.enumerated().filter { !replaced.contains($0.offset) }.map(\.element)
+        for rule in rules {
+            for effect in effects[rule.effects.indices] {
+                guard case .flowbits(let names, let change) = effect, change != .unset else { continue }
+                isSet.formUnion(nameLists[names.indices])
+            }
+        }
+        var told = Set<UInt16>()
+        for rule in rules where !rule.flags.contains(.isMirrored) {
+            for test in stateTests[rule.stateTests.indices] {
+                guard case .flowbits(let names, isSet: true) = test else { continue }
+                let asked = nameLists[names.indices]
+                guard isSet.isDisjoint(with: asked), let first = asked.first, told.insert(first).inserted else {
+                    continue
+                }
+                report.warn(
+                    RuleNote(
+                        file: files[Int(rule.file)], line: Int(rule.line), signature: rule.id.signature,
+                        sentence:
+                            "no rule sets flowbit \(variableNames.values[Int(first)]): what asks for it cannot fire; "
+                            + "load the rules that set it"))
+            }
         }
     }
 }

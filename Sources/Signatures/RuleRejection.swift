@@ -42,5 +42,8 @@ package struct RuleNote: Sendable {
         self.sentence = sentence
     }
 
-    package var text: String { "\(file):\(line): \(signature == 0 ? "" : "sid \(signature): ")\(sentence)" }
+    /// What is said of no line, as of a variable, stands alone.
+    package var text: String {
+        line == 0 ? sentence : "\(file):\(line): \(signature == 0 ? "" : "sid \(signature): ")\(sentence)"
+    }
 }
