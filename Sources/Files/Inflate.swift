@@ -109,7 +109,8 @@ import Wire
             // Neither gzip nor zlib: perhaps deflate without a header.
             start(windowBits: -15)
             guard !isOver else { return false }
-            offset = 0
+            // With reserved flags, which others ignore, deflate follows the head's ten octets (RFC 1952 section 2.3).
+            offset = first.isEmpty && Inflater.hasOddHead(input) ? 10 : 0
             if !first.isEmpty {
                 let first = first
                 _ = inflate(first.octets, &offset)
@@ -127,6 +128,12 @@ import Wire
         default: fail()
         }
         return !isOver && count == output.count || !isOver && offset < input.byteCount
+    }
+
+    /// The head of gzip without optional fields, and with flags that mean nothing.
+    private static func hasOddHead(_ input: RawSpan) -> Bool {
+        guard input.byteCount > 10, input.load(0, as: UInt32.self) >> 8 == 0x1F8B08 else { return false }
+        return input.octet(3) & 0xE0 != 0 && input.octet(3) & 0x1E == 0
     }
 
     private func step(_ brotli: Brotli, _ input: RawSpan, _ offset: inout Int) -> Bool {

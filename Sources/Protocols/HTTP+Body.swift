@@ -188,6 +188,10 @@ extension HTTP {
             return
         }
         if side.entities[level &- 1].kind == .multipart { side.endsAtEither = true }
+        if side.isOriginator, entity.bodyBytes == 0, !entity.fileName.isAbsent {
+            context.transactionEvent(
+                "http.multipart_no_filedata", tx: context.currentTransaction(from: .originator), from: .originator)
+        }
         flushSegment(side, entity, &context)
         if side.isOriginator || replyCode != 206 { endFile(side, entity, &context) }
     }

@@ -64,9 +64,18 @@ extension HTTP {
 
     // MARK: one header
 
+    /// A header of a form's part has a name and a value.
+    private func checkPart(_ line: RawSpan, _ context: inout AnalyzerContext) {
+        let colon = line.firstIndex(of: 0x3A)
+        guard colon == nil || colon == line.byteCount &- 1 else { return }
+        context.transactionEvent(
+            "http.multipart_invalid_header", tx: context.currentTransaction(from: .originator), from: .originator)
+    }
+
     private func header(
         _ line: RawSpan, lineCount: Int, _ level: Int, _ side: HTTPSide, _ context: inout AnalyzerContext
     ) {
+        if level > 0, side.isOriginator { checkPart(line, &context) }
         guard let field = MIMEText.field(line) else { return }
         let name = line.extracting(field.name)
         if level == 0, lineCount > 1 { context.weird(.HTTP_obsolete_line_folding, addl: name, source: "HTTP") }

@@ -125,6 +125,30 @@ extension HTTP2 {
         }
     }
 
+    /// Headers that contradict each other, or hold what no request has.
+    func checkHeaders(
+        _ stream: HTTP2Stream, _ hpack: borrowing HPACK, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        guard context.transactions.wantsEvents else { return }
+        let all = hpack.text.bytes
+        var authority: Text?
+        for field in hpack.fields {
+            let name = all.octets.extracting(HTTPView.range(field.name))
+            let value = all.octets.extracting(HTTPView.range(field.value))
+            if name.isText(":authority") {
+                authority = field.value
+                if value.firstIndex(of: 0x40) != nil {
+                    context.transactionEvent("http2.userinfo_in_uri", tx: stream.transaction, from: direction)
+                }
+            } else if name.isText("host"), let authority {
+                guard !value.isSame(as: all.octets.extracting(HTTPView.range(authority))) else { continue }
+                context.transactionEvent("http2.authority_host_mismatch", tx: stream.transaction, from: direction)
+            } else if name.isText("content-range"), direction == .responder, !HTTPView.isRange(value) {
+                context.transactionEvent("http2.invalid_range", tx: stream.transaction, from: direction)
+            }
+        }
+    }
+
     func showAnomaly(
         _ name: StaticString, stream id: UInt32, from direction: Direction, _ context: inout AnalyzerContext
     ) {
@@ -174,6 +198,7 @@ extension HTTP2 {
         _ context: inout AnalyzerContext
     ) {
         guard context.wantsTransactions else { return }
+        checkHeaders(stream, hpack, from: direction, &context)
         let number = stream.transaction
         for size in hpack.sizeUpdates {
             context.exposeNumber(.http2SizeUpdate, size, tx: number, from: direction)

@@ -60,7 +60,10 @@ extension HTTP2 {
 
     /// A new stream. Where too many are open the oldest ends.
     private func open(_ id: UInt32, _ context: inout AnalyzerContext) -> HTTP2Stream? {
-        if streams.count >= HTTP2.streamsMax, let oldest = streams.first { write(oldest, &context) }
+        if streams.count >= HTTP2.streamsMax, let oldest = streams.first {
+            showAnomaly("http2.too_many_streams", stream: id, from: .originator, &context)
+            write(oldest, &context)
+        }
         let stream = idleStreams.popLast() ?? HTTP2Stream()
         depth &+= 1
         stream.id = id

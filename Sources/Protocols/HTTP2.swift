@@ -49,6 +49,16 @@ struct HTTP2Frame {
     var endsHeaders: Bool { flags & 0x04 != 0 }
     var isPadded: Bool { flags & 0x08 != 0 }
     var hasPriority: Bool { flags & 0x20 != 0 }
+
+    /// Frames of a fixed form are as long as it (RFC 9113 section 6).
+    var hasFittingLength: Bool {
+        switch type {
+        case Kind.priority: length == 5
+        case Kind.reset, Kind.window: length == 4
+        case Kind.goAway: length >= 8
+        default: true
+        }
+    }
 }
 
 /// One direction: the frame at work, and the header block at work.
@@ -131,6 +141,7 @@ final class HTTP2: Analyzer {
         sides[side].held.removeAll(keepingCapacity: true)
         guard !isPreface else {
             guard held.octets.begins(with: HTTP2.preface) else {
+                context.lostMessage(.http2, "http2.invalid_client_magic", from: direction)
                 fail(&context)
                 return count
             }
@@ -219,6 +230,9 @@ final class HTTP2: Analyzer {
         }
         let payload = held.octets
         guard payload.byteCount == frame.length || frame.type == HTTP2Frame.Kind.data else { return }
+        if !frame.hasFittingLength {
+            showAnomaly("http2.invalid_frame_length", stream: frame.stream, from: direction, &context)
+        }
         switch frame.type {
         case HTTP2Frame.Kind.data: if frame.endsStream { endStream(frame.stream, from: direction, &context) }
         case HTTP2Frame.Kind.headers, HTTP2Frame.Kind.promise: beginBlock(payload, frame, from: direction, &context)

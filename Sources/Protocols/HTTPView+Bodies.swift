@@ -81,14 +81,15 @@ extension HTTPView {
     /// `http.host` is lower case and has no port; `http.host.raw` is what was sent.
     private func exposeHost(_ octets: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
         guard side.isRequest else { return }
-        // The target's host goes before the header's.
-        let found = side.targetHost.isAbsent ? value("host", side)?.value : side.targetHost
-        guard let found else {
-            if side.version.keepsAlive {
-                context.transactionEvent("http.missing_host_header", tx: side.transaction, from: .originator)
-            }
-            return
+        let stated = value("host", side)?.value
+        if stated == nil, side.version.keepsAlive, pending.last?.isConnect != true {
+            context.transactionEvent("http.missing_host_header", tx: side.transaction, from: .originator)
         }
+        let isTarget = !side.targetHost.isAbsent
+        checkRequest(
+            octets, target: isTarget ? octets.extracting(HTTPView.range(side.targetHost)) : nil, side, &context)
+        // The target's host goes before the header's.
+        guard let found = isTarget ? side.targetHost : stated else { return }
         let value = octets.extracting(HTTPView.range(found))
         context.expose(.httpHostRaw, value, tx: side.transaction, from: .originator)
         guard context.wants(.httpHost) else { return }
@@ -157,10 +158,11 @@ extension HTTPView {
             guard contains("chunked", coding, side) else {
                 context.transactionEvent(
                     "http.invalid_transfer_encoding_value_in_request", tx: side.transaction, from: .originator)
-                return endMessage(side, &context)
+                return requestOver(side)
             }
             side.state = .chunkSize
         } else if let length = value("content-length", side) {
+            checkLength(length, side, &context)
             guard let count = self.length(length, side) else {
                 context.transactionEvent(
                     "http.invalid_content_length_field_in_request", tx: side.transaction, from: .originator)
@@ -168,10 +170,37 @@ extension HTTPView {
             }
             side.left = count
             side.state = .body
-            if count == 0 { endMessage(side, &context) }
+            if count == 0 { requestOver(side) }
         } else {
-            endMessage(side, &context)
+            requestOver(side)
         }
+    }
+
+    /// A request is over, unless what the delivery has behind it begins no other one.
+    private func requestOver(_ side: HTTPViewSide) {
+        side.state = .settling
+        side.hasSurplus = false
+    }
+
+    /// A line behind a request, in the same delivery: a request, or more of a body that nobody announced.
+    func settle(_ line: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
+        let word = HTTPView.firstWord(line)
+        if !word.isEmpty {
+            if HTTPMethods.isKnown(line.extracting(word)) {
+                endMessage(side, &context)
+                return firstLine(line, side, &context)
+            }
+            if !side.hasSurplus {
+                context.transactionEvent("http.request_body_unexpected", tx: side.transaction, from: .originator)
+            }
+            side.hasSurplus = true
+        }
+        body(line, side, &context)
+    }
+
+    private static func firstWord(_ line: RawSpan) -> Range<Int> {
+        let text = HTTPView.trimmed(line, 0..<line.byteCount)
+        return text.lowerBound..<(text.first { HTTPOctets.isSpace(line.octet($0)) } ?? text.upperBound)
     }
 
     func responseHeadersOver(_ side: HTTPViewSide, _ context: inout AnalyzerContext) {
@@ -194,6 +223,10 @@ extension HTTPView {
             (side.state, originator.state) = (.ignored, .ignored)
             return
         }
+        if status == 101, coding == nil {
+            context.transactionEvent(
+                "http.switching_proto_with_content_length", tx: side.transaction, from: .responder)
+        }
         if request?.isConnect == true, 200..<300 ~= status {
             context.serviceChanges.append(.left(.http))
             endMessage(side, &context)
@@ -206,6 +239,8 @@ extension HTTPView {
             context.transactionEvent("http.response_body_unexpected", tx: side.transaction, from: .responder)
         }
         beginDecoding(side, &context)
+        if let range = value("content-range", side) { checkRange(range, side, &context) }
+        if let length, coding == nil { checkLength(length, side, &context) }
         // Content-Disposition names it otherwise: that name comes from the file itself.
         if let name = request?.fileName, !name.isEmpty, value("content-disposition", side) == nil {
             context.expose(.fileName, name.octets, tx: side.transaction, from: .responder)
@@ -236,6 +271,9 @@ extension HTTPView {
             side.state = .body
             if stated == 0 { endBody(side, &context) }
         } else {
+            if contains("multipart/byteranges", value("content-type", side), side) {
+                context.transactionEvent("http.response_multipart_byteranges", tx: side.transaction, from: .responder)
+            }
             side.state = .bodyToEnd
         }
     }
@@ -280,10 +318,10 @@ extension HTTPView {
             let comma = all.firstIndex(of: 0x2C, from: at) ?? all.byteCount
             let word = all.extracting(HTTPView.trimmed(all, at..<comma))
             at = comma &+ 1
-            guard HTTPView.isCompression(word) else { continue }
-            if !(word.isText("gzip") || word.isText("deflate") || word.isText("x-gzip") || word.isText("x-deflate")) {
+            if !HTTPView.isKnownCoding(word) {
                 context.transactionEvent("http.abnormal_ce_header", tx: side.transaction, from: side.direction)
             }
+            guard HTTPView.isCompression(word) else { continue }
             guard side.inflaters.count < context.settings.httpDecompressLayersMax else {
                 context.transactionEvent("http.too_many_encoding_layers", tx: side.transaction, from: side.direction)
                 return
@@ -360,7 +398,9 @@ extension HTTPView {
         }
     }
 
-    func endBody(_ side: HTTPViewSide, _ context: inout AnalyzerContext) { endMessage(side, &context) }
+    func endBody(_ side: HTTPViewSide, _ context: inout AnalyzerContext) {
+        if side.isRequest { requestOver(side) } else { endMessage(side, &context) }
+    }
 
     /// A message is complete.
     func endMessage(_ side: HTTPViewSide, isWhole: Bool = true, _ context: inout AnalyzerContext) {

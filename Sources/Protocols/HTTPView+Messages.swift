@@ -55,12 +55,15 @@ extension HTTPView {
             version = place..<target.upperBound
             target = HTTPView.trimmed(line, target.lowerBound..<place)
         }
-        let isKnown = HTTPMethods.isKnown(method)
-        if !isKnown { context.transactionEvent("http.request_line_unknown_method", tx: tx, from: .originator) }
         side.version = HTTPView.version(line.extracting(version))
-        noteVersion(side, isKnownMethod: isKnown, hasVersion: !version.isEmpty, &context)
+        if !HTTPMethods.isKnown(method) {
+            checkMethod(hasTarget: !target.isEmpty, hasVersion: !version.isEmpty, side.version, tx, &context)
+        }
+        checkBlanks(line, behind: end, tx, &context)
+        checkVersion(line.extracting(version), side, &context)
         if pending.count >= HTTPView.pendingMax { pending.removeFirst() }
         var request = Pending(transaction: tx, isHead: method.isText("HEAD"), isConnect: method.isText("CONNECT"))
+        if request.isConnect { checkConnect(line.extracting(target), tx, &context) }
         if context.wants(.fileName) { HTTPView.fileName(line.extracting(target), to: &request.fileName) }
         pending.append(request)
         context.expose(.httpRequestLine, line, tx: tx, from: .originator)
@@ -96,24 +99,6 @@ extension HTTPView {
         swap(&whole, &side.scratch)
     }
 
-    private func noteVersion(
-        _ side: HTTPViewSide, isKnownMethod: Bool, hasVersion: Bool, _ context: inout AnalyzerContext
-    ) {
-        let tx = side.transaction
-        if !hasVersion {
-            context.transactionEvent("http.request_line_missing_protocol", tx: tx, from: .originator)
-            if !isKnownMethod {
-                context.transactionEvent("http.request_line_unknown_method_no_protocol", tx: tx, from: .originator)
-            }
-        } else if side.version == .none {
-            context.transactionEvent("http.request_line_invalid", tx: tx, from: .originator)
-            if !isKnownMethod {
-                context.transactionEvent(
-                    "http.request_line_unknown_method_invalid_protocol", tx: tx, from: .originator)
-            }
-        }
-    }
-
     private func statusLine(
         _ line: RawSpan, _ whole: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext
     ) {
@@ -133,9 +118,10 @@ extension HTTPView {
         while at < trimmed.upperBound, !HTTPOctets.isSpace(line.octet(at)) { at &+= 1 }
         let version = line.extracting(trimmed.lowerBound..<at)
         side.version = HTTPView.version(version)
-        if side.version == .none {
+        if !HTTPView.isSpoken(side.version) {
             context.transactionEvent("http.response_line_invalid_protocol", tx: tx, from: .responder)
         }
+        checkVersion(version, side, &context)
         while at < trimmed.upperBound, HTTPOctets.isSpace(line.octet(at)) { at &+= 1 }
         let code = at
         while at < trimmed.upperBound, !HTTPOctets.isSpace(line.octet(at)) { at &+= 1 }
@@ -162,8 +148,10 @@ extension HTTPView {
             side.transaction = nextTransaction
             nextTransaction &+= 1
             context.showTransaction(.http, side.transaction, from: .responder)
+            let isCut = originator.state == .line && !originator.carry.isEmpty
             context.transactionEvent(
-                "http.unable_to_match_response_to_request", tx: side.transaction, from: .responder)
+                isCut ? "http.request_line_incomplete" : "http.unable_to_match_response_to_request",
+                tx: side.transaction, from: .responder)
         }
         context.enterTransaction(side.transaction, from: .responder)
     }
@@ -173,6 +161,12 @@ extension HTTPView {
     /// A whole header block with its empty line, or the headers behind the last chunk.
     func headerBlock(_ block: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
         guard side.state == .headers else { return endBody(side, &context) }
+        side.hasOddName = false
+        if block.byteCount > 0, HTTPOctets.isBlank(block.octet(0)) {
+            context.transactionEvent(
+                side.isRequest ? "http.invalid_request_field_folding" : "http.invalid_response_field_folding",
+                tx: side.transaction, from: side.direction)
+        }
         var at = 0
         while at < block.byteCount {
             let octet = block.octet(at)
@@ -221,14 +215,21 @@ extension HTTPView {
             context.transactionEvent(events.noColon, tx: side.transaction, from: side.direction)
         }
         let valueStart = side.text.begin()
-        at = headerValue(block, colon.map { $0 &+ 1 } ?? start, side)
+        at = headerValue(block, colon.map { $0 &+ 1 } ?? start, side, &context)
+        checkName(block.extracting(name), side, &context)
+        // Browsers pass over zero octets behind the name of a response's header.
+        while !side.isRequest, !name.isEmpty, block.octet(name.upperBound &- 1) == 0 {
+            name = name.lowerBound ..< name.upperBound &- 1
+        }
         let value = HTTPView.trim(&side.text, from: valueStart)
         add(block.extracting(name), value, side, &context)
         return at
     }
 
     /// Appends a value to the text, folded lines joined by the blank that begins them.
-    private func headerValue(_ block: RawSpan, _ start: Int, _ side: HTTPViewSide) -> Int {
+    private func headerValue(
+        _ block: RawSpan, _ start: Int, _ side: HTTPViewSide, _ context: inout AnalyzerContext
+    ) -> Int {
         var at = start
         while at < block.byteCount {
             let octet = block.octet(at)
@@ -238,6 +239,9 @@ extension HTTPView {
                 side.text.bytes.append(octet)
                 at &+= 1
                 continue
+            }
+            if length == 4, !side.isRequest {
+                context.transactionEvent("http.deformed_eol", tx: side.transaction, from: .responder)
             }
             at &+= length
             guard at < block.byteCount, HTTPOctets.isBlank(block.octet(at)), !isNamed(block, at, side) else {
@@ -320,7 +324,7 @@ extension HTTPView {
                 noColon: "http.request_field_missing_colon", repetition: "http.request_header_repetition",
                 lengths: "http.duplicate_content_length_field_in_request")
             : HeaderEvents(
-                emptyName: "http.response_invalid_empty_name", blankBehindName: "http.response_invalid_lws_after_name",
+                emptyName: "http.response_field_missing_colon", blankBehindName: "http.response_invalid_lws_after_name",
                 noColon: "http.response_field_missing_colon", repetition: "http.response_header_repetition",
                 lengths: "http.duplicate_content_length_field_in_response")
     }

@@ -25,6 +25,8 @@ final class HTTPViewSide {
         case trailer
         /// A body of known length, or one that the end of the stream ends.
         case body, bodyToEnd
+        /// A request that is over, while more of the delivery is to come.
+        case settling
         /// Nothing more is HTTP, or nothing more is understood.
         case ignored
     }
@@ -59,6 +61,10 @@ final class HTTPViewSide {
     /// Octets were lost that the rest of the body cannot be decoded without.
     var isCut = false
     var hasContinued = false
+    /// Lines behind the request counted as its body.
+    var hasSurplus = false
+    /// A name of the block at work has octets that no name has.
+    var hasOddName = false
 
     init(_ direction: Direction) { self.direction = direction }
 
@@ -146,6 +152,7 @@ final class HTTPView {
         while at < bytes.byteCount, side.state != .ignored {
             at &+= take(bytes.extracting(at..<bytes.byteCount), side, &context)
         }
+        if side.state == .settling, side.carry.isEmpty { endMessage(side, &context) }
     }
 
     /// Lost octets of a body are passed over; elsewhere nothing can be understood any more.
@@ -158,7 +165,9 @@ final class HTTPView {
             endDecoding(side, &context)
             noteGap(lost, side, &context)
             side.left &-= lost
-            if side.left == 0 { endBody(side, &context) }
+            guard side.left == 0 else { return }
+            endBody(side, &context)
+            if side.state == .settling { endMessage(side, &context) }
         case .bodyToEnd:
             endDecoding(side, &context)
             noteGap(UInt64(count), side, &context)
@@ -180,6 +189,8 @@ final class HTTPView {
             switch side.state {
             case .line: firstLine(whole.octets, side, &context)
             case .headers: headerBlock(whole.octets, side, &context)
+            // What is no size, and has no end of a line, is the body.
+            case .chunkSize where !side.isRequest: chunkSize(whole.octets, side, &context)
             default: break
             }
         }
@@ -218,6 +229,7 @@ final class HTTPView {
         switch side.state {
         case .line: return takeLine(bytes, side, &context, ended: firstLine)
         case .chunkSize: return takeLine(bytes, side, &context, ended: chunkSize)
+        case .settling: return takeLine(bytes, side, &context, ended: settle)
         case .chunkEnd:
             guard let feed = bytes.firstIndex(of: 0x0A) else { return bytes.byteCount }
             side.state = .chunkSize

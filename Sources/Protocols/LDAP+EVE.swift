@@ -61,6 +61,9 @@ struct LDAPEvents {
                 Pending(
                     number: number, transaction: context.beginTransaction(.ldap), request: EVEBuilder(),
                     responses: EVEBuilder()))
+            if number != 0 {
+                context.transactionEvent("ldap.request_not_found", tx: pending[place].transaction, from: .responder)
+            }
         }
         LDAPView.show(operation, content, tx: pending[place].transaction, &context)
         pending[place].responseCount &+= 1

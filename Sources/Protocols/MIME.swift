@@ -35,6 +35,11 @@ final class MIMEEntity {
     }
 }
 
+/// What is longer than mail programs make it.
+enum MIMEOddity {
+    case longName, longValue, longBoundary, longEncodedLine
+}
+
 /// One message after another of one connection; keeps its memory.
 class MIMEMessage {
     /// Depth of parts in parts (Zeek's `MIME::max_depth`).
@@ -42,6 +47,12 @@ class MIMEMessage {
     /// Octets of one header, continuation lines included.
     static let headerBytesMax = 65_536
     static let keptBytesMax = 8192
+    /// Octets of a name, of a value in one line, and of a boundary that are nothing odd, as Suricata counts.
+    private static let usualNameBytes = 75
+    private static let usualValueBytes = 2000
+    private static let usualBoundaryBytes = 254
+    /// Octets of an encoded line (RFC 2045 section 6.8).
+    private static let encodedLineBytes = 76
     private static let lineEndOctets: [UInt8] = [0x0D, 0x0A]
 
     /// A message is under way.
@@ -66,6 +77,8 @@ class MIMEMessage {
     func content(_ bytes: RawSpan, isFirst: Bool, _ context: inout AnalyzerContext) {}
     /// A part that had content is over.
     func contentEnded(_ context: inout AnalyzerContext) {}
+    /// Something is longer than it should be.
+    func met(_ oddity: MIMEOddity, _ context: inout AnalyzerContext) {}
 
     // MARK: verbs
 
@@ -75,6 +88,9 @@ class MIMEMessage {
         level = 0
         open(&context)
     }
+
+    /// The next line is one of a header.
+    final var isInHeader: Bool { level > 0 && entities[level &- 1].inHeader }
 
     /// A line without its end, or (`endsLine` false) some octets of one.
     final func deliver(_ bytes: RawSpan, endsLine: Bool, _ context: inout AnalyzerContext) {
@@ -189,6 +205,11 @@ class MIMEMessage {
         }
         finishHeader(place, &context)
         hasHeader = true
+        if let colon = line.firstIndex(of: 0x3A) {
+            if colon > MIMEMessage.usualNameBytes { met(.longName, &context) }
+            let value = line.byteCount &- TextProbe.skipBlanks(line, colon &+ 1)
+            if value > MIMEMessage.usualValueBytes { met(.longValue, &context) }
+        }
         line.extracting(0..<min(MIMEMessage.headerBytesMax, line.byteCount)).append(to: &header)
     }
 
@@ -207,6 +228,9 @@ class MIMEMessage {
         let name = line.extracting(field.name)
         let value = line.extracting(field.value..<line.byteCount)
         apply(name, value, entities[place])
+        if entities[place].boundary.count > MIMEMessage.usualBoundaryBytes, name.isText("content-type") {
+            met(.longBoundary, &context)
+        }
         header(name, value, place, &context)
     }
 
@@ -266,6 +290,7 @@ class MIMEMessage {
         var plain: [UInt8] = []
         swap(&plain, &scratch)
         if entity.transfer == .base64 {
+            if bytes.byteCount > MIMEMessage.encodedLineBytes { met(.longEncodedLine, &context) }
             entity.base64.decode(bytes, into: &plain)
         } else {
             MIMEText.decodeQuoted(bytes, endsLine: endsLine, into: &plain)

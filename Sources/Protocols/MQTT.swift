@@ -67,6 +67,7 @@ final class MQTT: FramedAnalyzer {
         var at = 1
         while true {
             guard at <= 4 else {
+                context.lostMessage(.mqtt, "mqtt.malformed_traffic", from: direction)
                 violation(&context)
                 return .discard
             }
@@ -91,6 +92,7 @@ final class MQTT: FramedAnalyzer {
             try packet(first, &cursor, length, direction, &context)
             return .took(at &+ length)
         } catch {
+            context.lostMessage(.mqtt, "mqtt.malformed_traffic", from: direction)
             violation(&context)
             return .discard
         }

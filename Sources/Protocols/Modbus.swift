@@ -69,7 +69,11 @@ final class Modbus: FramedAnalyzer {
         let count = 6 &+ Int(bytes.load(4, as: UInt16.self))
         let side = Int(direction.rawValue)
         do throws(WireError) {
-            guard bytes.load(2, as: UInt16.self) == 0, count >= 8 else { throw .malformed(at: 2) }
+            guard bytes.load(2, as: UInt16.self) == 0 else {
+                if isConfirmed { context.lostMessage(.modbus, "modbus.invalid_protocol_id", from: direction) }
+                throw .malformed(at: 2)
+            }
+            guard count >= 8 else { throw .malformed(at: 2) }
             guard bytes.byteCount >= 8 else { return .needs(8) }
             if !hasHead[side] {
                 // Each message is written when its head is there, whatever becomes of the rest.
@@ -123,10 +127,16 @@ final class Modbus: FramedAnalyzer {
             if let asked = request.request { message?.compare(with: asked) }
         } else {
             transaction = context.beginTransaction(.modbus)
+            if direction == .responder {
+                context.transactionEvent("modbus.unsolicited_response", tx: transaction, from: direction)
+            }
             if direction == .originator {
                 if pending.count >= Modbus.pendingMax { pending.removeFirst() }
                 pending.append((number, transaction, message))
             }
+        }
+        if let name = ModbusShape.fault(bytes.octet(7), bytes.extracting(8..<bytes.byteCount), from: direction) {
+            context.transactionEvent(name, tx: transaction, from: direction)
         }
         if let message { draft(message, bytes, transaction, direction, &context) }
         guard context.wantsTransactions else { return }
@@ -252,6 +262,27 @@ final class Modbus: FramedAnalyzer {
 /// What the functions carry (section 6): enough octets, or the bytes are no Modbus.
 /// False where octets are there but mean nothing.
 private enum ModbusShape {
+    /// What is wrong with the data of a function, by the name of its event.
+    static func fault(_ function: UInt8, _ data: RawSpan, from direction: Direction) -> StaticString? {
+        if function >= 0x80 {
+            guard direction == .responder, data.byteCount > 0 else { return nil }
+            // Section 7: 1 to 6, 8, 10 and 11.
+            let isDefined = [1, 2, 3, 4, 5, 6, 8, 10, 11].contains(data.octet(0))
+            return isDefined ? nil : "modbus.invalid_exception_code"
+        }
+        guard (0x01...0x06).contains(function), direction == .originator || function >= 5 else { return nil }
+        guard data.byteCount >= 4 else { return "modbus.invalid_length" }
+        let value = data.load(2, as: UInt16.self)
+        let isValid =
+            switch function {
+            case 0x01, 0x02: (1...2000).contains(value)
+            case 0x03, 0x04: (1...125).contains(value)
+            case 0x05: value == 0 || value == 0xFF00
+            default: true
+            }
+        return isValid ? nil : "modbus.invalid_value"
+    }
+
     static func request(_ function: UInt8, _ cursor: inout Cursor) throws(WireError) -> Bool {
         switch function {
         case 0x01...0x04, 0x06: try cursor.skip(4)

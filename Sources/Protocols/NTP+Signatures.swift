@@ -29,9 +29,14 @@ extension NTP {
 
 extension SNMP {
     static func show(
-        _ message: SNMPMessage, _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
+        _ message: SNMPMessage, _ bytes: RawSpan, isOtherVersion: Bool, from direction: Direction,
+        _ context: inout AnalyzerContext
     ) {
         let tx = context.beginTransaction(.snmp)
+        if isOtherVersion { context.transactionEvent("snmp.version_mismatch", tx: tx, from: direction) }
+        if message.model ?? SNMPMessage.userModel != SNMPMessage.userModel {
+            context.transactionEvent("snmp.unknown_security_model", tx: tx, from: direction)
+        }
         if context.wantsEvents { writeEvent(message, bytes, tx: tx, from: direction, &context) }
         guard context.wantsTransactions else { return }
         // On the wire the first two versions are 0 and 1.

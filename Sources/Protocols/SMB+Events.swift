@@ -77,6 +77,9 @@ struct SMBView {
             offered.append(name)
             at = end &+ 1
         }
+        if at < octets.byteCount, offered.count < SMBView.dialectsMax, let tx = exchanges[0]?.transaction {
+            context.transactionEvent("smb.negotiate_malformed_dialects", tx: tx, from: .originator)
+        }
         builder.closeList()
         exchanges[0]?.members = builder.buffer.bytes
     }
@@ -97,7 +100,11 @@ struct SMBView {
         guard let tx = exchanges[header.message]?.transaction else { return }
         builder.clear()
         switch header.command {
-        case .negotiate: dialects(bytes)
+        case .negotiate:
+            if exchanges.contains(where: { $0.key != header.message && $0.value.command == header.code }) {
+                context.transactionEvent("smb.duplicate_negotiate", tx: tx, from: .originator)
+            }
+            dialects(bytes)
         case .sessionSetup: login(bytes, authentication, tx, &context)
         case .treeConnect:
             guard let tree = waiting.tree, tree.hasPath else { break }
@@ -149,10 +156,12 @@ struct SMBView {
         _ number: UInt64, command: UInt16, tree: UInt32, session: UInt64, isFirstVersion: Bool = false,
         _ context: inout AnalyzerContext
     ) {
-        if exchanges.count >= SMBView.exchangesMax { exchanges.removeAll(keepingCapacity: true) }
+        let isFull = exchanges.count >= SMBView.exchangesMax
+        if isFull { exchanges.removeAll(keepingCapacity: true) }
+        let tx = showTransaction(isFirstVersion, &context)
+        if isFull { context.transactionEvent("smb.too_many_transactions", tx: tx, from: .originator) }
         exchanges[number] = SMBExchange(
-            transaction: showTransaction(isFirstVersion, &context), command: command, tree: tree, session: session,
-            isFirstVersion: isFirstVersion)
+            transaction: tx, command: command, tree: tree, session: session, isFirstVersion: isFirstVersion)
     }
 
     /// Both sides of a transaction are of its version.
@@ -255,7 +264,9 @@ struct SMBView {
         builder.clear()
         builder.members(exchange.members[...])
         switch header.command {
-        case .negotiate where bytes.byteCount >= 104: negotiated(bytes)
+        case .negotiate where bytes.byteCount >= 104:
+            negotiated(bytes)
+            checkSizes(exchange.transaction, &context)
         case .treeConnect where bytes.byteCount >= 67:
             connected(exchange, isPipe: bytes.octet(66) == 2, &context)
             let kind = Int(bytes.octet(66))
@@ -276,6 +287,27 @@ struct SMBView {
         SMBView.identity("server_guid", bytes.extracting(72..<88), to: &builder)
         if largest.read > 0 { builder.count("max_read_size", UInt64(largest.read)) }
         if largest.write > 0 { builder.count("max_write_size", UInt64(largest.write)) }
+    }
+
+    /// Octets of a read or write that nobody needs more of (`max-read-size`, `max-write-size` of Suricata).
+    private static let sizeMax: UInt32 = 16 << 20
+
+    /// The sizes that a server allows.
+    private func checkSizes(_ tx: UInt64, _ context: inout AnalyzerContext) {
+        if largest.read > SMBView.sizeMax {
+            context.transactionEvent("smb.negotiate_max_read_size_too_large", tx: tx, from: .responder)
+        }
+        if largest.write > SMBView.sizeMax {
+            context.transactionEvent("smb.negotiate_max_write_size_too_large", tx: tx, from: .responder)
+        }
+    }
+
+    /// A read or a write of more than the server allows.
+    func checkTransfer(_ count: UInt32, isWrite: Bool, _ context: inout AnalyzerContext) {
+        let allowed = isWrite ? largest.write : largest.read
+        guard count > SMBView.sizeMax || allowed > 0 && count > allowed else { return }
+        context.lostMessage(
+            .smb, isWrite ? "smb.write_request_too_large" : "smb.read_request_too_large", from: .originator)
     }
 
     private static let kinds: [StaticString] = ["UNKNOWN", "FILE", "PIPE", "PRINT"]

@@ -255,6 +255,9 @@ final class SMB: Analyzer {
 
     private func fail(_ side: Int, _ isFine: inout Bool, _ context: inout AnalyzerContext) {
         isFine = false
+        if isConfirmed {
+            context.lostMessage(.smb, "smb.malformed_data", from: side == 0 ? .originator : .responder)
+        }
         violation(&context)
         restart(side)
     }

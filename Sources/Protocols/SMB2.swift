@@ -103,6 +103,10 @@ extension SMB {
             let wanted = min(wantedBytes(header, bytes, length, side), length)
             guard bytes.byteCount >= wanted else { return .needs(wanted) }
             let held = bytes.extracting(0..<wanted)
+            if header.isResponse == (direction == .originator) {
+                context.lostMessage(
+                    .smb, header.isResponse ? "smb.response_to_server" : "smb.request_to_client", from: direction)
+            }
             if header.isResponse {
                 try response(header, held, from: direction, &context)
             } else {
@@ -255,7 +259,8 @@ extension SMB {
     private func readRequest(
         _ waiting: inout SMBPending, _ cursor: inout Cursor, _ side: Int, _ context: inout AnalyzerContext
     ) throws(WireError) {
-        try cursor.skip(8)
+        try cursor.skip(4)
+        view.checkTransfer(try cursor.readLittle(UInt32.self), isWrite: false, &context)
         waiting.offset = try cursor.readLittle(UInt64.self)
         let handle = try self.handle(&cursor)
         let file = self.file(handle, &waiting, side, &context)
@@ -270,6 +275,7 @@ extension SMB {
         try cursor.skip(2)
         let offset = Int(try cursor.readLittle(UInt16.self))
         let length = Int(try cursor.readLittle(UInt32.self))
+        view.checkTransfer(UInt32(truncatingIfNeeded: length), isWrite: true, &context)
         waiting.offset = try cursor.readLittle(UInt64.self)
         let handle = try self.handle(&cursor)
         let isPipe = waiting.tree?.isPipe ?? false

@@ -204,6 +204,11 @@ extension SMTP {
     func noteReply(_ command: SMTPCommand, _ code: Int, _ context: inout AnalyzerContext) {
         guard context.transactions.wantsEvents else { return }
         if command == .startTLS, code != 220 { raise("smtp.tls_rejected", from: .responder, &context) }
+        // What follows DATA or STARTTLS has to wait for the answer (RFC 2920 section 3.1).
+        if command == .data && code == 354 && isEarly || command == .startTLS && code == 220 && awaited != nil {
+            raise("smtp.invalid_pipelined_sequence", from: isTurned ? .responder : .originator, &context)
+        }
+        if command == .data { isEarly = false }
         guard event.isOpen else { return }
         switch command {
         case .data where code != 354:
@@ -228,6 +233,20 @@ extension SMTP {
         event.write(helo: eventHelo, to: &context.event)
         context.endEvent()
         event.clear()
+    }
+
+    /// Octets of a line of a mail without its end (RFC 5322 section 2.1.1), and of any line that is read with it
+    /// (Suricata's buffer of lines).
+    private static let mailLineBytes = 998
+    private static let lineBytes = 4096
+
+    /// A line that is longer than it may be.
+    func checkLength(_ line: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard context.transactions.wantsEvents, line.byteCount > SMTP.mailLineBytes else { return }
+        if state == .data { raise("smtp.mime_long_line", from: direction, &context) }
+        if line.byteCount &+ 2 >= SMTP.lineBytes, state != .data || mail.isInHeader {
+            raise("smtp.truncated_line", from: direction, &context)
+        }
     }
 
     /// Raises an event of the session, on the mail at work.

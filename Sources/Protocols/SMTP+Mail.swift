@@ -44,6 +44,8 @@ final class SMTPMail: MailFiles {
         if context.wantsEvents, let session, session.event.isOpen {
             if level == 0 { session.event.noteHeader(name, value) }
             if name.isText("content-transfer-encoding") { isQuoted = value.isText("quoted-printable") }
+        }
+        if context.wantsEvents || context.wants(.emailUrl) {
             if name.isText("content-type") { isText = value.beginning(with: "text/", at: 0, anyCase: true) == .matches }
         }
         guard let session, session.hasRecord, session.entityCount <= 1 else { return }
@@ -54,12 +56,25 @@ final class SMTPMail: MailFiles {
         if isFirst, let session { sender = session.isTurned ? .responder : .originator }
         super.content(bytes, isFirst: isFirst, &context)
         lastOctets = bytes.byteCount >= 2 ? bytes.load(bytes.byteCount &- 2) : 0
-        if context.wantsEvents, isText, let session { urls.take(bytes) { session.event.noteURL($0) } }
+        if isText, let session, context.wantsEvents || context.wants(.emailUrl) {
+            urls.take(bytes) { session.found(url: $0, from: sender, &context) }
+        }
+    }
+
+    override func met(_ oddity: MIMEOddity, _ context: inout AnalyzerContext) {
+        let name: StaticString =
+            switch oddity {
+            case .longName: "smtp.mime_long_header_name"
+            case .longValue: "smtp.mime_long_header_value"
+            case .longBoundary: "smtp.mime_long_boundary"
+            case .longEncodedLine: "smtp.mime_long_enc_line"
+            }
+        session?.raise(name, from: sender, &context)
     }
 
     override func contentEnded(_ context: inout AnalyzerContext) {
         super.contentEnded(&context)
-        if context.wantsEvents, let session { urls.end { session.event.noteURL($0) } }
+        if let session { urls.end { session.found(url: $0, from: sender, &context) } }
     }
 
     override func fileBegan(_ name: ArraySlice<UInt8>, _ context: inout AnalyzerContext) {
@@ -77,6 +92,13 @@ final class SMTPMail: MailFiles {
 }
 
 extension SMTP {
+    /// A URL in the text of a mail, without its scheme.
+    fileprivate func found(url: RawSpan, from sender: Direction, _ context: inout AnalyzerContext) {
+        if context.wantsEvents { event.noteURL(url) }
+        guard context.wants(.emailUrl) else { return }
+        context.expose(.emailUrl, url, tx: view.number(sender, &context), from: sender)
+    }
+
     func beginMail(_ state: State, _ context: inout AnalyzerContext) {
         if mail.isOpen {
             context.weird(.smtp_nested_mail_transaction, source: "SMTP")

@@ -37,7 +37,10 @@ extension SMTP {
         var end = 0
         while end < bytes.byteCount, !HTTPOctets.isSpace(bytes.octet(end)) { end &+= 1 }
         let argument = bytes.extracting(TextProbe.skipBlanks(bytes, end)..<bytes.byteCount)
-        guard let known = SMTPCommand(bytes.extracting(0..<end)) else { return }
+        guard let known = SMTPCommand(bytes.extracting(0..<end)) else {
+            strangerCount &+= 1
+            return
+        }
         confirm(&context)
         command(known, argument, &context)
     }
@@ -170,7 +173,9 @@ extension SMTP {
         replied = awaited
         awaited = pending.isEmpty ? nil : pending.removeFirst()
         guard let command else {
-            if state != .recovering {
+            if state != .recovering, strangerCount > 0 {
+                strangerCount &-= 1
+            } else if state != .recovering {
                 raise("smtp.unable_to_match_reply_with_request", from: isTurned ? .originator : .responder, &context)
             }
             // Commands were lost: what the server asks for tells where the client is.

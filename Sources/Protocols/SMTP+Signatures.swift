@@ -86,15 +86,24 @@ struct SMTPView {
 struct FTPView {
     /// Octets of a line that are read (`ftp.max-line-length`).
     private static let lineBytesMax = 4096
-    private static let pendingMax = 256
+    /// As many wait in Suricata (`ftp.max-tx`).
+    private static let pendingMax = 1024
 
     private var pending: [UInt64] = []
+    private var wasFull = false
 
-    mutating func reset() { pending.removeAll(keepingCapacity: true) }
+    mutating func reset() {
+        pending.removeAll(keepingCapacity: true)
+        wasFull = false
+    }
 
     mutating func show(command: RawSpan, _ argument: RawSpan, lineCount: Int, _ context: inout AnalyzerContext) {
         let tx = context.beginTransaction(.ftp)
-        if pending.count >= FTPView.pendingMax { pending.removeFirst() }
+        if pending.count >= FTPView.pendingMax {
+            pending.removeFirst()
+            if !wasFull { context.transactionEvent("ftp.too_many_transactions", tx: tx, from: .originator) }
+            wasFull = true
+        }
         pending.append(tx)
         context.expose(.ftpCommand, command, tx: tx, from: .originator)
         context.expose(.ftpCommandData, argument, tx: tx, from: .originator)

@@ -174,6 +174,10 @@ final class SMTP: Analyzer {
     var told = EVEBuilder()
     var toldOf: UInt64?
     private var awaitsGreeting = true
+    /// Lines of the mail came before the server asked for it.
+    var isEarly = false
+    /// Lines that are no command, which a server answers all the same.
+    var strangerCount = 0
     /// How the client called itself first.
     var eventHelo: [UInt8]?
     /// Events begun on the connection: their transactions.
@@ -279,6 +283,7 @@ final class SMTP: Analyzer {
         record.clear()
         event.clear()
         (eventHelo, eventCount, toldOf, awaitsGreeting) = (nil, 0, nil, true)
+        (isEarly, strangerCount) = (false, 0)
         (hasRecord, hasActivity, mailCount, invalidCount) = (false, false, 0, 0)
         (hasSender, hasRecipient, sawLastChunk, hasHelo) = (false, false, false, false)
         if helo.capacity > SMTP.keptBytesMax { helo = [] }
@@ -301,6 +306,7 @@ final class SMTP: Analyzer {
         }
         let begins = !isMidLine
         isMidLine = !isEnded
+        if begins { checkLength(bytes, from: direction, &context) }
         switch state {
         case .afterGap: break
         case .data: mailLine(bytes, begins: begins, isEnded: isEnded, &context)
@@ -323,6 +329,7 @@ final class SMTP: Analyzer {
             if bytes.byteCount == 1, isEnded { return endOfData(&context) }
             start = 1
         }
+        if awaited == .data || pending.last == .data { isEarly = true }
         if !mail.isOpen { beginMail(.data, &context) }
         mail.deliver(bytes.extracting(start..<bytes.byteCount), endsLine: isEnded, &context)
     }

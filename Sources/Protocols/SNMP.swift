@@ -20,6 +20,8 @@ struct SNMPMessage {
     var kind: UInt8?
     /// Of a trap of version 1: its generic type (RFC 1157 section 4.1.6).
     var trapType: Int64?
+    /// Of version 3: the model of its security (RFC 3411 section 5).
+    private(set) var model: Int64?
     /// Variables of the PDU.
     var bindingCount: UInt64 = 0
     /// Of a response: the system's description, and hundredths of a second since it started.
@@ -33,6 +35,8 @@ struct SNMPMessage {
     static let trap: UInt8 = 0xA4
     static let getBulkRequest: UInt8 = 0xA5
     private static let lastKind: UInt8 = 0xA8
+    /// The security that is by users (RFC 3414).
+    static let userModel: Int64 = 3
 
     /// A version that has a header.
     var isKnown: Bool { version == 0 || version == 1 || version == 3 }
@@ -63,11 +67,12 @@ struct SNMPMessage {
         guard try input.berLength(BERHeader.octetString) == 1 else { throw .malformed(at: start) }
         try input.skip(1)
         let model = try input.berInteger()
+        self.model = model
         let length = try input.berLength(BERHeader.octetString)
         let base = input.offset
         let security = try input.take(length)
-        // Model 3 is user-based: engine, boots, time, and the user's name.
-        if model == 3 {
+        // Engine, boots, time, and the user's name.
+        if model == SNMPMessage.userModel {
             var user = Cursor(security)
             if let name = try? SNMPMessage.userName(&user) {
                 community = base &+ name.lowerBound ..< base &+ name.upperBound
@@ -238,7 +243,8 @@ final class SNMP: Analyzer {
             if direction == .responder { confirm(&context) }
             guard message.isKnown else { return }
             try message.readPDU(&input)
-            SNMP.show(message, bytes, from: direction, &context)
+            let isOther = hasRecord && message.version != record.version
+            SNMP.show(message, bytes, isOtherVersion: isOther, from: direction, &context)
             if !hasRecord {
                 hasRecord = true
                 record.ts = context.now

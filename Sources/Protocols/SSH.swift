@@ -344,9 +344,9 @@ final class SSH: Analyzer {
             let length = Int(try cursor.read(UInt32.self))
             if version == 1 {
                 try cursor.skip(8 &- length % 8)
-                try messageOfOne(&cursor, length, &side, &context)
-                return
+                return try messageOfOne(&cursor, length, &side, &context)
             }
+            if length < 2 { show("ssh.invalid_record", from: direction, &context) }
             let padding = Int(try cursor.read(UInt8.self))
             let type = try cursor.read(UInt8.self)
             let payload = try cursor.take(length &- padding &- 2)

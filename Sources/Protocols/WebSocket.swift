@@ -106,6 +106,8 @@ struct WebSocketSide {
     var inflater: Inflater?
     /// What the signatures see of the message at work, and the part of it that this frame is.
     var message: [UInt8] = []
+    /// Octets of the message that its frames have stated so far.
+    var messageBytes: UInt64 = 0
     var frame: [UInt8] = []
 }
 
@@ -283,6 +285,18 @@ final class WebSocket: Analyzer {
         bytes.extracting(0..<min(room, bytes.byteCount)).append(to: &sides[side].frame)
     }
 
+    /// What of a frame, or of the message that it goes on with, is beyond what rules see.
+    private func excess(_ header: WebSocketHeader, _ side: Int) -> StaticString? {
+        if header.payloadBytes > UInt64(WebSocket.shownBytesMax) { return "websocket.skip_end_of_payload" }
+        guard !header.isControl else { return nil }
+        if header.opcode != 0 { sides[side].messageBytes = 0 }
+        let limit = UInt64(WebSocket.shownBytesMax)
+        let before = sides[side].messageBytes
+        sides[side].messageBytes = before &+ header.payloadBytes
+        let isBeyond = before <= limit && sides[side].messageBytes > limit
+        return isBeyond ? "websocket.reassembly_limit_reached" : nil
+    }
+
     /// A transaction for each frame; the last one of a message shows the whole message.
     private func expose(_ header: WebSocketHeader, from direction: Direction, _ context: inout AnalyzerContext) {
         let side = Int(direction.rawValue)
@@ -294,6 +308,7 @@ final class WebSocket: Analyzer {
             context.endEvent()
         }
         guard context.wantsTransactions else { return }
+        if let event = excess(header, side) { context.transactionEvent(event, tx: transaction, from: direction) }
         context.exposeNumber(.websocketOpcode, UInt64(header.opcode), tx: transaction, from: direction)
         context.exposeNumber(.websocketFlags, UInt64(header.first & 0xF0), tx: transaction, from: direction)
         if let mask = header.mask {

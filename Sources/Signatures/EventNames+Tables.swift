@@ -77,7 +77,7 @@ enum EventNames {
     /// `app-layer-event:PROTOCOL.EVENT`, by protocol; of protocols that are not here nothing is known.
     static let application: [String: Set<String>] = [
         "bittorrent-dht": [
-            "malformed_packet"
+            "malformed_packet",
         ],
         "dhcp": [
             "malformed_options", "truncated_options",
@@ -89,6 +89,9 @@ enum EventNames {
         "dns": [
             "infinite_loop", "invalid_additionals", "invalid_authorities", "invalid_opcode", "malformed_data",
             "name_too_long", "not_request", "not_response", "too_many_labels", "z_flag_set",
+        ],
+        "enip": [
+            "invalid_pdu", "too_many_transactions",
         ],
         "ftp": [
             "file_before_port", "file_without_name", "request_command_too_long", "response_command_too_long",
@@ -129,59 +132,79 @@ enum EventNames {
         "http2": [
             "authority_host_mismatch", "compression_bomb", "data_stream_zero", "dns_request_too_long",
             "dns_response_too_long", "extra_header_data", "failed_decompression", "header_integer_overflow",
-            "invalid_client_magic", "invalid_frame_data", "invalid_frame_header", "invalid_frame_length",
-            "invalid_header", "invalid_http1_settings", "invalid_range", "long_frame_data",
-            "reassembly_limit_reached", "stream_id_reuse", "too_many_frames", "too_many_streams",
-            "userinfo_in_uri",
+            "header_table_overflow", "invalid_client_magic", "invalid_frame_data", "invalid_frame_header",
+            "invalid_frame_length", "invalid_header", "invalid_http1_settings", "invalid_range", "long_frame_data",
+            "reassembly_limit_reached", "stream_id_reuse", "too_many_frames", "too_many_streams", "userinfo_in_uri",
         ],
         "ike": [
-            "invalid_proposal", "malformed_data", "multiple_server_proposal", "no_encryption",
-            "payload_extra_data", "unknown_proposal", "weak_crypto_auth", "weak_crypto_dh", "weak_crypto_enc",
-            "weak_crypto_no_auth", "weak_crypto_no_dh", "weak_crypto_prf",
+            "invalid_proposal", "malformed_data", "multiple_server_proposal", "no_encryption", "payload_extra_data",
+            "unknown_proposal", "weak_crypto_auth", "weak_crypto_dh", "weak_crypto_enc", "weak_crypto_no_auth",
+            "weak_crypto_no_dh", "weak_crypto_prf",
         ],
         "krb5": [
             "malformed_data", "weak_encryption",
         ],
+        "ldap": [
+            "invalid_data", "request_not_found", "too_many_responses", "too_many_transactions",
+        ],
+        "mdns": [
+            "infinite_loop", "invalid_additionals", "invalid_authorities", "invalid_opcode", "malformed_data",
+            "name_too_long", "not_request", "not_response", "too_many_labels", "z_flag_set",
+        ],
+        "modbus": [
+            "flooded", "invalid_exception_code", "invalid_function_code", "invalid_length", "invalid_protocol_id",
+            "invalid_value", "unsolicited_response", "value_mismatch",
+        ],
         "mqtt": [
             "double_connect", "invalid_qos_level", "malformed_traffic", "missing_connect", "missing_msg_id",
-            "missing_publish", "missing_subscribe", "missing_unsubscribe", "too_many_messages",
+            "missing_publish", "missing_subscribe", "missing_unsubscribe", "too_many_messages", "too_many_properties",
             "too_many_transactions", "unassigned_msg_type", "unintroduced_message",
         ],
         "nfs": [
-            "empty_message", "malformed_data", "non_existing_version", "too_many_transactions",
-            "unsupported_version",
+            "empty_message", "malformed_data", "non_existing_version", "too_many_transactions", "unsupported_version",
         ],
         "ntp": [
             "malformed_data", "unsolicited_response",
+        ],
+        "pgsql": [
+            "invalid_length", "malformed_request", "malformed_response", "too_many_responses",
+            "too_many_transactions",
+        ],
+        "pop3": [
+            "incorrect_argument_count", "request_too_long", "response_too_long", "too_many_transactions",
+            "unknown_command",
         ],
         "quic": [
             "crypto_frag_too_long", "error_on_data", "error_on_header", "failed_decrypt",
         ],
         "rfb": [
-            "confused_state", "malformed_message", "unimplemented_security_type", "unknown_security_result",
+            "confused_state", "malformed_message", "too_long_string", "unimplemented_security_type",
+            "unknown_security_result",
         ],
         "sip": [
-            "invalid_data"
+            "invalid_data",
         ],
         "smb": [
             "duplicate_negotiate", "file_overlap", "internal_error", "invalid_swf_length", "invalid_swf_version",
             "lzma_decoder_error", "lzma_header_too_short_error", "lzma_io_error", "lzma_memlimit_error",
             "lzma_unknown_error", "lzma_xz_error", "malformed_data", "malformed_ntlmssp_request",
             "malformed_ntlmssp_response", "negotiate_malformed_dialects", "negotiate_max_read_size_too_large",
-            "negotiate_max_write_size_too_large", "no_memory", "post_match_queue_failed",
-            "read_queue_cnt_exceeded", "read_queue_size_exceeded", "read_request_too_large",
-            "read_response_too_large", "record_overflow", "request_to_client", "response_to_server",
-            "too_many_buffers", "too_many_transactions", "unusual_ntlmssp_order", "write_queue_cnt_exceeded",
-            "write_queue_size_exceeded", "write_request_too_large", "z_buf_error", "z_data_error",
-            "z_stream_error", "z_unknown_error",
+            "negotiate_max_write_size_too_large", "no_memory", "post_match_queue_failed", "read_queue_cnt_exceeded",
+            "read_queue_size_exceeded", "read_request_too_large", "read_response_too_large", "record_overflow",
+            "request_to_client", "response_to_server", "too_many_buffers", "too_many_transactions",
+            "unusual_ntlmssp_order", "write_queue_cnt_exceeded", "write_queue_size_exceeded",
+            "write_request_too_large", "z_buf_error", "z_data_error", "z_stream_error", "z_unknown_error",
         ],
         "smtp": [
             "bdat_chunk_len_exceeded", "data_command_rejected", "duplicate_fields", "failed_protocol_change",
             "invalid_bdat", "invalid_pipelined_sequence", "invalid_reply", "max_command_line_len_exceeded",
             "max_reply_line_len_exceeded", "mime_invalid_base64", "mime_invalid_qp", "mime_long_boundary",
             "mime_long_enc_line", "mime_long_filename", "mime_long_header_name", "mime_long_header_value",
-            "mime_long_line", "mime_parse_failed", "no_server_welcome_message", "tls_rejected", "truncated_line",
-            "unable_to_match_reply_with_request", "unparsable_content",
+            "mime_long_line", "mime_malformed_msg", "mime_parse_failed", "no_server_welcome_message", "tls_rejected",
+            "truncated_line", "unable_to_match_reply_with_request", "unparsable_content",
+        ],
+        "snmp": [
+            "malformed_data", "unknown_security_model", "version_mismatch",
         ],
         "ssh": [
             "invalid_banner", "invalid_record", "long_banner", "long_kex_record",
@@ -192,10 +215,10 @@ enum EventNames {
             "certificate_invalid_serial", "certificate_invalid_subject", "certificate_invalid_validity",
             "certificate_invalid_version", "certificate_invalid_x509name", "dataleak_heartbeat_mismatch",
             "error_message_encountered", "handshake_invalid_length", "heartbeat_message", "invalid_alert_message",
-            "invalid_certificate", "invalid_handshake_message", "invalid_heartbeat_message",
-            "invalid_record_length", "invalid_record_type", "invalid_record_version", "invalid_sni_length",
-            "invalid_sni_type", "invalid_ssl_record", "invalid_sslv2_header", "invalid_tls_header",
-            "multiple_sni_extensions", "overflow_heartbeat_message", "too_many_records_in_packet",
+            "invalid_certificate", "invalid_handshake_message", "invalid_heartbeat_message", "invalid_record_length",
+            "invalid_record_type", "invalid_record_version", "invalid_sni_length", "invalid_sni_type",
+            "invalid_ssl_record", "invalid_sslv2_header", "invalid_tls_header", "multiple_sni_extensions",
+            "overflow_heartbeat_message", "too_many_records_in_packet", "too_many_subject_alternative_names",
         ],
         "websocket": [
             "reassembly_limit_reached", "skip_end_of_payload",

@@ -195,14 +195,14 @@ extension RuleSetBuilder {
         let rules = self.rules.enumerated().filter { !replaced.contains($0.offset) }.map(\.element)
         for rule in rules {
             for effect in effects[rule.effects.indices] {
-                guard case .flowbits(let names, let change) = effect, change != .unset else { continue }
+                guard case .flowbits(names: let names, let change) = effect, change != .unset else { continue }
                 isSet.formUnion(nameLists[names.indices])
             }
         }
         var told = Set<UInt16>()
         for rule in rules where !rule.flags.contains(.isMirrored) {
             for test in stateTests[rule.stateTests.indices] {
-                guard case .flowbits(let names, isSet: true) = test else { continue }
+                guard case .flowbits(names: let names, isSet: true) = test else { continue }
                 let asked = nameLists[names.indices]
                 guard isSet.isDisjoint(with: asked), let first = asked.first, told.insert(first).inserted else {
                     continue

@@ -13,7 +13,8 @@ extension SignatureEngine {
     func holds(_ element: TransactionTest.Element, _ from: Direction, _ transaction: SignatureTransaction) -> Bool {
         switch element {
         case .number(let buffer, let number, let place): return holds(number, place, buffer, from, transaction)
-        case .event(_, let name): return hasEvent(name, transaction)
+        case .event(let application, let name):
+            return hasEvent(name, application.hasOneSidedTransactions ? from : nil, transaction)
         case .oneOf(let buffer, let tests, let isNegated):
             return hasOne(of: tests, buffer, from, transaction, isNegated: isNegated)
         case .dcerpcInterface, .modbus, .cipService: return holdsOctets(element, from, transaction)
@@ -100,8 +101,9 @@ extension SignatureEngine {
         }
     }
 
-    private func hasEvent(_ name: TextRange, _ transaction: SignatureTransaction) -> Bool {
-        for entry in transaction.entries where entry.kind == .event {
+    /// Whether the transaction has the event; of a side, where it is given.
+    private func hasEvent(_ name: TextRange, _ side: Direction?, _ transaction: SignatureTransaction) -> Bool {
+        for entry in transaction.entries where entry.kind == .event && (side ?? entry.direction) == entry.direction {
             let full = eventNames[Int(entry.number)]
             if isEvent(full, name) { return true }
         }
@@ -255,6 +257,16 @@ enum ModbusMatch {
             let at = start &+ 5 &+ Int(place) &* 2
             return at &+ 2 <= octets.byteCount && test.matches(UInt64(octets.load16(at)))
         default: return false
+        }
+    }
+}
+
+extension AppProtocol {
+    /// Each message is a transaction by itself, which only the rules of its direction look at.
+    fileprivate var hasOneSidedTransactions: Bool {
+        switch self {
+        case .bittorrentDHT, .dhcp, .dns, .ike, .llmnr, .mdns, .mqtt, .ntp, .rdp, .sip, .snmp, .websocket: true
+        default: false
         }
     }
 }

@@ -47,7 +47,7 @@ extension RuleParser {
     /// Buffers that no analyzer shows.
     private static func isUnshown(_ buffer: SignatureBuffer) -> Bool {
         switch buffer {
-        case .emailUrl, .quicUserAgent, .quicCYUHash, .quicCYUString, .modbusUnit, .modbusAddress:
+        case .quicUserAgent, .quicCYUHash, .quicCYUString, .modbusUnit, .modbusAddress:
             true
         default: false
         }

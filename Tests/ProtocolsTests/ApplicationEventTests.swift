@@ -9,10 +9,10 @@ import Wire
 @testable import Records
 
 @Suite("Events of applications") struct ApplicationEventTests {
-    private typealias Turn = (Direction, [UInt8])
+    typealias Turn = (Direction, [UInt8])
 
     /// What an analyzer shows of a talk: the names of events, and the numbers of a buffer.
-    private func play(
+    static func play(
         _ analyzer: Analyzer, _ turns: [Turn], port: UInt16, _ transport: Transport = .tcp, logs: [LogSchema],
         numbersOf buffer: SignatureBuffer? = nil
     ) -> (events: [String], numbers: [UInt64]) {
@@ -26,6 +26,24 @@ import Wire
         let events = output.exposures.filter { $0.kind == .event }.map { "\(output.events[Int($0.number)])" }
         let numbers = output.exposures.filter { $0.kind == .number && $0.buffer == buffer }.map(\.number)
         return (events, numbers)
+    }
+
+    /// The octets that an analyzer shows of each of some buffers, all instances behind each other.
+    static func shown(
+        _ analyzer: Analyzer, _ turns: [Turn], port: UInt16, logs: [LogSchema], buffers: [SignatureBuffer]
+    ) -> [SignatureBuffer: String] {
+        let bench = Bench(analyzer, logs: logs, port: port, .tcp)
+        bench.context.transactions.wantsTransactions = true
+        for buffer in buffers { bench.context.transactions.wanted.insert(buffer) }
+        for (direction, octets) in turns { bench.send(octets, from: direction) }
+        bench.finish()
+        let output = bench.context.transactions
+        var found: [SignatureBuffer: String] = [:]
+        for one in output.exposures where [.octets, .part, .lastPart].contains(one.kind) {
+            let place = Int(one.offset)..<Int(one.offset &+ one.count)
+            found[one.buffer, default: ""] += String(decoding: output.text.bytes[place], as: UTF8.self)
+        }
+        return found
     }
 
     // MARK: MQTT
@@ -59,7 +77,7 @@ import Wire
         let logs = [
             MQTTConnectRecord.makeSchema(), MQTTSubscribeRecord.makeSchema(), MQTTPublishRecord.makeSchema(),
         ]
-        #expect(play(MQTT(), turns, port: 1883, logs: logs).events == events)
+        #expect(Self.play(MQTT(), turns, port: 1883, logs: logs).events == events)
     }
 
     // MARK: VNC, SSH, SMTP
@@ -67,25 +85,25 @@ import Wire
     @Test func `a login of VNC that nobody knows, and a result that there is none`() {
         let logs = [RFBRecord.makeSchema()]
         let unknown: [Turn] = RFBTests.versions("008") + [(.responder, [1, 99]), (.originator, [99])]
-        #expect(play(RFB(), unknown, port: 5900, logs: logs).events == ["rfb.unimplemented_security_type"])
+        #expect(Self.play(RFB(), unknown, port: 5900, logs: logs).events == ["rfb.unimplemented_security_type"])
         let result: [Turn] =
             RFBTests.versions("008") + [
                 (.responder, [1, 2]), (.originator, [2]), (.responder, RFBTests.challenge),
                 (.originator, RFBTests.challenge), (.responder, [0, 0, 0, 9]),
             ]
-        #expect(play(RFB(), result, port: 5900, logs: logs).events == ["rfb.unknown_security_result"])
+        #expect(Self.play(RFB(), result, port: 5900, logs: logs).events == ["rfb.unknown_security_result"])
         let broken: [Turn] = [(.responder, octets("RFB 003x008\n"))]
-        #expect(play(RFB(), broken, port: 5900, logs: logs).events == ["rfb.malformed_message"])
+        #expect(Self.play(RFB(), broken, port: 5900, logs: logs).events == ["rfb.malformed_message"])
     }
 
     @Test func `first lines of SSH that are none`() {
         let logs = [SSHRecord.makeSchema()]
         #expect(
-            play(SSH(), [(.originator, octets("GET / HTTP/1.1\r\n"))], port: 22, logs: logs).events
+            Self.play(SSH(), [(.originator, octets("GET / HTTP/1.1\r\n"))], port: 22, logs: logs).events
                 == ["ssh.invalid_banner"])
         let long: [Turn] = [(.originator, octets("SSH-2.0-" + String(repeating: "a", count: 5000) + "\r\n"))]
-        #expect(play(SSH(), long, port: 22, logs: logs).events == ["ssh.long_banner"])
-        #expect(play(SSH(), [(.originator, octets("SSH-2.0-x\r\n"))], port: 22, logs: logs).events.isEmpty)
+        #expect(Self.play(SSH(), long, port: 22, logs: logs).events == ["ssh.long_banner"])
+        #expect(Self.play(SSH(), [(.originator, octets("SSH-2.0-x\r\n"))], port: 22, logs: logs).events.isEmpty)
     }
 
     @Test(arguments: [
@@ -102,7 +120,7 @@ import Wire
         let turns: [Turn] = talk.split(separator: "\n").map { line in
             (line.first == "S" ? .responder : .originator, octets(line.dropFirst() + "\r\n"))
         }
-        #expect(play(SMTP(), turns, port: 25, logs: [SMTPRecord.makeSchema()]).events == events)
+        #expect(Self.play(SMTP(), turns, port: 25, logs: [SMTPRecord.makeSchema()]).events == events)
     }
 
     // MARK: datagrams
@@ -115,13 +133,13 @@ import Wire
         for (buffer, value) in [
             (SignatureBuffer.dhcpLeaseTime, UInt64(3600)), (.dhcpRenewalTime, 1800), (.dhcpRebindingTime, 3150),
         ] {
-            let outcome = play(
+            let outcome = Self.play(
                 DHCP(), [(.responder, message + options + [255])], port: 67, .udp, logs: logs, numbersOf: buffer)
             #expect(outcome.numbers == [value] && outcome.events.isEmpty)
         }
-        let cut = play(DHCP(), [(.responder, message + [53, 1, 5, 51, 4, 0])], port: 67, .udp, logs: logs)
+        let cut = Self.play(DHCP(), [(.responder, message + [53, 1, 5, 51, 4, 0])], port: 67, .udp, logs: logs)
         #expect(cut.events == ["dhcp.truncated_options"])
-        let odd = play(DHCP(), [(.responder, message + [53, 1, 5, 51, 2, 0, 1, 255])], port: 67, .udp, logs: logs)
+        let odd = Self.play(DHCP(), [(.responder, message + [53, 1, 5, 51, 2, 0, 1, 255])], port: 67, .udp, logs: logs)
         #expect(odd.events == ["dhcp.malformed_options"])
     }
 
