@@ -20,10 +20,11 @@ WITH names AS (
     FROM dns
     WHERE ts >= :since AND ts < :until AND is_internal(id_orig_h) AND query IS NOT NULL AND lower(query) NOT LIKE '%.arpa'
     GROUP BY id_orig_h, registered_domain(query)
+    HAVING count(DISTINCT query) >= :names_min
 )
 SELECT src, domain, names, queries, average_length, longest, query_bytes, example, first_ts, last_ts
 FROM names
-WHERE names >= :names_min AND average_length >= :length_min AND domain IS NOT NULL
+WHERE average_length >= :length_min AND domain IS NOT NULL
     AND :domains_known NOT LIKE '%,' || domain || ',%'
 ORDER BY names DESC, src, domain
 LIMIT :limit
