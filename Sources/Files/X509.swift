@@ -17,14 +17,13 @@ package struct X509Fingerprint: Hashable, Sendable {
 
     /// The hash of `der`.
     package init(_ der: [UInt8]) {
-        var octets: [UInt8] = []
-        octets.reserveCapacity(SHA256.byteCount)
-        for octet in SHA256.hash(data: der) { octets.append(octet) }
-        let span = octets.octets
-        words = (
-            span.load(0, as: UInt64.self), span.load(8, as: UInt64.self), span.load(16, as: UInt64.self),
-            span.load(24, as: UInt64.self)
-        )
+        var words: [4 of UInt64] = [0, 0, 0, 0]
+        var place = 0
+        for octet in SHA256.hash(data: der) {
+            words[place >> 3] = words[place >> 3] << 8 | UInt64(octet)
+            place &+= 1
+        }
+        self.words = (words[0], words[1], words[2], words[3])
     }
 
     package static func == (left: X509Fingerprint, right: X509Fingerprint) -> Bool { left.words == right.words }

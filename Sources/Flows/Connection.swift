@@ -287,14 +287,4 @@ package struct FlowView: BitwiseCopyable, Sendable {
     package let analysis: UInt32
     package let isPartial: Bool
     package let hasGap: Bool
-
-    init(_ connection: borrowing Connection) {
-        id = connection.id
-        uid = connection.uid
-        ordinal = connection.ordinal
-        sizeSoFar = connection.sizeSoFar
-        analysis = connection.analysis
-        isPartial = connection.isPartial
-        hasGap = connection.hasGap
-    }
 }

@@ -128,6 +128,8 @@ package struct AnalyzerContext: ~Copyable {
     /// Analyzers that wait for a connection, by kind.
     var idle: [[Analyzer]]
     var idleProbeMemory: [ProbeMemory] = []
+    /// For probes that look at more than one delivery.
+    var probed = ProbedOctets()
     /// How many streams deep the work is: 1 inside an HTTP tunnel, 2 in one inside that.
     var nesting = 0
     /// Unpackers that wait for a compressed body.

@@ -148,6 +148,15 @@ package enum AnalyzerKind: UInt8, Sendable, CaseIterable {
         }
     }
 
+    /// Whether nothing else is looked for on a connection once this was recognised there, as in Suricata. In many
+    /// protocols another one may follow: STUN goes before DTLS and RTP. What is inside of HTTP its analyzer finds.
+    var isAlone: Bool {
+        switch self {
+        case .dns, .http, .ntp, .snmp, .syslog, .radius: true
+        default: false
+        }
+    }
+
     /// Whether `service` has the name as soon as an announced connection begins, before its content.
     var isNamedWhenExpected: Bool { self == .ftpData || self == .ircData }
 }

@@ -22,12 +22,12 @@ struct FingerprintCache: Sendable {
     /// Nobody outside can choose hellos that fall on one place.
     private let seed = UInt64.random(in: .min ... .max)
 
-    /// Appends what is known for a key; false where nothing is.
-    func append(_ key: [UInt16], line: inout [UInt8], digest: inout [UInt8]) -> Bool {
+    /// Appends what is known for a key, the text that was hashed only where it is wanted; false where nothing is known.
+    func append(_ key: [UInt16], line: inout [UInt8], wantsLine: Bool, digest: inout [UInt8]) -> Bool {
         guard !entries.isEmpty else { return false }
         let place = place(of: key)
         guard entries[place].key == key else { return false }
-        line.append(contentsOf: entries[place].line)
+        if wantsLine { line.append(contentsOf: entries[place].line) }
         digest.append(contentsOf: entries[place].digest)
         return true
     }

@@ -259,7 +259,7 @@ final class HTTP: Analyzer {
     var successor: Analyzer?
     var isTunnel = false
     /// The streams inside the tunnel, once there is one.
-    var inner: Analysis?
+    var inner: InnerAnalysis?
     private var hasReportedReturn = false
     /// What signatures see; made when a rule first wants it.
     private var view: HTTPView?
@@ -366,7 +366,7 @@ final class HTTP: Analyzer {
         context.requests.append(.tunnel(.http))
         // Tunnels in tunnels: each costs a call inside a call.
         if context.nesting < HTTP.nestingMax {
-            inner = Analysis(nested: ())
+            inner = InnerAnalysis()
         } else {
             context.weird(.exceeded_tunnel_max_depth, source: "HTTP")
         }

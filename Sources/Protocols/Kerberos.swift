@@ -221,7 +221,7 @@ struct KerberosSession {
             if direction == .originator { record.clientSubject = subject } else { record.serverSubject = subject }
         }
         let age = context.age
-        guard context.certificates.admits(found.fingerprint, isHost: false, isClient: false, age: age) else { return }
+        guard found.admits(isHost: false, isClient: false, age: age) else { return }
         var row = X509Record()
         row.ts = context.now
         row.certificate = certificate

@@ -101,12 +101,12 @@ struct OpenProbes {
 
     var isEmpty: Bool { forward[0] | forward[1] | reverse[0] | reverse[1] == 0 }
 
-    mutating func open(_ masks: ProbeMasks) {
+    init() {}
+
+    init(_ masks: ProbeMasks) {
         forward = masks.forward
         reverse = masks.reverse
     }
-
-    mutating func close() { self = OpenProbes() }
 
     /// Runs the open probes on all octets of a direction so far; `others` are those of the other
     /// one, `isFirst` says that the direction had none before. Answers the probes that are satisfied

@@ -237,8 +237,8 @@ package struct AnalyzerSelection: Sendable {
     /// Likely server ports, by transport.
     package private(set) var serverPortsTCP: [UInt16] = []
     package private(set) var serverPortsUDP: [UInt16] = Registry.tunnelPorts
-    private var byTCPPort: [UInt16: [AnalyzerKind]] = [:]
-    private var byUDPPort: [UInt16: [AnalyzerKind]] = [:]
+    private var byTCPPort: [UInt16: KindList] = [:]
+    private var byUDPPort: [UInt16: KindList] = [:]
     private let tcpProbes: ProbeMasks
     private let udpProbes: ProbeMasks
     /// Whether any dissector is on at all.
@@ -261,8 +261,10 @@ package struct AnalyzerSelection: Sendable {
             }
             guard let kind = entry.kind else { continue }
             isEmpty = false
-            for port in entry.tcpPorts { byTCPPort[port, default: []].append(kind) }
-            if entry.udpKind == nil { for port in entry.udpPorts { byUDPPort[port, default: []].append(kind) } }
+            for port in entry.tcpPorts { byTCPPort[port, default: KindList()].append(kind) }
+            if entry.udpKind == nil {
+                for port in entry.udpPorts { byUDPPort[port, default: KindList()].append(kind) }
+            }
             for (index, probe) in Registry.probes.enumerated() where probe.kind == kind || probe.kind == entry.udpKind {
                 probeMask |= 1 << index
             }
@@ -275,11 +277,11 @@ package struct AnalyzerSelection: Sendable {
     func isOn(_ name: String) -> Bool { names?.contains(name) ?? true }
 
     /// The analyzers registered for a responder port.
-    func kinds(_ transport: Transport, port: UInt16) -> [AnalyzerKind] {
+    func kinds(_ transport: Transport, port: UInt16) -> KindList {
         switch transport {
-        case .tcp: byTCPPort[port] ?? []
-        case .udp: byUDPPort[port] ?? []
-        default: []
+        case .tcp: byTCPPort[port] ?? KindList()
+        case .udp: byUDPPort[port] ?? KindList()
+        default: KindList()
         }
     }
 

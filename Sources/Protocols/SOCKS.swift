@@ -116,7 +116,7 @@ final class SOCKS: Analyzer {
     /// Sides that have still to say their part of the login.
     private var loginAwaited: [2 of Bool] = [false, false]
     /// The streams inside, once there is a tunnel.
-    private var inner: Analysis?
+    private var inner: InnerAnalysis?
     private var isTunnel = false
 
     init() { super.init(kind: .socks) }
@@ -174,7 +174,7 @@ final class SOCKS: Analyzer {
         isTunnel = true
         // Tunnels in tunnels: each costs a call inside a call.
         if context.nesting < HTTP.nestingMax {
-            inner = Analysis(nested: ())
+            inner = InnerAnalysis()
         } else {
             context.weird(.exceeded_tunnel_max_depth, source: "SOCKS")
         }

@@ -252,9 +252,9 @@ extension AnalyzerContext {
     }
 
     /// A server has shown a certificate of its own.
-    mutating func certificateShown(_ certificate: X509Certificate, from direction: Direction) {
+    mutating func certificateShown(_ found: ReadCertificate, from direction: Direction) {
         let (host, port) = (id.address(of: direction), id.port(of: direction))
-        guard settings.isLocal(host) else { return }
+        guard settings.isLocal(host), let certificate = found.certificate else { return }
         let fingerprint = certificate.text[certificate.fingerprint]
         var key = RecentlySeen.mix(RecentlySeen.mix(seen.begin(0x63), host.high), host.low)
         key = RecentlySeen.mix(key, UInt64(port))
@@ -271,7 +271,7 @@ extension AnalyzerContext {
     /// A connection has ended: its hosts are known if it was whole, and what the responder offered.
     ///
     /// - Parameter isWhole: both sides have spoken; over TCP, a handshake was completed.
-    package mutating func connectionEnded(isWhole: Bool, services: [AnalyzerKind]) {
+    package mutating func connectionEnded(isWhole: Bool, services: KindList) {
         guard isWhole, id.transport == .tcp || !services.isEmpty else { return }
         if id.transport == .tcp {
             noteHost(id.originator)
@@ -304,7 +304,7 @@ extension AnalyzerContext {
 
 extension AnalyzerKind {
     /// Whether a connection of it is part of a service that another port offers.
-    fileprivate var isDataConnection: Bool { serviceName.description.hasSuffix("-data") }
+    fileprivate var isDataConnection: Bool { self == .ftpData || self == .ircData }
 }
 
 extension TextBuffer {

@@ -13,7 +13,7 @@ import Wire
 struct TLSInside {
     var clientRandom: [UInt8] = []
     var decryption: TLSDecryption?
-    var analysis: Analysis?
+    var analysis: InnerAnalysis?
 }
 
 extension TLS {
@@ -34,7 +34,7 @@ extension TLS {
         var server: [UInt8] = []
         serverRandom.append(to: &server)
         inside.decryption = TLSDecryption(suite, secrets, randoms: (inside.clientRandom, server))
-        if inside.decryption != nil, inside.analysis == nil { inside.analysis = Analysis(nested: ()) }
+        if inside.decryption != nil, inside.analysis == nil { inside.analysis = InnerAnalysis() }
     }
 
     /// Whether the session goes on being read after its handshake.

@@ -89,7 +89,7 @@ extension TLS {
 
     /// A certificate was read; the first of a chain names its end.
     func show(
-        _ certificate: X509Certificate?, _ der: RawSpan, isHost: Bool, from direction: Direction,
+        _ found: ReadCertificate, _ der: RawSpan, isHost: Bool, from direction: Direction,
         _ context: inout AnalyzerContext
     ) {
         guard isShown(context) else { return }
@@ -100,7 +100,7 @@ extension TLS {
             view.certificateCounts.server &+= 1
         }
         context.expose(.tlsCerts, der, tx: number, from: direction)
-        guard isHost, let certificate else { return }
+        guard isHost, let certificate = found.certificate else { return }
         func give(_ buffer: SignatureBuffer, _ text: Text) {
             guard !text.isAbsent, context.wants(buffer) else { return }
             let octets = Array(certificate.text[text])
@@ -162,7 +162,8 @@ extension TLS {
     /// TLS 1.3, which hides the certificate.
     func writeEvent(_ context: inout AnalyzerContext) {
         guard context.wantsEvents, !view.hasEvent, kind == .ssl, !isInQUIC else { return }
-        let isNamed = serverCertificate?.plainSubject.count ?? 0 > 0 && serverCertificate?.plainIssuer.count ?? 0 > 0
+        let server = serverCertificate?.certificate
+        let isNamed = server?.plainSubject.count ?? 0 > 0 && server?.plainIssuer.count ?? 0 > 0
         guard isNamed || record.isResumed || isTLS13 else { return }
         view.hasEvent = true
         context.beginEvent("tls", from: isFlipped ? .responder : .originator)
@@ -173,7 +174,7 @@ extension TLS {
     }
 
     func writeMembers(to event: inout EVEBuilder) {
-        let certificate = serverCertificate
+        let certificate = serverCertificate?.certificate
         let text = certificate?.text ?? TextBuffer()
         event.text("subject", certificate?.plainSubject ?? .absent, in: text)
         event.text("issuerdn", certificate?.plainIssuer ?? .absent, in: text)

@@ -30,8 +30,12 @@ struct TLSNumbers {
     private var half = TextBuffer()
     /// What tells one fingerprint from another.
     private var key: [UInt16] = []
+    /// The same for the whole of a ClientHello.
+    private var helloKey: [UInt16] = []
+    /// Whether anybody looks at `ja3Line`.
+    fileprivate var wantsLine = false
 
-    /// The text that JA3 or JA3S hashes, until the next hello.
+    /// The text that JA3 or JA3S hashes, until the next hello; blank where nobody looks at it.
     var ja3Line: [UInt8] { line.bytes }
 
     fileprivate mutating func clear(_ stated: UInt16) {
@@ -123,17 +127,51 @@ struct TLSNumbers {
         key.append(first)
     }
 
-    /// JA3: version, suites, extensions, groups, formats of points, each a list of decimal numbers.
-    fileprivate mutating func writeJA3(
-        _ stated: UInt16, to text: inout TextBuffer, _ cache: inout FingerprintCache
-    ) -> Text {
-        beginKey([suites.count, types.count, groups.count, formats.count], stated)
-        key += suites
-        key += types
-        key += groups
-        key += formats
+    /// All that JA3 and JA4 are made of. What precedes the lists tells where each one ends.
+    private mutating func collectHelloKey(_ stated: UInt16, _ letter: UInt8) {
+        helloKey.removeAll(keepingCapacity: true)
+        let counts: [4 of Int] = [suites.count, types.count, groups.count, formats.count]
+        for index in 0..<4 { helloKey.append(UInt16(truncatingIfNeeded: counts[index])) }
+        helloKey.append(stated)
+        helloKey.append(version)
+        helloKey.append(UInt16(letter) << 8 | (application == nil ? 0 : 1))
+        helloKey.append(application.map { UInt16($0.0) << 8 | UInt16($0.1) } ?? 0)
+        helloKey += suites
+        helloKey += types
+        helloKey += groups
+        helloKey += formats
+        helloKey += signatures
+    }
+
+    /// JA3 and JA4 of a ClientHello; `letter` is the first one of JA4. A program says the same hello each time: both
+    /// are found in one look. Where a program shuffles its extensions the halves of JA4 are found.
+    fileprivate mutating func writeClient(
+        _ stated: UInt16, _ letter: UInt8, to text: inout TextBuffer, _ cache: inout FingerprintCache
+    ) -> (ja3: Text, ja4: Text) {
+        collectHelloKey(stated, letter)
         let start = text.begin()
-        if cache.append(key, line: &line.bytes, digest: &text.bytes) { return text.end(start) }
+        if cache.append(helloKey, line: &line.bytes, wantsLine: wantsLine, digest: &text.bytes) {
+            return TLSNumbers.split(text, from: start)
+        }
+        writeJA3(stated, to: &text)
+        text.bytes.append(letter)
+        writeJA4(to: &text, &cache)
+        cache.keep(helloKey, line: line.bytes, digest: text.bytes[start...])
+        return TLSNumbers.split(text, from: start)
+    }
+
+    /// JA3 and JA4 stand one behind the other; the first is an MD5.
+    private static func split(_ text: borrowing TextBuffer, from start: Int) -> (ja3: Text, ja4: Text) {
+        let digitCount: UInt32 = 32
+        let whole = text.end(start)
+        return (
+            Text(offset: whole.offset, count: digitCount),
+            Text(offset: whole.offset &+ digitCount, count: whole.count &- digitCount)
+        )
+    }
+
+    /// JA3: version, suites, extensions, groups, formats of points, each a list of decimal numbers.
+    private mutating func writeJA3(_ stated: UInt16, to text: inout TextBuffer) {
         line.append(decimal: UInt64(stated))
         line.append(",")
         appendDecimal(suites)
@@ -143,7 +181,7 @@ struct TLSNumbers {
         appendDecimal(groups)
         line.append(",")
         appendDecimal(formats)
-        return hash(to: &text, &cache)
+        _ = Digests.md5(line.bytes, to: &text)
     }
 
     /// JA3S: version, suite, extensions.
@@ -154,17 +192,12 @@ struct TLSNumbers {
         key.append(suite)
         key += types
         let start = text.begin()
-        if cache.append(key, line: &line.bytes, digest: &text.bytes) { return text.end(start) }
+        if cache.append(key, line: &line.bytes, wantsLine: wantsLine, digest: &text.bytes) { return text.end(start) }
         line.append(decimal: UInt64(stated))
         line.append(",")
         line.append(decimal: UInt64(suite))
         line.append(",")
         appendDecimal(types)
-        return hash(to: &text, &cache)
-    }
-
-    private func hash(to text: inout TextBuffer, _ cache: inout FingerprintCache) -> Text {
-        let start = text.begin()
         let digest = Digests.md5(line.bytes, to: &text)
         cache.keep(key, line: line.bytes, digest: text.bytes[start...])
         return digest
@@ -179,7 +212,7 @@ struct TLSNumbers {
         key += list
         key += more
         half.clear()
-        if cache.append(key, line: &half.bytes, digest: &text.bytes) { return }
+        if cache.append(key, line: &half.bytes, wantsLine: false, digest: &text.bytes) { return }
         appendHexadecimal(list)
         if !more.isEmpty {
             half.append("_")
@@ -191,7 +224,7 @@ struct TLSNumbers {
     }
 
     /// JA4 behind its first letter: `13d1516h2_` and twelve digits each of the sorted suites and the sorted extensions.
-    fileprivate mutating func writeJA4(to text: inout TextBuffer, _ cache: inout FingerprintCache) {
+    private mutating func writeJA4(to text: inout TextBuffer, _ cache: inout FingerprintCache) {
         text.append(TLS.versionCode(version))
         text.append(hasServerName ? "d" : "i")
         text.appendTwoDigits(suites.count)
@@ -213,20 +246,19 @@ extension TLS {
         _ stated: UInt16, ciphers: RawSpan, extensions: RawSpan, _ context: inout AnalyzerContext
     ) {
         numbers.clear(stated)
+        numbers.wantsLine = context.wantsTransactions || context.wantsEvents
         TLSNumbers.append(ciphers, from: 0, to: &numbers.suites)
         numbers.read(extensions)
-        record.ja3 = numbers.writeJA3(stated, to: &record.text, &context.fingerprints)
-        let start = record.text.begin()
         let isQUIC = kind != .dtls && context.id.transport == .udp
-        record.text.append(isQUIC ? "q" : kind == .dtls ? "d" : "t")
-        numbers.writeJA4(to: &record.text, &context.fingerprints)
-        record.ja4 = record.text.end(start)
+        let letter = isQUIC ? UInt8(ascii: "q") : kind == .dtls ? UInt8(ascii: "d") : UInt8(ascii: "t")
+        (record.ja3, record.ja4) = numbers.writeClient(stated, letter, to: &record.text, &context.fingerprints)
     }
 
     func fingerprintServer(
         _ stated: UInt16, suite: UInt16, extensions: RawSpan, _ context: inout AnalyzerContext
     ) {
         numbers.clear(stated)
+        numbers.wantsLine = context.wantsTransactions || context.wantsEvents
         numbers.read(extensions)
         record.ja3s = numbers.writeJA3S(stated, suite: suite, to: &record.text, &context.fingerprints)
     }

@@ -164,7 +164,7 @@ extension TLS {
         record.hasCertificates = true
         let isClient = isClient(direction)
         let found = context.certificates.read(der)
-        show(found.certificate, der, isHost: isHost, from: direction, &context)
+        show(found, der, isHost: isHost, from: direction, &context)
         guard let certificate = found.certificate else {
             showAnomaly("tls.invalid_certificate", from: direction, &context)
             return context.weird(.x509_cert_parse_error, source: "SSL")
@@ -173,13 +173,10 @@ extension TLS {
             let text = record.text.add(certificate.fingerprint, of: certificate.text)
             if isClient { record.clientChain.append(text) } else { record.chain.append(text) }
         }
-        if isHost { noteHost(certificate, isClient: isClient) }
-        if isHost, !isClient {
-            context.certificateShown(certificate, from: direction)
-        }
+        if isHost { noteHost(found, isClient: isClient) }
+        if isHost, !isClient { context.certificateShown(found, from: direction) }
         let age = context.age
-        guard context.certificates.admits(found.fingerprint, isHost: isHost, isClient: isClient, age: age)
-        else { return }
+        guard found.admits(isHost: isHost, isClient: isClient, age: age) else { return }
         var row = X509Record()
         row.ts = context.now
         row.certificate = certificate
@@ -192,14 +189,15 @@ extension TLS {
     private static var chainMax: Int { 100 }
 
     /// The certificate of an end, which names it.
-    private func noteHost(_ certificate: X509Certificate, isClient: Bool) {
+    private func noteHost(_ found: ReadCertificate, isClient: Bool) {
+        guard let certificate = found.certificate else { return }
         let subject = record.text.add(certificate.subject, of: certificate.text)
         let issuer = record.text.add(certificate.issuer, of: certificate.text)
         if isClient {
             (record.clientSubject, record.clientIssuer) = (subject, issuer)
         } else {
             (record.subject, record.issuer) = (subject, issuer)
-            if serverCertificate == nil { serverCertificate = certificate }
+            if serverCertificate == nil { serverCertificate = found }
         }
     }
 

@@ -143,7 +143,7 @@ final class TLS: FramedAnalyzer {
     /// Protocols that the client offered, in the texts of the row.
     var clientProtocols: [Text] = []
     /// The server's first certificate; nil where there is none, or where it could not be read.
-    var serverCertificate: X509Certificate?
+    var serverCertificate: ReadCertificate?
 
     /// Of the hello at work, for its fingerprint.
     var numbers = TLSNumbers()
@@ -396,7 +396,7 @@ final class TLS: FramedAnalyzer {
         if let curve { record.curve = name(TLSTables.curve(curve), UInt64(curve)) }
         if let alert { record.lastAlert = name(TLSTables.alert(alert), UInt64(alert)) }
         record.history = record.text.add(history)
-        if let certificate = serverCertificate, !record.serverName.isAbsent {
+        if let certificate = serverCertificate?.certificate, !record.serverName.isAbsent {
             record.matchesName = certificate.matches(record.text[record.serverName])
         }
         context.output.emit(record)

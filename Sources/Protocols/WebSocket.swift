@@ -126,7 +126,7 @@ final class WebSocket: Analyzer {
     /// Both have agreed on permessage-deflate.
     var isDeflateAgreed = false
     /// The streams that the messages make.
-    private var inner: Analysis?
+    private var inner: InnerAnalysis?
 
     init() { super.init(kind: .websocket) }
 
@@ -252,7 +252,7 @@ final class WebSocket: Analyzer {
     /// The next octets of a message. The probes look at the first of them.
     private func deliver(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         show(bytes, Int(direction.rawValue), &context)
-        if inner == nil, context.nesting < HTTP.nestingMax { inner = Analysis(nested: ()) }
+        if inner == nil, context.nesting < HTTP.nestingMax { inner = InnerAnalysis() }
         guard let inner, inner.wantsBytes else { return }
         context.nesting &+= 1
         inner.stream(bytes, from: direction, &context)

@@ -60,39 +60,41 @@ struct CertificateCache {
     /// logged once (`X509::relog_known_certificates_after`), since workers may begin one after the other.
     static let sureSilence: Int64 = 82_800 * second
 
-    /// A certificate, nil where it could not be read, and in which roles it was told of.
-    struct Entry {
-        var certificate: X509Certificate?
-        var toldRoles: UInt8 = 0
-    }
-
-    private var young: [X509Fingerprint: Entry] = [:]
-    private var old: [X509Fingerprint: Entry] = [:]
+    private var young: [X509Fingerprint: ReadCertificate] = [:]
+    private var old: [X509Fingerprint: ReadCertificate] = [:]
     private var scratch: [UInt8] = []
 
-    /// The certificate with its fingerprint; nil where it cannot be read. Allocates for a new one only.
-    mutating func read(_ der: RawSpan) -> (fingerprint: X509Fingerprint, certificate: X509Certificate?) {
+    /// What is known of a certificate. Allocates for a new one only.
+    mutating func read(_ der: RawSpan) -> ReadCertificate {
         scratch.removeAll(keepingCapacity: true)
         der.append(to: &scratch)
         let fingerprint = X509Fingerprint(scratch)
-        if let entry = young[fingerprint] { return (fingerprint, entry.certificate) }
-        let entry = old[fingerprint] ?? Entry(certificate: X509Certificate(parsing: der, fingerprint: fingerprint))
+        if let known = young[fingerprint] { return known }
+        let read = old[fingerprint] ?? ReadCertificate(X509Certificate(parsing: der, fingerprint: fingerprint))
         if young.count >= CertificateCache.countMax {
             swap(&young, &old)
             young.removeAll(keepingCapacity: true)
         }
-        young[fingerprint] = entry
-        return (fingerprint, entry.certificate)
+        young[fingerprint] = read
+        return read
     }
+}
+
+/// A certificate that was read, of which each connection that shows it has one reference.
+final class ReadCertificate {
+    /// Nil where it could not be read.
+    let certificate: X509Certificate?
+    private var toldRoles: UInt8 = 0
+
+    init(_ certificate: X509Certificate?) { self.certificate = certificate }
 
     /// Whether the certificate may have to be logged in this role now. When it was logged last the collector alone
     /// knows, since other workers meet it too; the collector decides. `age` is how long packets have come, in
     /// nanoseconds: at first it is enough to tell of a certificate once.
-    mutating func admits(_ fingerprint: X509Fingerprint, isHost: Bool, isClient: Bool, age: Int64) -> Bool {
+    func admits(isHost: Bool, isClient: Bool, age: Int64) -> Bool {
         let role: UInt8 = 1 << ((isHost ? 1 : 0) | (isClient ? 2 : 0))
-        guard let entry = young[fingerprint] else { return true }
-        guard entry.toldRoles & role != 0 else {
-            young[fingerprint]?.toldRoles |= role
+        guard toldRoles & role != 0 else {
+            toldRoles |= role
             return true
         }
         return age >= CertificateCache.sureSilence

@@ -82,9 +82,9 @@ extension Worker {
     }
 
     /// Takes what an analyzer has shown, and the protocol that it has confirmed.
-    mutating func takeShown(_ engine: SignatureEngine, _ slot: UInt32, _ analysis: Analysis) {
-        if analysis.hasServices {
-            let application = analysis.applications(context.id).now
+    mutating func takeShown(_ engine: SignatureEngine, _ slot: UInt32, _ place: UInt32) {
+        if !analyses.services(place).isEmpty {
+            let application = analyses[place].applications(context.id).now
             if application != .unknown { engine.confirm(slot, application) }
         }
         if !context.transactions.isEmpty { engine.absorb(slot, context.transactions) }

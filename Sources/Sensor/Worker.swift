@@ -278,32 +278,32 @@ struct Worker: ~Copyable {
         switch event {
         case .stream(let slot, let direction, let offset, let count):
             engine?.stream(slot, bytes.extracting(offset ..< offset &+ count), toServer: direction == .originator)
-            guard let analysis = enter(slot) else { return }
-            analysis.stream(bytes.extracting(offset ..< offset &+ count), from: direction, &context)
-            leave(slot, analysis)
+            guard let place = enter(slot) else { return }
+            analyses.stream(place, bytes.extracting(offset ..< offset &+ count), from: direction, &context)
+            leave(slot, place)
         case .held(let slot, let direction, let block, let offset, let count):
             let held = flows.held(block)
             engine?.stream(
                 slot, held.octets.extracting(offset ..< offset &+ count), toServer: direction == .originator,
                 held: true)
-            guard let analysis = enter(slot) else { return }
-            analysis.stream(held.octets.extracting(offset ..< offset &+ count), from: direction, &context)
-            leave(slot, analysis)
+            guard let place = enter(slot) else { return }
+            analyses.stream(place, held.octets.extracting(offset ..< offset &+ count), from: direction, &context)
+            leave(slot, place)
         case .gap(let slot, let direction, let count):
             engine?.gap(slot, count, toServer: direction == .originator, flows.view(slot).id, now: now)
-            guard let analysis = enter(slot) else { return }
-            analysis.gap(count, from: direction, &context)
-            leave(slot, analysis)
+            guard let place = enter(slot) else { return }
+            analyses.gap(place, count, from: direction, &context)
+            leave(slot, place)
         case .datagram(let slot, let direction, let offset, let count, let wireLength):
-            guard let analysis = enter(slot) else { return }
-            analysis.datagram(
-                bytes.extracting(offset ..< offset &+ count), wireLength: wireLength, from: direction, &context)
-            leave(slot, analysis)
+            guard let place = enter(slot) else { return }
+            analyses.datagram(
+                place, bytes.extracting(offset ..< offset &+ count), wireLength: wireLength, from: direction, &context)
+            leave(slot, place)
         case .endOfStream(let slot, let direction):
             engine?.streamEnds(slot, toServer: direction == .originator)
-            guard flows.analysis(slot) != 0, let analysis = enter(slot) else { return }
-            analysis.endOfStream(from: direction, &context)
-            leave(slot, analysis)
+            guard flows.analysis(slot) != 0, let place = enter(slot) else { return }
+            analyses.endOfStream(place, from: direction, &context)
+            leave(slot, place)
         case .weird(let slot, let anomaly, let detail): report(anomaly, detail, slot)
         case .packetWeird(let anomaly):
             let id = datagram.layer.identity
@@ -320,7 +320,7 @@ struct Worker: ~Copyable {
     }
 
     /// Points the context at a connection; nil where no analyzer wants it.
-    private mutating func enter(_ slot: UInt32) -> Analysis? {
+    private mutating func enter(_ slot: UInt32) -> UInt32? {
         guard analyzes else { return nil }
         let view = flows.view(slot)
         var place = view.analysis
@@ -329,21 +329,18 @@ struct Worker: ~Copyable {
             place = analyses.take()
             flows.setAnalysis(place, slot)
         }
-        let analysis = analyses[place]
-        guard analysis.wantsBytes else {
+        guard analyses.wantsBytes(place) else {
             // Nothing was found and nothing will be: the connection needs none any more.
-            if !analysis.hasServices {
+            if analyses.services(place).isEmpty {
                 analyses.giveBack(place, &context)
                 flows.setAnalysis(AnalysisPool.nobody, slot)
             }
             return nil
         }
         point(at: view)
-        context.transactions.resume(
-            at: analysis.transactionCount, begun: analysis.transactionsBegun, current: analysis.currentTransactions)
-        context.fileOrdinal = analysis.fileCount
+        analyses.resume(place, &context)
         if let engine { showTo(engine, slot) }
-        return analysis
+        return place
     }
 
     private mutating func point(at view: borrowing FlowView) {
@@ -357,12 +354,9 @@ struct Worker: ~Copyable {
     }
 
     /// Carries out what the analyzers asked for.
-    private mutating func leave(_ slot: UInt32, _ analysis: Analysis) {
-        analysis.transactionCount = context.transactions.nextTransaction
-        analysis.transactionsBegun = context.transactions.begun
-        analysis.currentTransactions = context.transactions.current
-        if let engine { takeShown(engine, slot, analysis) }
-        analysis.fileCount = context.fileOrdinal
+    private mutating func leave(_ slot: UInt32, _ place: UInt32) {
+        analyses.suspend(place, context)
+        if let engine { takeShown(engine, slot, place) }
         if !context.transactions.isEmpty {
             if context.wantsEvents { writeAnomalies() }
             context.transactions.clear()
@@ -410,17 +404,14 @@ struct Worker: ~Copyable {
         let view = flows.view(slot)
         if context.wantsEvents { eve.releaseAll(slot, at: now, to: &context.output) }
         if view.analysis > AnalysisPool.nobody {
-            let analysis = analyses[view.analysis]
             point(at: view)
-            context.transactions.resume(
-                at: analysis.transactionCount, begun: analysis.transactionsBegun, current: analysis.currentTransactions)
-            context.fileOrdinal = analysis.fileCount
+            analyses.resume(view.analysis, &context)
             if let engine { showTo(engine, slot) }
             context.lastEventApplication = nil
-            analysis.finish(&context)
-            leave(slot, analysis)
+            analyses.finish(view.analysis, &context)
+            leave(slot, view.analysis)
             if context.wantsEvents { eve.note(context.lastEventApplication, of: slot) }
-            if analysis.isExpected {
+            if analyses[view.analysis].announcer != nil {
                 expected.forget(view.id)
                 shared?.forget(view.id)
             }
@@ -433,14 +424,14 @@ struct Worker: ~Copyable {
         fill(slot, view.analysis)
         context.output.emit(conn)
         let hasAnalysis = view.analysis > AnalysisPool.nobody
-        noteAssets(view, hasAnalysis ? analyses[view.analysis].services : [])
+        noteAssets(view, hasAnalysis ? analyses.services(view.analysis) : KindList())
         if context.wantsEvents { endForEvents(slot, hasAnalysis ? analyses[view.analysis] : nil) }
         if hasAnalysis { analyses.giveBack(view.analysis, &context) }
         flows.release(slot)
     }
 
     /// Tells which hosts are there, of a connection whose row is filled.
-    private mutating func noteAssets(_ view: borrowing FlowView, _ services: [AnalyzerKind]) {
+    private mutating func noteAssets(_ view: borrowing FlowView, _ services: KindList) {
         guard analyzes else { return }
         point(at: view)
         let isWhole =
@@ -451,7 +442,7 @@ struct Worker: ~Copyable {
 
     private mutating func fill(_ slot: UInt32, _ analysis: UInt32) {
         flows.fill(&conn, slot)
-        conn.service = analysis <= AnalysisPool.nobody ? .absent : analyses[analysis].writeServices(to: &conn.text)
+        conn.service = analysis <= AnalysisPool.nobody ? .absent : analyses.writeServices(analysis, to: &conn.text)
     }
 
     private mutating func writeOpen(_ slot: UInt32) {

@@ -93,7 +93,7 @@ struct FuzzConversation: Sendable {
     /// A connection, as the worker keeps it for its analyzers.
     private struct Player: ~Copyable {
         var context: AnalyzerContext
-        private let analysis = Analysis()
+        private var analysis = Analysis()
         private let isStream: Bool
         private var isFlipped = false
         private(set) var isOver = false

@@ -38,8 +38,7 @@ import Wire
 
     /// The protocols found, in order, when the turns come in pieces of so many octets.
     private func found(_ turns: [(Direction, String)], pieces: Int) -> [AnalyzerKind] {
-        var probes = OpenProbes()
-        probes.open(ProbeMasks(.tcp, chosen: .max))
+        var probes = OpenProbes(ProbeMasks(.tcp, chosen: .max))
         var said: [[UInt8]] = [[], []]
         var kinds: [AnalyzerKind] = []
         for (direction, text) in turns {

@@ -241,14 +241,15 @@ private let answer = tlsServerHello(session: [1, 2], extensions: tlsProtocols(["
             cache.keep([value], line: [UInt8(value & 0xFF)], digest: [1, UInt8(value >> 8)])
         }
         var found = 0
-        for value in UInt16(0)..<3000 where cache.append([value], line: &line, digest: &digest) {
+        for value in UInt16(0)..<3000 where cache.append([value], line: &line, wantsLine: true, digest: &digest) {
             found += 1
             #expect(line.last == UInt8(value & 0xFF))
             #expect(digest.last == UInt8(value >> 8))
         }
         #expect((1...1024).contains(found))
         cache.keep([UInt16](repeating: 7, count: 257), line: [], digest: [])
-        let wasKept = cache.append([UInt16](repeating: 7, count: 257), line: &line, digest: &digest)
+        let wasKept = cache.append(
+            [UInt16](repeating: 7, count: 257), line: &line, wantsLine: true, digest: &digest)
         #expect(!wasKept)
     }
 }

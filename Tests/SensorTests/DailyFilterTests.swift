@@ -45,9 +45,9 @@ import Wire
         var isTold: [Bool] = []
         for sighting in sightings {
             let place = sighting.worker % count
-            let fingerprint = caches[place].read([sighting.which].octets).fingerprint
+            let certificate = caches[place].read([sighting.which].octets)
             let age = sighting.hours * 3600 * second
-            isTold.append(caches[place].admits(fingerprint, isHost: true, isClient: false, age: age))
+            isTold.append(certificate.admits(isHost: true, isClient: false, age: age))
             if isTold.last == true { told.append(("\(sighting.which)", nil, sighting.hours * 3600)) }
         }
         var verdicts = admitted(told)[...]
