@@ -52,7 +52,7 @@ private final class Listener: Analyzer {
         let memory = ProbeMemory()
         memory.keep([1, 2].octets, from: .originator)
         memory.keep(gap: 70_000, from: .responder)
-        memory.keep([].octets, from: .responder)
+        memory.keep(RawSpan(), from: .responder)
         memory.keep([3].octets, from: .responder)
         memory.keep([4].octets, from: .originator)
         let listener = Listener(kind: .http)

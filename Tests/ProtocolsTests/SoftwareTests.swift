@@ -137,16 +137,22 @@ private func parsed(_ text: String) -> String {
         #expect(found.map { $0.text("name") } == ["MySQL", "MariaDB"])
     }
 
+    private func kinds(_ all: AnalyzerKind...) -> KindList {
+        var list = KindList()
+        for kind in all { list.append(kind) }
+        return list
+    }
+
     @Test func `hosts of whole connections are known, and services by port and protocols`() {
         let act = { (context: inout AnalyzerContext) in
-            context.connectionEnded(isWhole: false, services: [.http])
-            context.connectionEnded(isWhole: true, services: [])
-            context.connectionEnded(isWhole: true, services: [.http])
-            context.connectionEnded(isWhole: true, services: [.http])
+            context.connectionEnded(isWhole: false, services: kinds(.http))
+            context.connectionEnded(isWhole: true, services: kinds())
+            context.connectionEnded(isWhole: true, services: kinds(.http))
+            context.connectionEnded(isWhole: true, services: kinds(.http))
             context.id.responderPort = 443
-            context.connectionEnded(isWhole: true, services: [.ssl, .http])
+            context.connectionEnded(isWhole: true, services: kinds(.ssl, .http))
             context.id.transport = .udp
-            context.connectionEnded(isWhole: true, services: [])
+            context.connectionEnded(isWhole: true, services: kinds())
         }
         let hosts = rows(.knownHosts, act).compactMap { $0.address("host") }
         #expect(hosts == [Address(v4: 0x0A00_0001), Address(v4: 0x0A00_0002)])
