@@ -36,6 +36,7 @@ extension AnalyzerContext {
     /// Writes the event that was begun last. Over TCP it waits: Suricata looks at data when the other end
     /// has acknowledged it, and its events bear the number and the time of that packet.
     package mutating func endEvent() {
+        guard wantsEvents else { return }
         // TCP that was picked up in the middle has no events, unless the settings say otherwise.
         if isPartial, id.transport == .tcp, !settings.takesMidstream { return }
         eventRecord.ts = now

@@ -100,8 +100,9 @@ struct FTPView {
     mutating func show(command: RawSpan, _ argument: RawSpan, lineCount: Int, _ context: inout AnalyzerContext) {
         let tx = context.beginTransaction(.ftp)
         if pending.count >= FTPView.pendingMax {
-            pending.removeFirst()
-            if !wasFull { context.transactionEvent("ftp.too_many_transactions", tx: tx, from: .originator) }
+            // The oldest is still known to the engine, which keeps as many.
+            let oldest = pending.removeFirst()
+            if !wasFull { context.transactionEvent("ftp.too_many_transactions", tx: oldest, from: .originator) }
             wasFull = true
         }
         pending.append(tx)

@@ -270,6 +270,16 @@ import Wire
         #expect(ApplicationEventTests.play(MQTT(), turns, port: 1883, logs: logs).events == ["mqtt.malformed_traffic"])
     }
 
+    @Test func `more commands of FTP than are answered are told of once`() {
+        let turns: [(Direction, [UInt8])] = [
+            (.responder, octets("220 hi\r\n")),
+            (.originator, octets(String(repeating: "NOOP\r\n", count: 1100))),
+        ]
+        #expect(
+            ApplicationEventTests.play(FTP(), turns, port: 21, logs: [FTPRecord.makeSchema()]).events
+                == ["ftp.too_many_transactions"])
+    }
+
     @Test func `a record of SSH without a message is invalid`() {
         let turns: [(Direction, [UInt8])] = [
             (.originator, octets("SSH-2.0-a\r\n")), (.responder, octets("SSH-2.0-b\r\n")),
