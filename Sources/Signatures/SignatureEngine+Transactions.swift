@@ -179,6 +179,9 @@ extension SignatureEngine {
     // MARK: inspection
 
     func inspectTransactions(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
+        // Over TCP the protocol is told with the first acknowledgement, or at the end. Before, no rule is admitted,
+        // and what is looked through once is not looked through again.
+        guard flow.application != .unknown || !flow.isTCP || facts.isPseudo else { return }
         let side = FlowSides(toServer: facts.isToServer)
         // A direction's rules run with its own packets; where too much waits, and over datagrams, at once.
         let isCrowded = flow.transactions.count > SignatureEngine.transactionsMax / 2

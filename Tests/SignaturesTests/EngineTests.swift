@@ -99,6 +99,24 @@ import Wire
         }
     }
 
+    @Test func `what nobody acknowledges is looked at in the end, though an event is there before`() throws {
+        var talk = try Conversation(#"alert http any any -> any any (http.uri; content:"/x"; sid:1;)"#)
+        talk.send("GET /x")
+        var output = TransactionOutput()
+        output.wanted = talk.engine.wanted
+        output.wantsTransactions = true
+        let tx = output.begin(.http)
+        let uri = Array("/x".utf8)
+        output.expose(.httpURI, uri.octets, .octets, transaction: tx, instance: 0, from: .originator)
+        output.event("http.missing_host_header", transaction: tx, from: .originator)
+        talk.show(output)
+        // The answer acknowledges nothing.
+        talk.send("200", fromServer: true, flags: 0x08)
+        #expect(talk.fired().isEmpty)
+        talk.end()
+        #expect(talk.fired() == [1])
+    }
+
     @Test func `a long stream is inspected as it comes, and a match is told once`() throws {
         var talk = try Conversation(#"alert tcp any any -> any any (content:"needle"; sid:1;)"#)
         talk.open()
