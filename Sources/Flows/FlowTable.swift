@@ -91,6 +91,7 @@ package struct FlowTable: ~Copyable {
             id: slab[slot].id, uid: slab[slot].uid, ordinal: slab[slot].ordinal, sizeSoFar: slab[slot].sizeSoFar,
             analysis: slab[slot].analysis, isPartial: slab[slot].isPartial, hasGap: slab[slot].hasGap)
     }
+    package func id(_ slot: UInt32) -> ConnectionID { slab[slot].id }
     package func uid(_ slot: UInt32) -> UID { slab[slot].uid }
     package func ordinal(_ slot: UInt32) -> UInt64 { slab[slot].ordinal }
     /// Octets of both directions' IP datagrams so far.

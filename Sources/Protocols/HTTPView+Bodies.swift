@@ -51,6 +51,11 @@ extension HTTPView {
         value.append(to: &target)
     }
 
+    private static func endLine(_ target: inout [UInt8]) {
+        target.append(0x0D)
+        target.append(0x0A)
+    }
+
     /// Builds one of the buffers that hold all headers.
     private func build(_ buffer: SignatureBuffer, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
         var whole: [UInt8] = []
@@ -58,9 +63,8 @@ extension HTTPView {
         whole.removeAll(keepingCapacity: true)
         let text = side.text.bytes
         let octets = text.octets
-        let lineEnd = HTTP.lineEndOctets
         if buffer == .httpStart { whole.append(contentsOf: side.line) }
-        if buffer != .httpHeader { whole.append(contentsOf: lineEnd) }
+        if buffer != .httpHeader { HTTPView.endLine(&whole) }
         for header in side.headers {
             let name = octets.extracting(HTTPView.range(header.name))
             if buffer == .httpHeaderNames {
@@ -69,9 +73,9 @@ extension HTTPView {
                 if buffer == .httpHeader, name.isText(side.isRequest ? "cookie" : "set-cookie") { continue }
                 HTTPView.append(name, octets.extracting(HTTPView.range(header.value)), to: &whole)
             }
-            whole.append(contentsOf: lineEnd)
+            HTTPView.endLine(&whole)
         }
-        if buffer != .httpHeader { whole.append(contentsOf: lineEnd) }
+        if buffer != .httpHeader { HTTPView.endLine(&whole) }
         if !(whole.isEmpty || side.headers.isEmpty && buffer != .httpStart) {
             context.expose(buffer, whole.octets, tx: side.transaction, from: side.direction)
         }

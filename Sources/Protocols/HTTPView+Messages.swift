@@ -231,15 +231,17 @@ extension HTTPView {
         _ block: RawSpan, _ start: Int, _ side: HTTPViewSide, _ context: inout AnalyzerContext
     ) -> Int {
         var at = start
+        // What was not appended yet.
+        var first = start
         while at < block.byteCount {
             let octet = block.octet(at)
             guard octet == 0x0A || octet == 0x0D,
                 let length = HTTPView.lineEnd(block, at, isRequest: side.isRequest)
             else {
-                side.text.bytes.append(octet)
                 at &+= 1
                 continue
             }
+            block.extracting(first..<at).append(to: &side.text.bytes)
             if length == 4, !side.isRequest {
                 context.transactionEvent("http.deformed_eol", tx: side.transaction, from: .responder)
             }
@@ -250,7 +252,9 @@ extension HTTPView {
             let blank = block.octet(at)
             while at < block.byteCount, HTTPOctets.isBlank(block.octet(at)) { at &+= 1 }
             if side.text.bytes.last.map({ !HTTPOctets.isBlank($0) }) ?? true { side.text.bytes.append(blank) }
+            first = at
         }
+        block.extracting(first..<at).append(to: &side.text.bytes)
         return at
     }
 

@@ -21,7 +21,7 @@ extension Worker {
         guard let engine else { return }
         var facts = PacketFacts(datagram.layer, bytes, now: now, number: packet)
         let slot = flows.current
-        if let slot { engine.arrive(slot, flows.view(slot).id, &facts, isDamaged: flows.currentIsDamaged) }
+        if let slot { engine.arrive(slot, flows.id(slot), &facts, isDamaged: flows.currentIsDamaged) }
         if let slot, engine.wantsStreamEvents {
             engine.watch(slot, bytes, facts, isDamaged: flows.currentIsDamaged)
         }

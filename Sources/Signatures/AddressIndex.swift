@@ -108,7 +108,7 @@ extension AddressSet {
 
 extension Address {
     /// The address behind this one; nil behind the last.
-    fileprivate var next: Address? {
+    var next: Address? {
         if low != .max { return Address(high: high, low: low &+ 1) }
         return high == .max ? nil : Address(high: high &+ 1, low: 0)
     }

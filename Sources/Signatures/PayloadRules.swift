@@ -35,6 +35,8 @@ struct PatternUses: OptionSet, Sendable, BitwiseCopyable {
 struct PatternRule: Sendable, BitwiseCopyable {
     var rule: UInt32
     var uses: PatternUses
+    /// The ways of packets that it may look at.
+    var pairs: ZonePairs
 }
 
 /// Patterns and the rules that each makes candidates.
@@ -83,6 +85,7 @@ struct WeakPatterns {
         /// Into `RuleSet.patterns`.
         var octets: Range<Int>
         var isCaseless: Bool
+        var pairs: ZonePairs
         var rule: UInt32
     }
 
@@ -94,9 +97,10 @@ struct WeakPatterns {
         (pattern.octets.count <= 2 || pattern.isUniform) && PortLists.isNarrow(rule, set)
     }
 
-    mutating func add(_ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ set: RuleSet) {
+    mutating func add(_ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ set: RuleSet, _ pairs: ZonePairs) {
         places.add(UInt32(entries.count), rule, set)
-        entries.append(Entry(octets: pattern.place, isCaseless: pattern.isCaseless, rule: number))
+        entries.append(
+            Entry(octets: pattern.place, isCaseless: pattern.isCaseless, pairs: pairs, rule: number))
     }
 }
 
@@ -150,11 +154,14 @@ final class PayloadRules: Sendable {
 
 /// Payload patterns of one protocol, by the direction of the packets that they may stand in.
 struct DirectedPatterns: Sendable {
-    var toServer: PatternGroup?
-    var toClient: PatternGroup?
+    var toServer: ZonedPatterns?
+    var toClient: ZonedPatterns?
 
-    func of(toServer isToServer: Bool) -> PatternGroup? { isToServer ? toServer : toClient }
+    /// What is looked for in packets of a direction and of a way between zones.
+    func group(toServer isToServer: Bool, _ pair: Int) -> PatternGroup? {
+        isToServer ? toServer?.group(pair) : toClient?.group(pair)
+    }
 
-    /// Both; a group that serves both directions once.
-    var all: [PatternGroup] { [toServer, toClient].compactMap { $0 } }
+    /// Those of both.
+    var all: [PatternGroup] { (toServer?.groups ?? []) + (toClient?.groups ?? []) }
 }

@@ -32,6 +32,8 @@ struct RuleGate: Sendable, BitwiseCopyable {
 
     /// What the packet must not be. Of other protocols than TCP and UDP the rule itself must be asked.
     let refused: Bits
+    /// The rule's own, at hand here.
+    let flags: RuleFlags
     let applications: AppProtocols
     let sources: UInt32
     let targets: UInt32
@@ -69,6 +71,7 @@ struct RuleGate: Sendable, BitwiseCopyable {
             }
         }
         self.refused = refused
+        flags = rule.flags
         applications = rule.header.applications
         sources = rule.header.sources
         targets = rule.header.targets

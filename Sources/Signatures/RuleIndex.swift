@@ -12,25 +12,35 @@ package import Records
 final class BufferGroup: Sendable {
     let buffer: SignatureBuffer
     let transforms: UInt16
-    let patterns: PatternGroup?
+    let patterns: ZonedPatterns?
     /// Patterns that a buffer holds many times if at all: the first place is enough.
     let weak: [Weak]
     /// Rules without a pattern, candidates whenever the buffer is shown.
-    let loose: [UInt32]
+    let loose: [PatternRule]
+    /// The ways of packets for which there is anything to look for.
+    let pairs: ZonePairs
+    /// Those of them for which there is a weak pattern, or another.
+    let patternPairs: ZonePairs
 
     /// A pattern, as its place in `RuleSet.patterns`, and the rules that it makes candidates.
     struct Weak: Sendable {
         var octets: Range<Int>
         var isCaseless: Bool
+        var pairs: ZonePairs
         var rules: [UInt32]
     }
 
-    init(_ buffer: SignatureBuffer, transforms: UInt16, patterns: PatternGroup?, weak: [Weak], loose: [UInt32]) {
+    init(
+        _ buffer: SignatureBuffer, transforms: UInt16, patterns: ZonedPatterns?, weak: [Weak], loose: [PatternRule]
+    ) {
         self.buffer = buffer
         self.transforms = transforms
         self.patterns = patterns
         self.weak = weak
         self.loose = loose
+        let patternPairs = weak.reduce(into: patterns?.pairs ?? []) { $0.formUnion($1.pairs) }
+        self.patternPairs = patternPairs
+        pairs = loose.reduce(into: patternPairs) { $0.formUnion($1.pairs) }
     }
 }
 
@@ -39,6 +49,8 @@ package final class RuleIndex: Sendable {
     package let set: RuleSet
     /// Of each rule, what is asked first.
     let gates: [RuleGate]
+    /// What the rules make of addresses.
+    let zones: AddressZones
     /// What is looked for in payloads, by `PacketClass`.
     let patterns: [DirectedPatterns]
     /// The other rules for payloads: of packets by `PacketClass`, of segments that are in no stream, and of streams.
@@ -52,11 +64,13 @@ package final class RuleIndex: Sendable {
     /// The latter by the protocol's raw value.
     let application: [[UInt32]]
     let decoderEvents: [UInt32]
+    /// In the order of the buffers.
     let buffers: [BufferGroup]
-    /// Into `buffers`, by the buffer's raw value.
-    let groupsOfBuffer: [[UInt16]]
-    /// Rules whose first test is a number, by the buffer's raw value.
+    /// `bufferStarts[n] ..< bufferStarts[n + 1]` of `buffers` are those of the buffer with the raw value `n`.
+    private let bufferStarts: [UInt16]
+    /// Rules whose first test is a number, by the buffer's raw value; and which buffers have such.
     let byNumber: [[UInt32]]
+    let numbers: SignatureBufferSet
     let byEvent: [UInt32]
     /// Rules that hold only when a side is complete: all that they name is absent.
     let atEnd: [UInt32]
@@ -78,17 +92,18 @@ package final class RuleIndex: Sendable {
         hostTags = old?.hostTags ?? HostTags()
         hasTags = set.effects.contains { if case .tag = $0 { true } else { false } }
         gates = set.rules.map { RuleGate($0) }
-        var builder = RuleIndexBuilder(set)
+        let zones = AddressZones(set)
+        self.zones = zones
+        var builder = RuleIndexBuilder(set, zones)
         for number in set.rules.indices where !set.rules[number].flags.contains(.isInert) {
             builder.add(UInt32(number))
         }
         var patterns: [DirectedPatterns] = []
         for kind in PacketClass.allCases {
             var (toServer, toClient) = (builder.toServer[kind.rawValue], builder.toClient[kind.rawValue])
-            let group = toServer.build { builder.refuse($0, kind) }
-            patterns.append(
-                DirectedPatterns(
-                    toServer: group, toClient: kind == .tcp ? toClient.build { builder.refuse($0, kind) } : group))
+            let first = toServer.build(zones) { builder.refuse($0, kind) }
+            let second = kind == .tcp ? toClient.build(zones) { builder.refuse($0, kind) } : first
+            patterns.append(DirectedPatterns(toServer: first, toClient: second))
         }
         self.patterns = patterns
         packets = builder.packets.map(\.finished)
@@ -105,19 +120,23 @@ package final class RuleIndex: Sendable {
         self.application = application
         decoderEvents = builder.decoderEvents
         var buffers: [BufferGroup] = []
-        for group in builder.groups {
+        for group in builder.groups.sorted(by: { $0.buffer.rawValue < $1.buffer.rawValue }) {
             var (collector, loose) = (group.patterns, group.loose)
-            let patterns = collector.build { loose.append($0.rule) }
+            let patterns = collector.build(zones) { loose.append($0) }
             buffers.append(
                 BufferGroup(
                     group.buffer, transforms: group.transforms, patterns: patterns, weak: group.weak, loose: loose))
         }
         self.buffers = buffers
-        var ofBuffer = [[UInt16]](repeating: [], count: 256)
-        for (place, group) in buffers.enumerated() {
-            ofBuffer[Int(group.buffer.rawValue)].append(UInt16(truncatingIfNeeded: place))
+        var starts = [UInt16](repeating: 0, count: 257)
+        for group in buffers { starts[Int(group.buffer.rawValue) + 1] += 1 }
+        for place in 1..<starts.count { starts[place] += starts[place - 1] }
+        bufferStarts = starts
+        var numbers = SignatureBufferSet()
+        for buffer in SignatureBuffer.allCases where !builder.byNumber[Int(buffer.rawValue)].isEmpty {
+            numbers.insert(buffer)
         }
-        groupsOfBuffer = ofBuffer
+        self.numbers = numbers
         byNumber = builder.byNumber
         byEvent = builder.byEvent
         atEnd = builder.atEnd
@@ -131,47 +150,19 @@ package final class RuleIndex: Sendable {
 
     /// Every database, for the scratch of a worker.
     var databases: [PatternDatabase] {
-        patterns.flatMap(\.all).map(\.database) + buffers.compactMap { $0.patterns?.database }
-    }
-}
-
-/// Patterns of one group while it is collected.
-struct PatternCollector {
-    private var numbers: [Pattern: Int] = [:]
-    private var patterns: [Pattern] = []
-    private var rules: [[PatternRule]] = []
-
-    mutating func add(_ pattern: Pattern, _ rule: UInt32, _ uses: PatternUses = []) {
-        let entry = PatternRule(rule: rule, uses: uses)
-        if let known = numbers[pattern] {
-            rules[known].append(entry)
-            return
-        }
-        numbers[pattern] = patterns.count
-        patterns.append(pattern)
-        rules.append([entry])
+        (patterns.flatMap(\.all) + buffers.flatMap { $0.patterns?.groups ?? [] }).map(\.database)
     }
 
-    /// The group of all patterns, nil where there are none. A rule whose pattern cannot be looked for goes to those
-    /// without one.
-    mutating func build(_ refuse: (PatternRule) -> Void) -> PatternGroup? {
-        while !patterns.isEmpty {
-            do {
-                return PatternGroup(patterns, try PatternDatabase(patterns), rules)
-            } catch {
-                let refused = error.place.map { $0...$0 } ?? 0...patterns.count - 1
-                for rule in rules[refused].joined() { refuse(rule) }
-                rules.removeSubrange(refused)
-                patterns.removeSubrange(refused)
-            }
-        }
-        return nil
+    /// Places in `buffers`.
+    func groups(of buffer: SignatureBuffer) -> Range<Int> {
+        Int(bufferStarts[Int(buffer.rawValue)]) ..< Int(bufferStarts[Int(buffer.rawValue) &+ 1])
     }
 }
 
 /// Sorts rules into groups.
 struct RuleIndexBuilder {
     private let set: RuleSet
+    private let zones: AddressZones
     /// Payload patterns by `PacketClass`: those of segments by direction, all others as those to the server.
     var toServer = [PatternCollector](repeating: PatternCollector(), count: PacketClass.allCases.count)
     var toClient = [PatternCollector](repeating: PatternCollector(), count: PacketClass.allCases.count)
@@ -205,9 +196,9 @@ struct RuleIndexBuilder {
         var loose = PortLists()
 
         /// Adds a rule; `pattern` is a weak one.
-        mutating func add(_ number: UInt32, _ rule: Rule, _ pattern: Pattern?, _ set: RuleSet) {
+        mutating func add(_ number: UInt32, _ rule: Rule, _ pattern: Pattern?, _ set: RuleSet, _ zones: AddressZones) {
             guard let pattern else { return loose.add(number, rule, set) }
-            weak.add(pattern, number, rule, set)
+            weak.add(pattern, number, rule, set, zones.pairs(rule.header))
         }
 
         var finished: PayloadRules { PayloadRules(weak: weak, loose: loose) }
@@ -219,24 +210,27 @@ struct RuleIndexBuilder {
         var transforms: UInt16
         var patterns = PatternCollector()
         var weak: [BufferGroup.Weak] = []
-        var loose: [UInt32] = []
+        var loose: [PatternRule] = []
 
-        mutating func add(_ pattern: Pattern, _ rule: UInt32, _ set: RuleSet) {
+        mutating func add(_ pattern: Pattern, _ rule: PatternRule, _ set: RuleSet) {
             guard pattern.isUniform else { return patterns.add(pattern, rule) }
             let known = weak.firstIndex { entry in
                 entry.isCaseless == pattern.isCaseless && set.patterns[entry.octets].elementsEqual(pattern.octets)
             }
             if let known {
-                weak[known].rules.append(rule)
+                weak[known].rules.append(rule.rule)
+                weak[known].pairs.formUnion(rule.pairs)
             } else {
                 weak.append(
-                    BufferGroup.Weak(octets: pattern.place, isCaseless: pattern.isCaseless, rules: [rule]))
+                    BufferGroup.Weak(
+                        octets: pattern.place, isCaseless: pattern.isCaseless, pairs: rule.pairs, rules: [rule.rule]))
             }
         }
     }
 
-    init(_ set: RuleSet) {
+    init(_ set: RuleSet, _ zones: AddressZones) {
         self.set = set
+        self.zones = zones
         wanted = set.wanted
     }
 
@@ -270,20 +264,21 @@ struct RuleIndexBuilder {
     private mutating func add(
         _ number: UInt32, _ rule: Rule, _ weak: Pattern?, _ kind: PacketClass, _ uses: PatternUses
     ) {
-        if uses.contains(.packet) { packets[kind.rawValue].add(number, rule, weak, set) }
-        if uses.contains(.unstreamed) { unstreamed.add(number, rule, weak, set) }
-        if uses.contains(.stream) { streams.add(number, rule, weak, set) }
+        if uses.contains(.packet) { packets[kind.rawValue].add(number, rule, weak, set, zones) }
+        if uses.contains(.unstreamed) { unstreamed.add(number, rule, weak, set, zones) }
+        if uses.contains(.stream) { streams.add(number, rule, weak, set, zones) }
     }
 
     private mutating func add(
         _ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ kind: PacketClass, _ uses: PatternUses
     ) {
-        guard kind == .tcp else { return toServer[kind.rawValue].add(pattern, number, uses) }
+        let entry = PatternRule(rule: number, uses: uses, pairs: zones.pairs(rule.header))
+        guard kind == .tcp else { return toServer[kind.rawValue].add(pattern, entry) }
         if !uses.isDisjoint(with: [.stream, .transaction]) { hasStreamPatterns = true }
         let short = pattern.shortened(to: RuleIndexBuilder.segmentPatternBytesMax)
         let sides = RuleIndexBuilder.sides(rule)
-        if sides.contains(.toServer) { toServer[kind.rawValue].add(short, number, uses) }
-        if sides.contains(.toClient) { toClient[kind.rawValue].add(short, number, uses) }
+        if sides.contains(.toServer) { toServer[kind.rawValue].add(short, entry) }
+        if sides.contains(.toClient) { toClient[kind.rawValue].add(short, entry) }
     }
 
     /// Octets of a pattern that are looked for in segments: of a longer one the strongest stretch. With each segment
@@ -341,11 +336,17 @@ struct RuleIndexBuilder {
             }
         }
         if let fast = rule.fast, set.buffers[Int(fast.buffer)].buffer != .payload, let pattern = pattern(fast) {
-            groups[group(set.buffers[Int(fast.buffer)])].add(pattern, number, set)
+            groups[group(set.buffers[Int(fast.buffer)])].add(pattern, ofTransaction(number, rule), set)
             return
         }
         if addPattern(ofTransaction: number, rule) { return }
         addLoose(number, rule)
+    }
+
+    /// One that looks at both sides of a transaction has the pattern on either of them.
+    private func ofTransaction(_ number: UInt32, _ rule: Rule) -> PatternRule {
+        let bothWays = rule.flags.contains(.isTransactional)
+        return PatternRule(rule: number, uses: [], pairs: zones.pairs(rule.header, bothWays: bothWays))
     }
 
     /// A rule of transactions whose pattern stands in the payload: where it does not stand, no transaction matches.
@@ -362,7 +363,7 @@ struct RuleIndexBuilder {
     /// A rule of transactions without a pattern: whatever must be there makes it a candidate.
     private mutating func addLoose(_ number: UInt32, _ rule: Rule) {
         for test in set.buffers[rule.buffers.indices] where test.absence == .needed && test.buffer != .payload {
-            groups[group(test)].loose.append(number)
+            groups[group(test)].loose.append(ofTransaction(number, rule))
             return
         }
         for test in set.transactionTests[rule.transactionTests.indices] {

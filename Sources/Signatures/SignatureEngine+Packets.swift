@@ -31,24 +31,33 @@ extension SignatureEngine {
         if !queue.isEmpty { queue.removeAll(keepingCapacity: true) }
         if !packetVariables.isEmpty { packetVariables.removeAll() }
         isOpaque = flow?.flags.contains(.isEncrypted) ?? false
+        let index = index
         if !facts.isPseudo {
-            inspectAddresses(bytes, facts, flow, slot)
-            inspectPacket(bytes, facts, flow, slot)
+            inspectAddresses(index, bytes, facts, flow, slot)
+            inspectPacket(index, bytes, facts, flow, slot)
         }
         if let flow, let slot {
-            inspectStreams(bytes, facts, flow, slot)
-            inspectTransactions(bytes, facts, flow, slot)
-            flow.stream(toServer: facts.isToServer).slide()
+            if flow.isTCP { inspectStreams(index, bytes, facts, flow, slot) }
+            if !flow.transactions.isEmpty { inspectTransactions(index, bytes, facts, flow, slot) }
+            if flow.isTCP { flow.stream(toServer: facts.isToServer).slide() }
         }
-        finish(flow)
-        if flow?.detectionEvent != nil, !facts.isPseudo { flow?.detectionEvent = nil }
+        if !queue.isEmpty { finish(flow) }
+        if let flow, flow.detectionEvent != nil, !facts.isPseudo { flow.detectionEvent = nil }
+    }
+
+    /// The number of the way that a packet goes.
+    private func pair(_ index: RuleIndex, _ facts: PacketFacts, _ flow: SignatureFlow?) -> Int {
+        guard let flow, flow.goes(from: facts.source, to: facts.target, toServer: facts.isToServer) else {
+            return index.zones.pair(from: facts.source, to: facts.target)
+        }
+        return flow.pair(toServer: facts.isToServer)
     }
 
     // MARK: addresses
 
     /// Rules of addresses alone run once for each direction of a flow.
     private func inspectAddresses(
-        _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?, _ slot: UInt32?
+        _ index: RuleIndex, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?, _ slot: UInt32?
     ) {
         guard !index.addresses.isEmpty else { return }
         if let flow {
@@ -65,7 +74,7 @@ extension SignatureEngine {
     // MARK: packets
 
     private func inspectPacket(
-        _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?, _ slot: UInt32?
+        _ index: RuleIndex, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?, _ slot: UInt32?
     ) {
         beginRound()
         let kind = PacketClass(protocolNumber: facts.protocolNumber)
@@ -73,25 +82,30 @@ extension SignatureEngine {
         let isUnstreamed = kind == .tcp && !facts.isInStream
         let rules = isUnstreamed ? index.unstreamed : index.packets[kind.rawValue]
         if payload.byteCount > 0, !isOpaque {
-            if let patterns = index.patterns[kind.rawValue].of(toServer: facts.isToServer) {
+            let pair = pair(index, facts, flow)
+            if let patterns = index.patterns[kind.rawValue].group(toServer: facts.isToServer, pair) {
                 scan(payload, patterns, for: isUnstreamed ? .unstreamed : .packet)
                 if !isUnstreamed { (segment.count, segment.isToServer) = (payload.byteCount, facts.isToServer) }
             }
-            lookForWeak(rules, in: payload, facts, size: facts.payloadCount)
+            lookForWeak(rules, in: payload, facts, pair, size: facts.payloadCount)
         }
         rules.loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: facts.payloadCount) {
             addCandidate($0)
         }
-        if let flow { addProtocolRules(flow, facts) }
+        if let flow, flow.application != .unknown { addProtocolRules(index, flow, facts) }
+        guard !candidates.isEmpty else { return }
         evaluate(bytes, payload, .packet, facts, flow, slot)
     }
 
     /// Looks for the patterns of a payload, once for all that they are good for: rules of the packet become candidates,
     /// what is the stream's or the transactions' is noted.
     private func scan(_ bytes: RawSpan, _ group: PatternGroup, for use: PatternUses) {
+        let scratch = scratch
         group.find(in: bytes, scratch)
         counters.scannedOctets &+= UInt64(bytes.byteCount)
-        for place in 0..<scratch.count {
+        let count = scratch.count
+        guard count > 0 else { return }
+        for place in 0..<count {
             let hit = scratch[place]
             for entry in group.rules(of: hit.pattern) {
                 let rule = group.rules[entry]
@@ -103,8 +117,7 @@ extension SignatureEngine {
     }
 
     /// Rules of the application protocol alone: on packets, once it is known.
-    private func addProtocolRules(_ flow: SignatureFlow, _ facts: PacketFacts) {
-        guard flow.application != .unknown else { return }
+    private func addProtocolRules(_ index: RuleIndex, _ flow: SignatureFlow, _ facts: PacketFacts) {
         for rule in index.application[Int(flow.application.rawValue)] { addCandidate(rule) }
         let mark: SignatureFlow.Flags = facts.isToServer ? .protocolToServer : .protocolToClient
         guard !index.protocolOnly.isEmpty, !flow.flags.contains(mark),
@@ -245,7 +258,7 @@ extension SignatureEngine {
         wait(flow, FlowSides(toServer: isToServer))
         let next = bytes.extracting(0..<count)
         if isHeld { segment.clear() }
-        findPatterns(next, stream, toServer: isToServer)
+        findPatterns(next, stream, toServer: isToServer, flow.pair(toServer: isToServer))
         next.append(to: &stream.window)
         if UInt64(count) == room {
             stream.isOver = true
@@ -276,9 +289,11 @@ extension SignatureEngine {
 
     /// Notes what of a stream's patterns stands in its next octets, or begins before them. Those of the packet at work
     /// were looked through with the packet.
-    private func findPatterns(_ next: RawSpan, _ stream: SignatureStream, toServer isToServer: Bool) {
+    private func findPatterns(
+        _ next: RawSpan, _ stream: SignatureStream, toServer isToServer: Bool, _ pair: Int
+    ) {
         let kind = PacketClass.tcp
-        guard let group = index.patterns[kind.rawValue].of(toServer: isToServer) else { return }
+        guard let group = index.patterns[kind.rawValue].group(toServer: isToServer, pair) else { return }
         let position = stream.offset &+ UInt64(stream.window.count)
         if segment.count != next.byteCount || segment.isToServer != isToServer {
             segment.clear()
@@ -302,10 +317,11 @@ extension SignatureEngine {
     }
 
     /// Looks through what is there of a stream for the patterns of other rules.
-    func findAgain(_ stream: SignatureStream, toServer isToServer: Bool) {
+    func findAgain(_ stream: SignatureStream, _ flow: SignatureFlow, toServer isToServer: Bool) {
         stream.forgetFound()
         let window = stream.window
-        guard !window.isEmpty, let group = index.patterns[PacketClass.tcp.rawValue].of(toServer: isToServer) else {
+        let patterns = index.patterns[PacketClass.tcp.rawValue]
+        guard !window.isEmpty, let group = patterns.group(toServer: isToServer, flow.pair(toServer: isToServer)) else {
             return
         }
         segment.clear()
@@ -317,20 +333,24 @@ extension SignatureEngine {
         segment.clear()
     }
 
-    private func inspectStreams(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
-        guard flow.isTCP, index.hasStreams else { return }
+    private func inspectStreams(
+        _ index: RuleIndex, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32
+    ) {
+        guard index.hasStreams else { return }
         let stream = flow.stream(toServer: facts.isToServer)
         // Mail is inspected line by line.
         guard stream.isDue || flow.application == .smtp, stream.newCount > 0 else { return stream.isDue = false }
         guard facts.isPseudo || !flow.unacknowledged.contains(FlowSides(toServer: facts.isToServer)) else { return }
-        inspect(stream, facts, flow, slot)
+        inspect(index, stream, facts, flow, slot)
     }
 
-    private func inspect(_ stream: SignatureStream, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
+    private func inspect(
+        _ index: RuleIndex, _ stream: SignatureStream, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32
+    ) {
         beginRound()
         stream.isDue = false
         let window = stream.window
-        findCandidates(window, stream, facts)
+        findCandidates(index, window, stream, facts, flow.pair(toServer: facts.isToServer))
         if candidates.count > 1 { candidates.sort() }
         let bits = RuleGate.Bits(facts, .stream, hasFlow: true)
         let nothing: [UInt8] = []
@@ -357,11 +377,13 @@ extension SignatureEngine {
     }
 
     /// Rules whose pattern ends in what is new, those that waited, and those without a pattern.
-    private func findCandidates(_ window: [UInt8], _ stream: SignatureStream, _ facts: PacketFacts) {
+    private func findCandidates(
+        _ index: RuleIndex, _ window: [UInt8], _ stream: SignatureStream, _ facts: PacketFacts, _ pair: Int
+    ) {
         for rule in stream.found { addCandidate(rule) }
         stream.takeFound()
         let rules = index.streams
-        lookForWeak(rules, in: window.octets, facts, size: -1, endingBehind: stream.inspectedCount)
+        lookForWeak(rules, in: window.octets, facts, pair, size: -1, endingBehind: stream.inspectedCount)
         if !stream.waiting.isEmpty {
             for rule in stream.waiting { addCandidate(rule) }
             stream.waiting.removeAll(keepingCapacity: true)
@@ -445,7 +467,12 @@ extension SignatureEngine {
 
 extension UInt8 {
     /// TCP, UDP, ICMP, ICMPv6, SCTP, ESP.
-    fileprivate var hasFlow: Bool { [6, 17, 1, 58, 132, 50].contains(self) }
+    fileprivate var hasFlow: Bool {
+        switch self {
+        case 6, 17, 1, 58, 132, 50: true
+        default: false
+        }
+    }
 }
 
 extension PacketFacts {

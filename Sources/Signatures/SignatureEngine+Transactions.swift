@@ -25,8 +25,12 @@ extension SignatureEngine {
         guard let flow = flow(slot), flow.isFollowed, !flow.flags.contains(.isPassed) else { return }
         let sent = FlowSides(toServer: arrival.isToServer)
         if flow.isTCP { wait(flow, sent) }
+        let bytes = output.text.bytes
+        let text = bytes.octets
+        var last: SignatureTransaction?
         for exposure in output.exposures {
-            guard let transaction = transaction(exposure, flow) else { continue }
+            if last == nil || last?.number != exposure.transaction { last = self.transaction(exposure, flow) }
+            guard let transaction = last else { continue }
             if exposure.kind != .begin {
                 // An event is the whole transaction's.
                 transaction.changed.formUnion(exposure.kind == .event ? .both : FlowSides(exposure.direction))
@@ -37,8 +41,8 @@ extension SignatureEngine {
                 let found = AppProtocol(rawValue: UInt8(truncatingIfNeeded: exposure.number)) ?? .unknown
                 transaction.application = found
                 tell(found, flow)
-            case .octets: add(exposure, output, transaction)
-            case .part, .lastPart: addPart(exposure, output, transaction)
+            case .octets: add(exposure, text, transaction)
+            case .part, .lastPart: addPart(exposure, text, transaction)
             case .number:
                 addEntry(
                     SignatureEntry(
@@ -89,7 +93,11 @@ extension SignatureEngine {
     }
 
     private func transaction(_ exposure: Exposure, _ flow: SignatureFlow) -> SignatureTransaction? {
-        for known in flow.transactions.reversed() where known.number == exposure.transaction { return known }
+        var place = flow.transactions.count
+        while place > 0 {
+            place &-= 1
+            if flow.transactions[place].number == exposure.transaction { return flow.transactions[place] }
+        }
         // An end of what was never begun, or is already forgotten.
         guard exposure.kind != .done, exposure.kind != .lastPart || exposure.count > 0 else { return nil }
         guard flow.transactions.count < SignatureEngine.transactionsMax else {
@@ -112,23 +120,21 @@ extension SignatureEngine {
         transaction.append(entry)
     }
 
-    private func add(_ exposure: Exposure, _ output: borrowing TransactionOutput, _ transaction: SignatureTransaction) {
+    private func add(_ exposure: Exposure, _ text: RawSpan, _ transaction: SignatureTransaction) {
         let range = Int(exposure.offset) ..< Int(exposure.offset) &+ Int(exposure.count)
         guard transaction.text.count &+ range.count <= SignatureTransaction.textBytesMax else {
             counters.exposuresDropped &+= 1
             return
         }
         let start = transaction.text.count
-        transaction.text.append(contentsOf: output.text.bytes[range])
+        text.extracting(range).append(to: &transaction.text)
         addEntry(
             SignatureEntry(
                 kind: .octets, buffer: exposure.buffer, direction: exposure.direction,
                 offset: UInt32(truncatingIfNeeded: start), count: exposure.count), transaction)
     }
 
-    private func addPart(
-        _ exposure: Exposure, _ output: borrowing TransactionOutput, _ transaction: SignatureTransaction
-    ) {
+    private func addPart(_ exposure: Exposure, _ text: RawSpan, _ transaction: SignatureTransaction) {
         var found: SignatureBody?
         for body in transaction.bodies
         where body.buffer == exposure.buffer && body.direction == exposure.direction
@@ -146,7 +152,7 @@ extension SignatureEngine {
             transaction.bodies.append(body)
         }
         let range = Int(exposure.offset) ..< Int(exposure.offset) &+ Int(exposure.count)
-        body.window.append(contentsOf: output.text.bytes[range])
+        text.extracting(range).append(to: &body.window)
         if exposure.kind == .lastPart { body.isComplete = true }
         let isToServer = exposure.direction == .originator
         let first = isToServer ? SignatureEngine.bodyFirstBytes.toServer : SignatureEngine.bodyFirstBytes.toClient
@@ -178,7 +184,9 @@ extension SignatureEngine {
 
     // MARK: inspection
 
-    func inspectTransactions(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32) {
+    func inspectTransactions(
+        _ index: RuleIndex, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32
+    ) {
         // Over TCP the protocol is told with the first acknowledgement, or at the end. Before, no rule is admitted,
         // and what is looked through once is not looked through again.
         guard flow.application != .unknown || !flow.isTCP || facts.isPseudo else { return }
@@ -193,7 +201,7 @@ extension SignatureEngine {
                 facts.isPseudo || isCrowded || transaction.unacknowledged.isDisjoint(with: sides)
             else { continue }
             transaction.changed.subtract(sides)
-            findCandidates(transaction, sides, facts, flow)
+            findCandidates(index, transaction, sides, facts, flow)
             evaluate(transaction, sides, bytes, facts, flow, slot)
             for body in transaction.bodies where body.isDue && sides.contains(FlowSides(body.direction)) {
                 slide(body)
@@ -210,7 +218,8 @@ extension SignatureEngine {
 
     /// Looks for the patterns of what is new.
     private func findCandidates(
-        _ transaction: SignatureTransaction, _ sides: FlowSides, _ facts: PacketFacts, _ flow: SignatureFlow
+        _ index: RuleIndex, _ transaction: SignatureTransaction, _ sides: FlowSides, _ facts: PacketFacts,
+        _ flow: SignatureFlow
     ) {
         if !transaction.ranAtBegin, !index.atBegin.isEmpty {
             transaction.ranAtBegin = true
@@ -220,35 +229,16 @@ extension SignatureEngine {
                 takeCandidates(direction, transaction, facts, flow)
             }
         }
-        let text = transaction.text
-        var place = transaction.scannedEntries
-        let count = transaction.entries.count
-        while place < count {
-            let entry = transaction.entries[place]
-            place &+= 1
-            // What a transform has made is looked at where it is made.
-            guard entry.transforms == 0 else { continue }
-            beginRound()
-            switch entry.kind {
-            case .octets:
-                let octets = text.octets.extracting(Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count))
-                for group in index.groupsOfBuffer[Int(entry.buffer.rawValue)] {
-                    scan(octets, index.buffers[Int(group)], entry.direction, transaction)
-                }
-                for rule in index.byNumber[Int(entry.buffer.rawValue)] { addCandidate(rule) }
-            case .number: for rule in index.byNumber[Int(entry.buffer.rawValue)] { addCandidate(rule) }
-            case .event: for rule in index.byEvent { addCandidate(rule) }
-            }
-            takeCandidates(entry.direction, transaction, facts, flow)
-            if entry.kind == .event { takeCandidates(entry.direction.opposite, transaction, facts, flow) }
-        }
-        transaction.scannedEntries = transaction.entries.count
+        findInEntries(index, transaction, facts, flow)
         addNear(transaction, sides, facts, flow)
-        for body in transaction.bodies where body.isDue && sides.contains(FlowSides(body.direction)) {
+        for place in transaction.bodies.indices {
+            let body = transaction.bodies[place]
+            guard body.isDue, sides.contains(FlowSides(body.direction)) else { continue }
             beginRound()
             let window = body.window
-            for group in index.groupsOfBuffer[Int(body.buffer.rawValue)] {
-                scan(window.octets, index.buffers[Int(group)], body.direction, transaction, isBody: true)
+            let pair = flow.pair(toServer: body.direction == .originator)
+            for group in index.groups(of: body.buffer) {
+                scan(window.octets, index.buffers[group], body.direction, pair, transaction, isBody: true)
             }
             takeCandidates(body.direction, transaction, facts, flow)
         }
@@ -259,6 +249,37 @@ extension SignatureEngine {
             takeCandidates(direction, transaction, facts, flow)
         }
         transaction.ranAtEnd = transaction.isDoneToServer && transaction.isDoneToClient
+    }
+
+    /// Of what was shown whole.
+    private func findInEntries(
+        _ index: RuleIndex, _ transaction: SignatureTransaction, _ facts: PacketFacts, _ flow: SignatureFlow
+    ) {
+        let count = transaction.entries.count
+        guard transaction.scannedEntries < count else { return }
+        let text = transaction.text
+        for place in transaction.scannedEntries..<count {
+            let entry = transaction.entries[place]
+            // What a transform has made is looked at where it is made.
+            guard entry.transforms == 0 else { continue }
+            beginRound()
+            if case .octets = entry.kind {
+                let octets = text.octets.extracting(Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count))
+                let pair = flow.pair(toServer: entry.direction == .originator)
+                for group in index.groups(of: entry.buffer) {
+                    scan(octets, index.buffers[group], entry.direction, pair, transaction)
+                }
+            }
+            if case .event = entry.kind {
+                for rule in index.byEvent { addCandidate(rule) }
+            } else if index.numbers.contains(entry.buffer) {
+                for rule in index.byNumber[Int(entry.buffer.rawValue)] { addCandidate(rule) }
+            }
+            guard !candidates.isEmpty else { continue }
+            takeCandidates(entry.direction, transaction, facts, flow)
+            if case .event = entry.kind { takeCandidates(entry.direction.opposite, transaction, facts, flow) }
+        }
+        transaction.scannedEntries = transaction.entries.count
     }
 
     /// Rules whose pattern stands in the payload: in the window of the stream, or in the datagram.
@@ -282,17 +303,18 @@ extension SignatureEngine {
 
     /// Looks for the patterns of one group; with transforms the result is kept for the rules' lists.
     private func scan(
-        _ octets: RawSpan, _ group: BufferGroup, _ direction: Direction, _ transaction: SignatureTransaction,
-        isBody: Bool = false
+        _ octets: RawSpan, _ group: BufferGroup, _ direction: Direction, _ pair: Int,
+        _ transaction: SignatureTransaction, isBody: Bool = false
     ) {
-        for rule in group.loose { addCandidate(rule) }
-        guard group.patterns != nil || !group.weak.isEmpty else { return }
-        guard group.transforms != 0 else { return look(for: group, in: octets) }
+        guard group.pairs.contains(pair: pair) else { return }
+        for rule in group.loose where rule.pairs.contains(pair: pair) { addCandidate(rule.rule) }
+        guard group.patternPairs.contains(pair: pair) else { return }
+        guard group.transforms != 0 else { return look(for: group, pair, in: octets) }
         var target: [UInt8] = []
         swap(&target, &transformed)
         target.removeAll(keepingCapacity: true)
         walker.transform(group.transforms, octets, into: &target)
-        look(for: group, in: target.octets)
+        look(for: group, pair, in: target.octets)
         let room = SignatureTransaction.textBytesMax &- transaction.text.count &- transaction.changedText.count
         if !isBody, target.count <= room, transaction.entries.count < SignatureTransaction.entriesMax {
             let start = UInt32(truncatingIfNeeded: transaction.changedText.count)
@@ -306,11 +328,11 @@ extension SignatureEngine {
     }
 
     /// Adds the rules of a group whose pattern stands in the octets.
-    private func look(for group: BufferGroup, in octets: RawSpan) {
-        if let patterns = group.patterns { scan(octets, patterns) }
+    private func look(for group: BufferGroup, _ pair: Int, in octets: RawSpan) {
+        if let patterns = group.patterns?.group(pair) { scan(octets, patterns) }
         guard !group.weak.isEmpty else { return }
         let patterns = set.patterns
-        for weak in group.weak {
+        for weak in group.weak where weak.pairs.contains(pair: pair) {
             let pattern = patterns.octets.extracting(weak.octets)
             let place = PatternSearch.first(pattern, in: octets, 0, octets.byteCount, isCaseless: weak.isCaseless)
             guard place != nil else { continue }
@@ -324,14 +346,15 @@ extension SignatureEngine {
         _ flow: SignatureFlow
     ) {
         guard !candidates.isEmpty else { return }
-        let set = set
-        let sides = TurnedFacts(facts)
+        let index = index
+        let side = direction == .originator
+        let own = side == facts.isToServer ? facts : facts.turned
+        let bits = RuleGate.Bits(own, .stream, hasFlow: true)
         for number in candidates {
-            let flags = set.rules[Int(number)].flags
-            let isToServer = direction == .originator || flags.contains(.isTransactional)
+            let (flags, applications) = (index.gates[Int(number)].flags, index.gates[Int(number)].applications)
+            let isToServer = side || flags.contains(.isTransactional)
             if isToServer, !flags.contains(.toServer), flags.contains(.toClient) { continue }
             if !isToServer, !flags.contains(.toClient), flags.contains(.toServer) { continue }
-            let applications = index.gates[Int(number)].applications
             guard applications.isEmpty || applications.contains(transaction.application)
                 || applications.contains(flow.application)
             else { continue }
@@ -340,10 +363,14 @@ extension SignatureEngine {
                 !transaction.candidates.contains(where: { $0.rule == number && $0.isToServer == isToServer }),
                 transaction.candidates.count < SignatureTransaction.candidatesMax
             else { continue }
-            let isAdmitted =
-                isToServer == facts.isToServer
-                ? admits(number, sides.bits, facts, flow) : admits(number, sides.turnedBits, sides.turned, flow)
-            guard isAdmitted else { continue }
+            guard isToServer != side else {
+                guard admits(number, bits, own, flow) else { continue }
+                transaction.candidates.append(SignatureCandidate(rule: number, isToServer: isToServer))
+                continue
+            }
+            // A rule of both sides, with something of the server's: its header is of the client's.
+            let other = own.turned
+            guard admits(number, RuleGate.Bits(other, .stream, hasFlow: true), other, flow) else { continue }
             transaction.candidates.append(SignatureCandidate(rule: number, isToServer: isToServer))
         }
     }
@@ -356,7 +383,7 @@ extension SignatureEngine {
         if transaction.candidates.count > 1 {
             transaction.candidates.sort { $0.rule != $1.rule ? $0.rule < $1.rule : $0.isToServer && !$1.isToServer }
         }
-        let set = set
+        let index = index
         let turned = facts.turned
         let hasDueBody = transaction.bodies.contains { $0.isDue }
         var kept = 0
@@ -364,7 +391,7 @@ extension SignatureEngine {
             var candidate = transaction.candidates[place]
             let isOfSides =
                 sides.contains(FlowSides(toServer: candidate.isToServer))
-                || set.rules[Int(candidate.rule)].flags.contains(.isTransactional)
+                || index.gates[Int(candidate.rule)].flags.contains(.isTransactional)
             guard isOfSides, hasDueBody || hasNews(candidate, transaction) else {
                 if kept != place { transaction.candidates[kept] = candidate }
                 kept &+= 1
@@ -474,31 +501,31 @@ extension SignatureEngine {
         let isDone = transaction.isDone(from)
         var isThere = false
         var next = Int(transaction.first(of: test.buffer))
-        if next > 0 {
-            let entries = transaction.entries
-            let (text, changed) = (transaction.text, transaction.changedText)
-            while next > 0 {
-                let place = next &- 1
-                let entry = entries[place]
-                next = Int(entry.next)
-                guard entry.kind == .octets, entry.direction == from,
-                    entry.transforms == 0 || entry.transforms == test.transforms
-                else { continue }
-                isThere = true
-                guard place >= Int(candidate.seenEntries) else { continue }
-                let range = Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count)
-                let holds: Bool
-                if entry.transforms != 0 {
-                    holds = matchAndNote(
-                        test, changed.octets.extracting(range), streamOffset: 0, isComplete: true, &candidate.evidence)
-                } else {
-                    // Octets as exposed; the list's transforms, where it has any, come first.
-                    holds = walk(test, text.octets.extracting(range), streamOffset: 0, &candidate.evidence)
-                }
-                if holds, test.absence != .mustBeAbsent { return .matches }
+        while next > 0 {
+            let place = next &- 1
+            let entry = transaction.entries[place]
+            next = Int(entry.next)
+            guard case .octets = entry.kind, entry.direction == from,
+                entry.transforms == 0 || entry.transforms == test.transforms
+            else { continue }
+            isThere = true
+            guard place >= Int(candidate.seenEntries) else { continue }
+            let range = Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count)
+            let holds: Bool
+            if entry.transforms != 0 {
+                let changed = transaction.changedText
+                holds = matchAndNote(
+                    test, changed.octets.extracting(range), streamOffset: 0, isComplete: true, &candidate.evidence)
+            } else {
+                // Octets as exposed; the list's transforms, where it has any, come first.
+                let text = transaction.text
+                holds = walk(test, text.octets.extracting(range), streamOffset: 0, &candidate.evidence)
             }
+            if holds, test.absence != .mustBeAbsent { return .matches }
         }
-        for body in transaction.bodies where body.buffer == test.buffer && body.direction == from {
+        for index in transaction.bodies.indices {
+            let body = transaction.bodies[index]
+            guard body.buffer == test.buffer, body.direction == from else { continue }
             isThere = true
             guard body.isDue else { continue }
             let window = body.window
@@ -541,17 +568,4 @@ extension SignatureEngine {
 extension SignatureBuffer {
     /// Read off the packet or the stream, not shown by an analyzer.
     var isOfPacket: Bool { rawValue <= SignatureBuffer.ipDestination.rawValue }
-}
-
-/// A packet's facts as the other direction's rules see them, and what both are.
-private struct TurnedFacts {
-    let turned: PacketFacts
-    let bits: RuleGate.Bits
-    let turnedBits: RuleGate.Bits
-
-    init(_ facts: PacketFacts) {
-        turned = facts.turned
-        bits = RuleGate.Bits(facts, .stream, hasFlow: true)
-        turnedBits = RuleGate.Bits(turned, .stream, hasFlow: true)
-    }
 }

@@ -131,6 +131,7 @@ package final class SignatureEngine {
         round = 0
         for flow in flows {
             guard let flow else { continue }
+            flow.findZones(index.zones)
             flow.bits = flow.bits.compactMap { newNumber[$0] }
             flow.integers = flow.integers.compactMap { pair in newNumber[pair.name].map { ($0, pair.value) } }
             flow.variables = flow.variables.compactMap { variable in
@@ -141,7 +142,7 @@ package final class SignatureEngine {
             }
             for stream in [flow.toServer, flow.toClient] {
                 stream.waiting = stream.waiting.compactMap { places[old[Int($0)].place] }
-                findAgain(stream, toServer: stream === flow.toServer)
+                findAgain(stream, flow, toServer: stream === flow.toServer)
             }
             for transaction in flow.transactions {
                 transaction.takeOtherRules { places[old[Int($0)].place] }
@@ -169,7 +170,7 @@ package final class SignatureEngine {
 
     /// Begins a new list of candidates.
     func beginRound() {
-        candidates.removeAll(keepingCapacity: true)
+        if !candidates.isEmpty { candidates.removeAll(keepingCapacity: true) }
         round &+= 1
         guard round == .max else { return }
         for place in rounds.indices { rounds[place] = 0 }
@@ -184,23 +185,27 @@ package final class SignatureEngine {
 
     /// Adds the rules whose pattern stands in `bytes`.
     func scan(_ bytes: RawSpan, _ group: PatternGroup) {
+        let scratch = scratch
         group.find(in: bytes, scratch)
         counters.scannedOctets &+= UInt64(bytes.byteCount)
-        for place in 0..<scratch.count {
+        let count = scratch.count
+        guard count > 0 else { return }
+        for place in 0..<count {
             for entry in group.rules(of: scratch[place].pattern) { addCandidate(group.rules[entry].rule) }
         }
     }
 
     /// The same for patterns that are looked for in packets of few ports, where they end behind `start`.
     func lookForWeak(
-        _ rules: PayloadRules, in bytes: RawSpan, _ facts: PacketFacts, size: Int, endingBehind start: Int = 0
+        _ rules: PayloadRules, in bytes: RawSpan, _ facts: PacketFacts, _ pair: Int, size: Int,
+        endingBehind start: Int = 0
     ) {
         guard !rules.weak.isEmpty, bytes.byteCount > 0 else { return }
+        let patterns = set.patterns
         rules.weakPlaces.forEach(source: facts.sourcePort, target: facts.targetPort, size: size) { place in
             let entry = rules.weak[Int(place)]
             let first = max(0, start &- entry.octets.count &+ 1)
-            let patterns = set.patterns
-            guard rounds[Int(entry.rule)] != round,
+            guard entry.pairs.contains(pair: pair), rounds[Int(entry.rule)] != round,
                 PatternSearch.first(
                     patterns.octets.extracting(entry.octets), in: bytes, first, bytes.byteCount,
                     isCaseless: entry.isCaseless) != nil
@@ -222,7 +227,9 @@ package final class SignatureEngine {
     /// Notes a packet of a flow, and says in `facts` what the flow makes of it. To be called before
     /// the packet's octets go anywhere. One with a wrong checksum is in no stream.
     package func arrive(_ slot: UInt32, _ id: ConnectionID, _ facts: inout PacketFacts, isDamaged: Bool) {
-        let flow = flow(slot) ?? begin(slot, facts)
+        let flow = flow(slot) ?? begin(slot, id, facts)
+        // Which end is the client may turn out later.
+        if flow.ends.originator != id.originator || flow.ends.responder != id.responder { meet(flow, id) }
         facts.isToServer =
             facts.source == id.originator
             && (!facts.hasHeader || id.transport == .icmp || id.originator != id.responder
@@ -292,9 +299,15 @@ package final class SignatureEngine {
         flow.hasNewGap = false
     }
 
-    private func begin(_ slot: UInt32, _ facts: PacketFacts) -> SignatureFlow {
+    private func meet(_ flow: SignatureFlow, _ id: ConnectionID) {
+        flow.ends = (id.originator, id.responder)
+        flow.findZones(index.zones)
+    }
+
+    private func begin(_ slot: UInt32, _ id: ConnectionID, _ facts: PacketFacts) -> SignatureFlow {
         let flow = idleFlows.popLast() ?? SignatureFlow()
         flow.start = facts.now
+        meet(flow, id)
         flow.isTCP = facts.isTCP
         while flows.count <= Int(slot) { flows.append(nil) }
         flows[Int(slot)] = flow

@@ -163,6 +163,9 @@ final class SignatureFlow {
     }
 
     var start = Timestamp.zero
+    /// Its two addresses, and the numbers of the ways between them (`AddressZones`).
+    var ends = (originator: Address(v4: 0), responder: Address(v4: 0))
+    private var pairs: (toServer: Int, toClient: Int) = (0, 0)
     var isTCP = false
     var flags: Flags = []
     var handshake = HandshakeState.none
@@ -209,6 +212,23 @@ final class SignatureFlow {
     }
 
     func stream(toServer isToServer: Bool) -> SignatureStream { isToServer ? toServer : toClient }
+
+    /// The number of the way that packets of a direction go.
+    func pair(toServer isToServer: Bool) -> Int { isToServer ? pairs.toServer : pairs.toClient }
+
+    /// Whether these are the addresses of a direction.
+    func goes(from source: Address, to target: Address, toServer isToServer: Bool) -> Bool {
+        isToServer
+            ? source == ends.originator && target == ends.responder
+            : source == ends.responder && target == ends.originator
+    }
+
+    /// The rules that are in force make these zones of addresses.
+    func findZones(_ zones: AddressZones) {
+        pairs = (
+            zones.pair(from: ends.originator, to: ends.responder), zones.pair(from: ends.responder, to: ends.originator)
+        )
+    }
 
     /// A stream of it is inspected: its beginning was seen, or that does not matter.
     var isFollowed: Bool { !isTCP || handshake != .unknown && handshake != .none }

@@ -91,8 +91,8 @@ import Wire
         let segments = index.patterns[PacketClass.tcp.rawValue]
         #expect(segments.all.map(\.rules.count) == [2, 2])
         #expect(segments.all.flatMap(\.rules).allSatisfy { $0.uses.contains([.stream, .unstreamed]) })
-        #expect(index.buffers.map { $0.patterns?.rules.count ?? 0 } == [2])
-        #expect(index.buffers.map(\.loose) == [[]])
+        #expect(index.buffers.map { $0.patterns?.groups.map(\.rules.count) ?? [] } == [[2]])
+        #expect(index.buffers.map(\.loose.count) == [0])
     }
 }
 
