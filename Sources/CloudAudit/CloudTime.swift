@@ -55,12 +55,16 @@ private struct TimeReader {
     /// Ten digits are seconds, thirteen milliseconds, sixteen microseconds.
     private mutating func epoch() -> Timestamp? {
         guard octets.count <= 16, let value = number(octets.count) else { return nil }
+        let scale: Int64
         switch octets.count {
-        case 9...10: return Timestamp(seconds: value)
-        case 12...13: return Timestamp(nanoseconds: value * 1_000_000)
-        case 15...16: return Timestamp(nanoseconds: value * 1000)
+        case 9...10: scale = 1_000_000_000
+        case 12...13: scale = 1_000_000
+        case 15...16: scale = 1000
         default: return nil
         }
+        let (nanoseconds, isBeyond) = value.multipliedReportingOverflow(by: scale)
+        guard !isBeyond, nanoseconds < TimeReader.days(2201, 1, 1) * 86_400_000_000_000 else { return nil }
+        return Timestamp(nanoseconds: nanoseconds)
     }
 
     private mutating func take(_ octet: UInt8) -> Bool {

@@ -36,7 +36,7 @@ extension EVELines {
         }
         let start = time("start") ?? event.time
         set(log, "ts", UInt64(bitPattern: start))
-        if let end = time("end"), end > start { set(log, "duration", UInt64(end - start)) }
+        if let end = time("end"), end > start { set(log, "duration", UInt64(bitPattern: end &- start)) }
         let isV4 = event.ends?.originator.isV4 ?? true
         for (prefix, suffix) in [("orig", "toserver"), ("resp", "toclient")] {
             let packets = UInt64(clamping: flow?["pkts_\(suffix)"]?.integer ?? 0)
@@ -82,7 +82,7 @@ extension EVELines {
         if isAnswer {
             if let asked = questions.take(key), asked <= event.time {
                 set(log, "ts", UInt64(bitPattern: asked))
-                set(log, "rtt", UInt64(event.time - asked))
+                set(log, "rtt", UInt64(bitPattern: event.time &- asked))
             }
         }
         workNames(log)

@@ -235,7 +235,7 @@ package struct FeedReader {
 
     private func expiry(_ kind: IndicatorKind, _ seen: Timestamp) -> Timestamp? {
         guard let days = options.days ?? kind.defaultDays, days > 0 else { return nil }
-        return seen.adding(Int64(days) * 86_400 * 1_000_000_000)
+        return seen.adding(Int64(min(days, 36_500)) * 86_400 * 1_000_000_000)
     }
 
     /// Adds an indicator. Of the same value twice the surer one stays, and the one that lasts longer.

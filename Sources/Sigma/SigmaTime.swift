@@ -26,9 +26,9 @@ struct SigmaTime {
             return
         }
         let parts = text.split(whereSeparator: { !$0.isNumber }).compactMap { Int($0) }
-        guard parts.count >= 5, (1...12).contains(parts[1]), (1...31).contains(parts[2]), text.contains("-") else {
-            return nil
-        }
+        guard parts.count >= 5, (1...9999).contains(parts[0]), (1...12).contains(parts[1]), (1...31).contains(parts[2]),
+            text.contains("-")
+        else { return nil }
         (year, month, day, hour, minute) = (parts[0], parts[1], parts[2], parts[3], parts[4])
     }
 

@@ -42,6 +42,13 @@ private func event(_ kind: String, _ more: String, ends: String = ends) -> Strin
         #expect(rows[0].text("uid") == rows[1].text("uid"))
     }
 
+    @Test func `a flow of more than two centuries is read`() throws {
+        let folder = try IngestFolder()
+        let flow = "\"flow\":{\"start\":\"1700-01-01T00:00:00.000000+0000\","
+            + "\"end\":\"2260-01-01T00:00:00.000000+0000\"}"
+        #expect(try folder.ingest([try folder.write("eve.json", event("flow", flow))], .eve).rows == ["conn": 1])
+    }
+
     @Test(arguments: [
         "\"dns\":{\"version\":3,\"type\":\"response\",\"id\":7,\"rcode\":\"NOERROR\",\"rd\":true,"
             + joined(

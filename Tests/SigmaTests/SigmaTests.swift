@@ -197,4 +197,11 @@ func matches(_ detection: String, _ json: String, _ placeholders: SigmaPlacehold
         search.search(octets, 0..<octets.count) { found.insert(texts[Int($0)]) }
         #expect(found == ["he", "she", "hers"])
     }
+
+    @Test func `a time of an impossible year is none`() {
+        for text in ["9223372036854775807-01-02T03:04", "10000-01-01T00:00", "0-01-01 00:00"] {
+            #expect(SigmaTime(Array(text.utf8)[...]) == nil, "\(text)")
+        }
+        #expect(SigmaTime(Array("2026-11-27T16:33".utf8)[...])?.value(of: .week) == 48)
+    }
 }
