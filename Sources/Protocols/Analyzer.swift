@@ -140,10 +140,10 @@ package struct AnalyzerContext: ~Copyable {
     var seen = RecentlySeen()
     /// Fingerprints of hellos that this worker has computed.
     var fingerprints = FingerprintCache()
-    /// When the first packet came; nil before it.
-    var started: Timestamp?
-    /// Nanoseconds from the first packet to the one at work.
-    var age: Int64 { started.map { now.since($0) } ?? 0 }
+    /// From when days are counted, for all workers the same; nil before the first packet.
+    package var started: Timestamp?
+    /// The day of the packet at work.
+    var day: Int64 { now.day(since: started) }
     /// Certificates that this worker has read.
     var certificates = CertificateCache()
     /// Whether events of EVE are written; false costs the analyzers this one test.

@@ -220,8 +220,8 @@ struct KerberosSession {
             let subject = record.text.add(certificate.subject, of: certificate.text)
             if direction == .originator { record.clientSubject = subject } else { record.serverSubject = subject }
         }
-        let age = context.age
-        guard found.admits(isHost: false, isClient: false, age: age) else { return }
+        let day = context.day
+        guard found.admits(isHost: false, isClient: false, day: day) else { return }
         var row = X509Record()
         row.ts = context.now
         row.certificate = certificate

@@ -166,10 +166,9 @@ package struct KnownCertificateRecord: LogRecord {
 /// collector leaves it out.
 struct RecentlySeen: Sendable {
     private static let entryCount = 8192
-    private static let silence: Int64 = 86_400 * second
 
     private var keys: [UInt64] = []
-    private var times: [Timestamp] = []
+    private var days: [Int64] = []
     private let seed = UInt64.random(in: .min ... .max)
 
     /// A hash to which words and octets are added.
@@ -195,16 +194,16 @@ struct RecentlySeen: Sendable {
         return mix(hash, rest)
     }
 
-    /// Whether a key is new today.
-    mutating func admits(_ key: UInt64, at now: Timestamp) -> Bool {
+    /// Whether a key is new on a day, as `Timestamp.day` counts them.
+    mutating func admits(_ key: UInt64, on day: Int64) -> Bool {
         if keys.isEmpty {
             keys = Array(repeating: 0, count: RecentlySeen.entryCount)
-            times = Array(repeating: .zero, count: RecentlySeen.entryCount)
+            days = Array(repeating: 0, count: RecentlySeen.entryCount)
         }
         let place = Int(truncatingIfNeeded: key >> 51)
-        if keys[place] == key, now.since(times[place]) < RecentlySeen.silence { return false }
+        if keys[place] == key, days[place] >= day { return false }
         keys[place] = key
-        times[place] = now
+        days[place] = day
         return true
     }
 }
@@ -215,7 +214,7 @@ extension AnalyzerContext {
         guard banner.byteCount > 0, settings.isLocal(host) else { return }
         var key = RecentlySeen.mix(seen.begin(UInt64(kind.rawValue)), host.high)
         key = RecentlySeen.mix(RecentlySeen.mix(key, host.low), banner)
-        guard seen.admits(key, at: now) else { return }
+        guard seen.admits(key, on: day) else { return }
         let read = SoftwareBanner(banner)
         var record = SoftwareRecord()
         record.ts = now
@@ -259,7 +258,7 @@ extension AnalyzerContext {
         var key = RecentlySeen.mix(RecentlySeen.mix(seen.begin(0x63), host.high), host.low)
         key = RecentlySeen.mix(key, UInt64(port))
         for octet in fingerprint.prefix(32) { key = RecentlySeen.mix(key, UInt64(octet)) }
-        guard seen.admits(key, at: now) else { return }
+        guard seen.admits(key, on: day) else { return }
         var record = KnownCertificateRecord()
         record.ts = now
         record.host = host
@@ -281,7 +280,7 @@ extension AnalyzerContext {
         var key = RecentlySeen.mix(RecentlySeen.mix(seen.begin(0x73), id.responder.high), id.responder.low)
         key = RecentlySeen.mix(key, UInt64(id.responderPort) << 8 | UInt64(id.transport.rawValue))
         for service in services { key = RecentlySeen.mix(key, UInt64(service.rawValue)) }
-        guard seen.admits(key, at: now) else { return }
+        guard seen.admits(key, on: day) else { return }
         var record = KnownServiceRecord()
         record.ts = now
         record.host = id.responder
@@ -294,7 +293,7 @@ extension AnalyzerContext {
     private mutating func noteHost(_ host: Address) {
         guard settings.isLocal(host) else { return }
         let key = RecentlySeen.mix(RecentlySeen.mix(seen.begin(0x68), host.high), host.low)
-        guard seen.admits(key, at: now) else { return }
+        guard seen.admits(key, on: day) else { return }
         var record = KnownHostRecord()
         record.ts = now
         record.host = host
@@ -315,5 +314,13 @@ extension TextBuffer {
             bytes[place] &-= 0x20
         }
         return text
+    }
+}
+
+extension Timestamp {
+    /// Which day it is, from 0, where the first begins at `first`: a thing is logged once on each. What a worker has
+    /// told of on a day is logged for that day, so that it may be silent whatever other workers meet.
+    package func day(since first: Timestamp?) -> Int64 {
+        max(0, first.map { since($0) } ?? 0) / (86_400 * second)
     }
 }

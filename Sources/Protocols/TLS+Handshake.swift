@@ -175,8 +175,8 @@ extension TLS {
         }
         if isHost { noteHost(found, isClient: isClient) }
         if isHost, !isClient { context.certificateShown(found, from: direction) }
-        let age = context.age
-        guard found.admits(isHost: isHost, isClient: isClient, age: age) else { return }
+        let day = context.day
+        guard found.admits(isHost: isHost, isClient: isClient, day: day) else { return }
         var row = X509Record()
         row.ts = context.now
         row.certificate = certificate

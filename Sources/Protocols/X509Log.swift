@@ -56,12 +56,12 @@ package struct X509Record: LogRecord {
 struct CertificateCache {
     /// Certificates of one generation.
     static let countMax = 4096
-    /// Nanoseconds from the first packet in which no certificate can be due again: less than the day in which one is
-    /// logged once (`X509::relog_known_certificates_after`), since workers may begin one after the other.
-    static let sureSilence: Int64 = 82_800 * second
+    /// Octets of the texts of one generation. A certificate can name a megabyte of hosts.
+    static let textBytesMax = 32 << 20
 
     private var young: [X509Fingerprint: ReadCertificate] = [:]
     private var old: [X509Fingerprint: ReadCertificate] = [:]
+    private var youngTextBytes = 0
     private var scratch: [UInt8] = []
 
     /// What is known of a certificate. Allocates for a new one only.
@@ -71,11 +71,13 @@ struct CertificateCache {
         let fingerprint = X509Fingerprint(scratch)
         if let known = young[fingerprint] { return known }
         let read = old[fingerprint] ?? ReadCertificate(X509Certificate(parsing: der, fingerprint: fingerprint))
-        if young.count >= CertificateCache.countMax {
+        if young.count >= CertificateCache.countMax || youngTextBytes >= CertificateCache.textBytesMax {
             swap(&young, &old)
             young.removeAll(keepingCapacity: true)
+            youngTextBytes = 0
         }
         young[fingerprint] = read
+        youngTextBytes &+= read.certificate?.text.bytes.count ?? 0
         return read
     }
 }
@@ -85,18 +87,17 @@ final class ReadCertificate {
     /// Nil where it could not be read.
     let certificate: X509Certificate?
     private var toldRoles: UInt8 = 0
+    private var toldDay: Int64 = 0
 
     init(_ certificate: X509Certificate?) { self.certificate = certificate }
 
-    /// Whether the certificate may have to be logged in this role now. When it was logged last the collector alone
-    /// knows, since other workers meet it too; the collector decides. `age` is how long packets have come, in
-    /// nanoseconds: at first it is enough to tell of a certificate once.
-    func admits(isHost: Bool, isClient: Bool, age: Int64) -> Bool {
+    /// Whether this worker has not told of the certificate in this role on this day, as `Timestamp.day` counts them.
+    /// Other workers meet it too; which row is the first is the collector's to decide.
+    func admits(isHost: Bool, isClient: Bool, day: Int64) -> Bool {
         let role: UInt8 = 1 << ((isHost ? 1 : 0) | (isClient ? 2 : 0))
-        guard toldRoles & role != 0 else {
-            toldRoles |= role
-            return true
-        }
-        return age >= CertificateCache.sureSilence
+        if toldDay < day { (toldDay, toldRoles) = (day, 0) }
+        guard toldRoles & role == 0 else { return false }
+        toldRoles |= role
+        return true
     }
 }

@@ -42,6 +42,8 @@ struct Collector: ~Copyable {
     private var desk: AlertDesk
     /// Network time of the first block.
     private var firstTime: Timestamp?
+    /// From when days are counted, as the workers count them.
+    package var dayOrigin: Timestamp?
     private var candidates: [AlertCandidate] = []
 
     init(
@@ -243,7 +245,7 @@ struct Collector: ~Copyable {
             } else {
                 let source = parts[Int(reference.source)].records.batches[log]
                 if schema.log == .weird, !admits(source, row, schema) { continue }
-                if isDaily, daily[schema.log]?.admits(source, row) == false { continue }
+                if isDaily, daily[schema.log]?.admits(source, row, since: dayOrigin) == false { continue }
                 merged.batches[log].append(row: row, of: source, schema: schema)
             }
         }

@@ -6,16 +6,17 @@
 // Writes  a yes or no for each.
 // Leaves  what workers do not tell of at all, for it cannot be due (Protocols/X509Log.swift, SoftwareLog.swift).
 
+import Protocols
 import Records
 
 /// Remembers what was logged, so that two workers that meet the same thing make one row. A thing is told apart by its
 /// key columns; what stands in the others is that of the first row of the day, whatever the number of workers.
 struct DailyFilter {
-    private static let silence: Int64 = 86_400 * second
     /// Things remembered at once; beyond, the memory starts anew.
     private static let thingsMax = 200_000
 
-    private var logged: [UInt64: Timestamp] = [:]
+    /// The day of each thing's last row.
+    private var logged: [UInt64: Int64] = [:]
     private let time: Column?
     private let keys: [(index: Int, column: Column)]
 
@@ -52,13 +53,14 @@ struct DailyFilter {
         return filters
     }
 
-    mutating func admits(_ batch: borrowing RowBatch, _ row: Int) -> Bool {
+    /// Whether a row is the first of its thing on its day; days begin at `first` (`Timestamp.day`).
+    mutating func admits(_ batch: borrowing RowBatch, _ row: Int, since first: Timestamp?) -> Bool {
         guard let time else { return true }
         let key = DailyFilter.hash(keys, batch, row)
-        let now = Timestamp(nanoseconds: Int64(bitPattern: batch.word(row, time)))
-        if let last = logged[key], now.since(last) < DailyFilter.silence { return false }
+        let day = Timestamp(nanoseconds: Int64(bitPattern: batch.word(row, time))).day(since: first)
+        if let last = logged[key], last >= day { return false }
         if logged.count >= DailyFilter.thingsMax { logged.removeAll(keepingCapacity: true) }
-        logged[key] = now
+        logged[key] = day
         return true
     }
 

@@ -22,13 +22,16 @@ struct Ingress: ~Copyable {
     private(set) var networkTime = Timestamp.zero
     private(set) var packetNumber: UInt64 = 0
     private(set) var counters = SensorCounters()
+    /// From when days are counted: the first packet, or where several read, the time at which all began.
+    private var dayOrigin: Timestamp?
     /// Where each reassembly of the packet at work stands in the block.
     private var reassemblies: [(start: UInt32, count: UInt32)] = []
     private var outerIDs: [(number: UInt32, id: ConnectionID)] = []
     /// Placement must not be guessable, but it must not change rows either: they do not depend on it.
     private let seed = UInt64.random(in: .min ... .max)
 
-    init(settings: borrowing Settings, workers: Int, firstTunnel: UInt32 = 1) {
+    init(settings: borrowing Settings, workers: Int, firstTunnel: UInt32 = 1, dayOrigin: Timestamp? = nil) {
+        self.dayOrigin = dayOrigin
         var decoder = Decoder()
         decoder.ignoringChecksums = settings.ignoringChecksums
         decoder.ignoringHeaderChecksums = !settings.rulePaths.isEmpty || settings.protocols.wantsEvents
@@ -44,6 +47,7 @@ struct Ingress: ~Copyable {
         block.firstPacket = packetNumber &+ 1
         let packets = block.packets
         let captured = packets.packets
+        defer { block.dayOrigin = dayOrigin }
         for index in captured.indices {
             let packet = captured[index]
             packetNumber &+= 1
@@ -51,6 +55,7 @@ struct Ingress: ~Copyable {
             counters.bytes &+= UInt64(packet.wireLength)
             let time = Timestamp(nanoseconds: packet.timestampNanoseconds)
             if time > networkTime { networkTime = time }
+            if dayOrigin == nil { dayOrigin = time }
             block.networkTimes.append(networkTime)
             packets.withBytes(of: packet) { bytes in
                 decode(bytes, packet, at: index, time, into: block)

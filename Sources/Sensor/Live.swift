@@ -61,14 +61,16 @@ package struct Live: Sendable {
         let shares = Channel<Share>(capacity: interfaces.count * 64)
         let spare = Channel<WorkerOutput>(capacity: .max)
         let expectations = interfaces.count > 1 ? SharedExpectations() : nil
+        let began = Live.wallClock
         let runners = interfaces.enumerated().map { number, interface in
             Runner(name: "worker \(number)") { [self] in
-                try work(number, interface, selection, expectations, shares, spare)
+                try work(number, interface, selection, expectations, shares, spare, began: began)
             }
         }
         var collector = Collector(
             outputs: outputs, sensorName: settings.sensorName, logsTunnels: selection.logsTunnels,
             alerts: AlertDesk(settings.alerts, writesEvents: settings.protocols.wantsEvents))
+        collector.dayOrigin = began
         var latest = [SensorCounters](repeating: SensorCounters(), count: interfaces.count)
         do {
             try collect(shares, spare, interfaces.count, &collector, &latest)
@@ -146,9 +148,11 @@ package struct Live: Sendable {
     /// One worker's thread. Hands over when there is something, and once a second in any case.
     private func work(
         _ number: Int, _ interface: LiveInterface, _ selection: AnalyzerSelection,
-        _ expectations: SharedExpectations?, _ shares: Channel<Share>, _ spare: Channel<WorkerOutput>
+        _ expectations: SharedExpectations?, _ shares: Channel<Share>, _ spare: Channel<WorkerOutput>,
+        began: Timestamp
     ) throws {
-        var ingress = Ingress(settings: settings, workers: 1, firstTunnel: UInt32(number) << 18 + 1)
+        var ingress = Ingress(
+            settings: settings, workers: 1, firstTunnel: UInt32(number) << 18 + 1, dayOrigin: began)
         var worker = Worker(
             number: 0, settings: settings, selection: selection, shared: expectations, rules: rules?.newest,
             tap: ring.map { PacketTap($0, run: .random(in: .min ... .max)) })

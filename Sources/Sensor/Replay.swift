@@ -59,6 +59,7 @@ package struct Replay {
         var parts = [WorkerOutput()]
         while try source.nextBlock(into: block.packets) {
             ingress.decode(block)
+            collector.dayOrigin = block.dayOrigin
             while !worker.runPart(block) {
                 worker.handOverPart(&parts[0])
                 try collector.takePart(&parts)

@@ -58,6 +58,8 @@ struct TunnelAround {
     var notes: [Note] = []
     /// Number of the first packet, from 1.
     var firstPacket: UInt64 = 1
+    /// From when days are counted; the same for all blocks.
+    var dayOrigin: Timestamp?
     /// Ordinal of the block.
     var number = 0
 

@@ -101,6 +101,7 @@ struct Worker: ~Copyable {
         let packets = block.packets
         let captured = packets.packets
         let first = block.firstPacket
+        context.started = block.dayOrigin
         while place.packet < times.count {
             let packet = first &+ UInt64(place.packet)
             let time = times[place.packet]

@@ -127,6 +127,7 @@ final class WorkerTeam: Sendable {
             }
             time = block?.networkTimes.last ?? time
             let order = block.map { ($0.firstPacket &+ UInt64($0.networkTimes.count) &- 1) << 1 | 1 } ?? .max
+            if let block { desk.collector?.dayOrigin = block.dayOrigin }
             try desk.collector?.take(&parts, ingress: block?.notes ?? [], order: order, time: time)
             desk.counters = parts.map(\.counters)
             guard let block else { return }

@@ -25,13 +25,13 @@ import Wire
             batch.append(record, order: 1, ordinal: 1)
         }
         var filter = DailyFilter(schema, keys: DailyFilter.logs[.software] ?? [])
-        return rows.indices.map { filter.admits(batch, $0) }
+        return rows.indices.map { filter.admits(batch, $0, since: Timestamp(seconds: 1_000_000)) }
     }
 
     @Test func `a version is told once a day, whatever comes between`() {
         let rows: [(String, UInt64?, Int64)] = [
             ("nginx", 1, 0), ("nginx", 1, 10), ("nginx", 2, 20), ("apache", 1, 30), ("nginx", 1, 40),
-            ("nginx", 2, 86_419), ("nginx", 2, 86_420), ("nginx", nil, 86_430), ("nginx", 0, 86_440),
+            ("nginx", 2, 86_399), ("nginx", 2, 86_400), ("nginx", nil, 86_430), ("nginx", 0, 86_440),
         ]
         #expect(admitted(rows) == [true, false, true, true, false, false, true, true, true])
     }
@@ -46,8 +46,8 @@ import Wire
         for sighting in sightings {
             let place = sighting.worker % count
             let certificate = caches[place].read([sighting.which].octets)
-            let age = sighting.hours * 3600 * second
-            isTold.append(certificate.admits(isHost: true, isClient: false, age: age))
+            let day = sighting.hours / 24
+            isTold.append(certificate.admits(isHost: true, isClient: false, day: day))
             if isTold.last == true { told.append(("\(sighting.which)", nil, sighting.hours * 3600)) }
         }
         var verdicts = admitted(told)[...]
@@ -70,6 +70,31 @@ import Wire
         }
         // The worker that has met it least does not keep it from being told of.
         #expect(certificatesLogged([(0, 1, 0), (10, 1, 1), (25, 1, 1)], workers: 2) == [true, false, true])
+    }
+
+    @Test func `things of many days are told of on each, whichever worker meets them`() {
+        var random = SystemRandomNumberGenerator()
+        let things: [UInt64] = [1 << 52, 2 << 52, 3 << 52]
+        var workers = (0..<3).map { _ in RecentlySeen() }
+        var told: Set<[UInt64]> = []
+        var met: Set<[UInt64]> = []
+        for hour in 0..<500 {
+            let (thing, day) = (things.randomElement(using: &random) ?? 0, Int64(hour / 24))
+            let mark = [thing, UInt64(day)]
+            met.insert(mark)
+            let isNew = workers[Int.random(in: 0..<3, using: &random)].admits(thing, on: day)
+            // A worker that is silent has told of it on that very day.
+            #expect(isNew || told.contains(mark))
+            if isNew { told.insert(mark) }
+        }
+        #expect(told == met)
+    }
+
+    @Test func `days are counted from the first packet`() {
+        let first = Timestamp(seconds: 1000)
+        let days = [0, 1000, 87_399, 87_400, 260_199].map { Timestamp(seconds: $0).day(since: first) }
+        #expect(days == [0, 0, 0, 1, 2])
+        #expect(Timestamp(seconds: 1_000_000).day(since: nil) == 0)
     }
 
     @Test func `every log that is filtered has the columns that are named`() {
