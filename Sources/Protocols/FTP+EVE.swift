@@ -63,6 +63,8 @@ struct FTPEvents {
     /// The code of a reply that has more lines to come; nil for none.
     private var openReply: [UInt8]?
     private var hasDataPort = false
+    /// The user is one of those whose password is none.
+    private var isGuest = false
     /// What the next data connection carries.
     private(set) var transfer: (command: [UInt8], name: [UInt8]) = ([], [])
 
@@ -70,7 +72,7 @@ struct FTPEvents {
         pending.removeAll(keepingCapacity: true)
         count = 0
         openReply = nil
-        hasDataPort = false
+        (hasDataPort, isGuest) = (false, false)
         transfer = ([], [])
     }
 
@@ -92,7 +94,12 @@ struct FTPEvents {
             event.command.append(octet &- 0x61 < 26 ? octet &- 0x20 : octet)
         }
         let argument = whole.extracting(TextProbe.skipBlanks(whole, end)..<whole.byteCount)
-        argument.append(to: &event.data)
+        if word.isText("USER") { isGuest = FTPReplies.isGuest(argument) }
+        if word.isText("PASS"), !isGuest {
+            event.data = Array("<hidden>".utf8)
+        } else {
+            argument.append(to: &event.data)
+        }
         event.isDataCut = line.byteCount > FTPEvents.lineBytesMax
         if word.isText("PORT") || word.isText("EPRT") {
             event.port = (word.isText("PORT") ? FTP.port(argument) : FTP.extendedPort(argument))?.port

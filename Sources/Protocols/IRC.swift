@@ -37,7 +37,7 @@ package struct IRCRecord: LogRecord {
         row.text("user", user, in: text, "User name before the command.", isKey: true)
         row.text("command", command, "NICK, USER, JOIN or DCC.")
         row.text("value", value, in: text, "What the command sets: a name or a channel.", isKey: true)
-        row.text("addl", addl, in: text, "The rest of the command.")
+        row.text("addl", addl, in: text, "The rest of the command, with the key of a channel that is joined.")
         row.text("dcc_file_name", fileName, in: text, "Name of the file that is sent.", isKey: true)
         row.count("dcc_file_size", fileBytes, "Octets of the file, as announced.")
         row.text("dcc_mime_type", mimeType, in: text, "Type of the file, by content.")

@@ -249,10 +249,22 @@ enum LDAPOperation: UInt8 {
         var inside = Cursor(try cursor.take(header.length))
         event.open("sasl")
         defer { event.close() }
-        try text("mechanism", &inside, &event)
-        if inside.remaining > 0 {
-            event.hexadecimal("credentials", try inside.take(try inside.berHeader().length))
+        let mechanism = try inside.take(try inside.berHeader().length)
+        event.text("mechanism", mechanism)
+        guard inside.remaining > 0 else { return }
+        let credentials = try inside.take(try inside.berHeader().length)
+        if LDAPOperation.sendsSecret(mechanism) {
+            event.text("credentials", Array("<hidden>".utf8)[...])
+        } else {
+            event.hexadecimal("credentials", credentials)
         }
+    }
+
+    /// Mechanisms that send a password or a token as it is (RFC 4616, RFC 7628).
+    private static func sendsSecret(_ mechanism: RawSpan) -> Bool {
+        let names: [StaticString] = ["PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"]
+        for name in names where mechanism.isText(name) { return true }
+        return false
     }
 
     private func search(_ cursor: inout Cursor, _ event: inout EVEBuilder) throws(WireError) {

@@ -4,7 +4,7 @@
 //
 // Reads   lines of commands and replies, where events are wanted.
 // Writes  one event for each reply; the greeting has no command.
-// Leaves  lines of mails, which are files.
+// Leaves  lines of mails, which are files; passwords and what stands for them.
 
 import Records
 import Wire
@@ -69,11 +69,21 @@ struct POP3Event {
 
     private func writeRequest(_ line: ArraySlice<UInt8>, _ event: inout EVEBuilder) {
         let words = line.split(separator: 0x20)
+        let command = (words.first ?? []).map { 0x61...0x7A ~= $0 ? $0 & 0xDF : $0 }
         event.open("request")
-        event.text("command", (words.first ?? []).map { 0x61...0x7A ~= $0 ? $0 & 0xDF : $0 }[...])
+        event.text("command", command[...])
         event.openList("args")
-        for word in words.dropFirst() { event.item(word) }
+        let shown = POP3Event.shownArguments(of: command)
+        for word in words.dropFirst().prefix(shown) { event.item(word) }
+        if words.count &- 1 > shown { event.item(Array("<hidden>".utf8)[...]) }
         event.closeList()
         event.close()
+    }
+
+    /// Arguments before what only the user may know: a password, the digest of one, the answer of a mechanism.
+    private static func shownArguments(of command: [UInt8]) -> Int {
+        let word = command.octets
+        if word.isText("PASS") { return 0 }
+        return word.isText("APOP") || word.isText("AUTH") ? 1 : lineBytesMax
     }
 }

@@ -173,7 +173,8 @@ package struct SNMPRecord: LogRecord {
         row.connection(ts, uid, id)
         row.interval("duration", last.since(ts), "Time from the first message to the last.")
         row.text("version", versionName, "Version of the first message.")
-        row.text("community", community, in: text, "Community, or in version 3 the name of the user.")
+        row.text(
+            "community", community, in: text, "Community, a password in the clear; in version 3 the user's name.")
         row.count("get_requests", getRequests, "Variables asked for, one by one.")
         row.count("get_bulk_requests", getBulkRequests, "Variables asked for in bulk.")
         row.count("get_responses", responses, "Variables in responses.")
