@@ -7,7 +7,8 @@
 
 /// Where one packet's bytes stand in its block, and when they were seen. 32 octets, trivial.
 @usableFromInline package struct CapturePacket: BitwiseCopyable, Equatable, Sendable {
-    /// Nanoseconds since 1970-01-01 00:00 UTC; coarser clocks are scaled, impossible times saturate.
+    /// Nanoseconds since 1970-01-01 00:00 UTC, 0 to `CaptureLimits.latestNanoseconds`; coarser clocks are scaled,
+    /// impossible times saturate.
     @usableFromInline package var timestampNanoseconds: Int64
     /// Octets from the start of the block's memory to the first octet of the packet.
     @usableFromInline package var offset: Int
@@ -24,7 +25,7 @@
         timestampNanoseconds: Int64, offset: Int, capturedLength: UInt32, wireLength: UInt32, linkType: UInt16,
         interface: UInt16 = 0
     ) {
-        self.timestampNanoseconds = timestampNanoseconds
+        self.timestampNanoseconds = min(max(timestampNanoseconds, 0), CaptureLimits.latestNanoseconds)
         self.offset = offset
         self.capturedLength = capturedLength
         self.wireLength = max(wireLength, capturedLength)
@@ -35,6 +36,9 @@
 
 /// Bounds of what is read, with their reasons.
 enum CaptureLimits {
+    /// The latest time of a packet, in the year 2116: half of what 64 bits hold, so that a deadline behind it is
+    /// still a time. Beyond, a connection would wait for the end of time, and none could make room for another.
+    static let latestNanoseconds: Int64 = 1 << 62 &- 1
     /// The longest packet: libpcap's own bound (MAXIMUM_SNAPLEN). A record that claims more is damage.
     static let packetByteCountMax: UInt32 = 262_144
     /// The longest pcapng block that must be seen whole (a packet with its comments). Others are

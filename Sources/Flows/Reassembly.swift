@@ -38,7 +38,11 @@ struct HeldPool: Sendable {
     /// Octets in use.
     private(set) var byteCount = 0
     private(set) var blockCount = 0
+    /// Octets in use, with what a block costs beside them: a peer may send its octets one by one.
+    var memoryByteCount: Int { byteCount &+ blockCount &* HeldPool.blockByteCount }
 
+    /// Octets of a block without any, and of the memory that holds its octets.
+    static let blockByteCount = 96
     /// A block larger than this gives its memory back: offloaded segments are rare.
     static let keptBytesMax = 4096
 
@@ -351,7 +355,8 @@ extension Connection {
             weird(.excessive_data_without_further_acks, slot, &work)
             return giveUp(side, &work.counters.reassemblyGivenUp, &work.held)
         }
-        if Int(end.heldCount) > work.settings.heldBlocksMax || work.held.byteCount > work.settings.reassemblyBytesMax {
+        let isFull = work.held.memoryByteCount > work.settings.reassemblyBytesMax
+        if isFull || Int(end.heldCount) > work.settings.heldBlocksMax {
             giveUp(side, &work.counters.reassemblyRefused, &work.held)
         }
     }

@@ -83,6 +83,8 @@ struct DCERPCExchange {
 struct DCERPCView {
     private static let exchangesMax = 256
     private static let offersMax = 256
+    /// Interfaces in the event of a call.
+    static let shownMax = 16
 
     private(set) var offers: [DCERPCOffer] = []
     private var exchanges: [DCERPCExchange] = []
@@ -240,7 +242,11 @@ struct DCERPCView {
         let mark = event.mark
         event.openList("interfaces")
         let start = event.mark
+        var count = 0
         for offer in offers where isBind ? offer.call == exchange.call : offer.context == exchange.context {
+            // A call names one interface; a context that was offered over and over makes no longer events.
+            count &+= 1
+            guard isBind || count <= DCERPCView.shownMax else { break }
             var text = TextBuffer()
             offer.interface.write(to: &text)
             event.openItem()

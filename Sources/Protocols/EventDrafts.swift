@@ -14,6 +14,8 @@ struct EventDrafts {
     static let draftsMax = 256
     /// Octets of one event; messages beyond are left out.
     static let draftBytesMax = 1 << 20
+    /// Octets of all of them; the oldest are written to make room.
+    static let bytesMax = 4 << 20
 
     private struct Draft {
         var transaction: UInt64
@@ -22,10 +24,14 @@ struct EventDrafts {
     }
 
     private var drafts: [Draft] = []
+    private var byteCount = 0
 
     var isEmpty: Bool { drafts.isEmpty }
 
-    mutating func clear() { drafts.removeAll(keepingCapacity: true) }
+    mutating func clear() {
+        drafts.removeAll(keepingCapacity: true)
+        byteCount = 0
+    }
 
     /// Adds members to a transaction's event, which begins with the first.
     mutating func add(
@@ -33,13 +39,18 @@ struct EventDrafts {
         members: (inout EVEBuilder) -> Void
     ) {
         if let place = drafts.firstIndex(where: { $0.transaction == transaction }) {
-            guard drafts[place].body.buffer.bytes.count < EventDrafts.draftBytesMax else { return }
-            return members(&drafts[place].body)
+            let before = drafts[place].body.buffer.bytes.count
+            guard before < EventDrafts.draftBytesMax else { return }
+            members(&drafts[place].body)
+            byteCount &+= drafts[place].body.buffer.bytes.count &- before
+        } else {
+            if drafts.count >= EventDrafts.draftsMax { write(at: 0, type, &context) }
+            var draft = Draft(transaction: transaction, from: direction, body: EVEBuilder())
+            members(&draft.body)
+            byteCount &+= draft.body.buffer.bytes.count
+            drafts.append(draft)
         }
-        if drafts.count >= EventDrafts.draftsMax { write(at: 0, type, &context) }
-        var draft = Draft(transaction: transaction, from: direction, body: EVEBuilder())
-        members(&draft.body)
-        drafts.append(draft)
+        while byteCount > EventDrafts.bytesMax, drafts.count > 1 { write(at: 0, type, &context) }
     }
 
     /// Writes the members of a transaction that is still open.
@@ -63,6 +74,7 @@ struct EventDrafts {
 
     private mutating func write(at place: Int, _ type: StaticString, _ context: inout AnalyzerContext) {
         let draft = drafts.remove(at: place)
+        byteCount &-= draft.body.buffer.bytes.count
         context.beginEvent(type, from: draft.from, tx: draft.transaction)
         context.event.open(type)
         context.event.members(draft.body.buffer.bytes[...])

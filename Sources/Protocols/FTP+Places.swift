@@ -183,15 +183,25 @@ extension FTP {
 }
 
 extension RawSpan {
-    /// Whether `other` stands somewhere in the octets; nothing stands everywhere.
+    /// Whether `other` stands somewhere in the octets; nothing stands everywhere. The work grows with the length of
+    /// both, never with their product (the method of Knuth, Morris and Pratt).
     func contains(_ other: RawSpan) -> Bool {
         guard other.byteCount > 0 else { return true }
-        var at = 0
-        while let start = firstIndex(of: other.octet(0), from: at), start &+ other.byteCount <= byteCount {
-            var index = 1
-            while index < other.byteCount, octet(start &+ index) == other.octet(index) { index &+= 1 }
-            if index == other.byteCount { return true }
-            at = start &+ 1
+        guard other.byteCount <= byteCount, let first = firstIndex(of: other.octet(0)) else { return false }
+        // For each prefix of `other`, how many of its last octets begin it again.
+        var borders = [0]
+        borders.reserveCapacity(other.byteCount)
+        var border = 0
+        for index in 1..<other.byteCount {
+            while border > 0, other.octet(border) != other.octet(index) { border = borders[border &- 1] }
+            if other.octet(border) == other.octet(index) { border &+= 1 }
+            borders.append(border)
+        }
+        var matched = 0
+        for index in first..<byteCount {
+            while matched > 0, other.octet(matched) != octet(index) { matched = borders[matched &- 1] }
+            if other.octet(matched) == octet(index) { matched &+= 1 }
+            if matched == other.byteCount { return true }
         }
         return false
     }

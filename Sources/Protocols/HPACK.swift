@@ -25,6 +25,8 @@ struct HPACK {
     /// Octets that the fields of one block may become. An octet may stand for a whole table's entry.
     static let listBytesMax = 1 << 18
     static let fieldsMax = 1024
+    /// Octets of a block that is followed beyond what is kept; one that becomes more is no list of headers.
+    static let blockTextBytesMax = 1 << 20
 
     private(set) var fields: [HPACKField] = []
     private(set) var text = TextBuffer()
@@ -102,6 +104,8 @@ struct HPACK {
     }
 
     private mutating func literal(_ input: inout Cursor, prefix: UInt8) throws(WireError) -> HPACKField {
+        // Two octets may name an entry of 64 kilobytes, thousands of times in one block.
+        guard text.bytes.count <= HPACK.blockTextBytesMax else { throw .malformed(at: input.offset) }
         let index = try HPACK.integer(&input, prefix: prefix)
         let name: Text
         if index == 0 {

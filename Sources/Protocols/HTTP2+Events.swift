@@ -163,7 +163,9 @@ extension HTTP2 {
         _ hpack: borrowing HPACK, _ stream: HTTP2Stream, _ side: Int, _ context: borrowing AnalyzerContext
     ) {
         guard isShown(context) else { return }
-        stream.sides[side].sizeUpdates += hpack.sizeUpdates
+        if stream.sides[side].sizeUpdates.count < HTTP2.shownFieldsMax {
+            stream.sides[side].sizeUpdates += hpack.sizeUpdates
+        }
         for field in hpack.fields where stream.sides[side].fields.count < HTTP2.shownFieldsMax {
             stream.sides[side].fields.append(
                 HPACKField(

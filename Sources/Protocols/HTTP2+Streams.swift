@@ -182,6 +182,8 @@ extension HTTP2 {
             return
         }
         let side = Int(direction.rawValue)
+        // What comes behind the end belongs to nothing (RFC 9113 section 5.1).
+        guard !stream.sides[side].isEnded else { return }
         guard stream.sides[side].isCompressed else { return plain(bytes, stream, side, direction, &context) }
         if stream.sides[side].inflater == nil { stream.sides[side].inflater = context.takeInflater() }
         guard let inflater = stream.sides[side].inflater, !inflater.isOver else { return }
@@ -244,6 +246,7 @@ extension HTTP2 {
     func endStream(_ id: UInt32, from direction: Direction, _ context: inout AnalyzerContext) {
         guard let stream = find(id) else { return }
         let side = Int(direction.rawValue)
+        guard !stream.sides[side].isEnded else { return }
         endBody(stream, side, direction, &context)
         stream.sides[side].isEnded = true
         context.transactionDone(tx: stream.transaction, from: direction)

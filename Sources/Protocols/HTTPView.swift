@@ -313,7 +313,7 @@ final class HTTPView {
         headerBlock(whole.octets.extracting(0..<end), side, &context)
         whole.removeAll(keepingCapacity: true)
         swap(&whole, &side.carry)
-        return end &- before
+        return max(0, end &- before)
     }
 
     private func hold(_ bytes: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {

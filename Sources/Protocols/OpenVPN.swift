@@ -165,9 +165,11 @@ final class OpenVPN: Analyzer {
         guard let clientSide, clientSide != direction else { return }
         let isHidden = record.protection == "tls-crypt" || record.protection == "tls-crypt-v2"
         guard isHidden || contains(bytes) else { return violation(&context) }
-        let start = record.text.begin()
-        record.text.append(hexadecimal: bytes.extracting(1..<9))
-        if record.serverSession.isAbsent { record.serverSession = record.text.end(start) }
+        if record.serverSession.isAbsent {
+            let start = record.text.begin()
+            record.text.append(hexadecimal: bytes.extracting(1..<9))
+            record.serverSession = record.text.end(start)
+        }
         confirm(&context)
     }
 

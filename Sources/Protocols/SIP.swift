@@ -159,6 +159,8 @@ final class SIP: Analyzer {
     private struct Stream {
         var held: [UInt8] = []
         var searched = 0
+        /// Octets of the message at hand, once its headers have told.
+        var wanted = 0
         var bodyLeft = 0
     }
 
@@ -219,6 +221,7 @@ final class SIP: Analyzer {
     ) -> Int {
         let before = streams[side].held.count
         bytes.append(to: &streams[side].held)
+        guard streams[side].held.count >= streams[side].wanted else { return bytes.byteCount }
         var whole: [UInt8] = []
         swap(&whole, &streams[side].held)
         guard let head = SIP.headEnd(whole.octets, from: max(0, streams[side].searched &- 3)) else {
@@ -235,12 +238,13 @@ final class SIP: Analyzer {
         let end = isCut ? head : head &+ length
         guard end <= whole.count else {
             streams[side].searched = max(0, head &- 4)
+            streams[side].wanted = end
             swap(&whole, &streams[side].held)
             return bytes.byteCount
         }
         message(whole.octets.extracting(0..<end), isCut: isCut, from: direction, &context)
         streams[side].bodyLeft = isCut ? length : 0
-        streams[side].searched = 0
+        (streams[side].searched, streams[side].wanted) = (0, 0)
         whole.removeAll(keepingCapacity: true)
         swap(&whole, &streams[side].held)
         return max(0, end &- before)

@@ -311,7 +311,7 @@ struct URLFinder {
             }
             carry.append(octet)
             if carry.count > 16 { carry.removeFirst(8) }
-            guard octet == 0x2F else { continue }
+            guard octet == 0x2F, carry.count >= 6, carry[carry.count &- 3] == 0x3A else { continue }
             if ["http://", "https://", "ftp://"].contains(where: { URLFinder.endsIn($0, carry) }) {
                 carry.removeAll(keepingCapacity: true)
                 isInside = true

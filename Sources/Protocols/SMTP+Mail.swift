@@ -146,10 +146,10 @@ extension SMTP {
             context.software(.mailClient, value, of: context.id.originator)
         case .to:
             record.hasTo = true
-            record.to = addresses(value, adding: record.to, .smtp_too_many_to_addresses, &context)
+            record.to = addresses(value, .to, adding: record.to, .smtp_too_many_to_addresses, &context)
         case .copies:
             record.hasCopies = true
-            record.copies = addresses(value, adding: record.copies, .smtp_too_many_cc_addresses, &context)
+            record.copies = addresses(value, .copies, adding: record.copies, .smtp_too_many_cc_addresses, &context)
         case .originatingAddress:
             if let found = SMTPAddresses.nextHost(value, from: 0) { record.originatingAddress = found.address }
         case nil: break
@@ -178,7 +178,8 @@ extension SMTP {
 
     /// Addresses of a header with their names, parted by commas outside of a leading quoted name.
     private func addresses(
-        _ value: RawSpan, adding to: [Text], _ weird: Weird, _ context: inout AnalyzerContext
+        _ value: RawSpan, _ kind: SMTPRecord.AddressList, adding to: [Text], _ weird: Weird,
+        _ context: inout AnalyzerContext
     ) -> [Text] {
         var list = to
         var at = 0
@@ -200,8 +201,9 @@ extension SMTP {
             at = end
             guard value.extracting(start..<stop).firstIndex(of: 0x40) != nil else { continue }
             let address = record.text.add(value.extracting(start..<stop))
-            if list.contains(where: { record.text[$0] == record.text[address] }) { continue }
-            guard list.count < SMTPMail.addressesMax else {
+            let hasRoom = list.count < SMTPMail.addressesMax
+            guard record.isNew(address, in: kind, hasRoom: hasRoom) else { continue }
+            guard hasRoom else {
                 context.weird(weird, source: "SMTP")
                 break
             }
@@ -293,14 +295,37 @@ enum SMTPAddresses {
             end &+= 1
         }
         guard end &- start >= 2 else { return nil }
-        if colons < 2 { return dotted(text, start) }
-        while end &- start >= 2 {
-            var octets: [UInt8] = []
-            text.extracting(start..<end).append(to: &octets)
-            if let address = Address(String(decoding: octets, as: UTF8.self)) { return (address, start..<end) }
-            end &-= 1
+        guard colons >= 2, let longest = groups(text.extracting(0..<end), start) else { return dotted(text, start) }
+        var octets: [UInt8] = []
+        text.extracting(start..<longest).append(to: &octets)
+        return Address(octets: octets[...]).map { ($0, start..<longest) }
+    }
+
+    /// Where the longest IPv6 address that begins at `start` ends (RFC 4291 section 2.2); nil where none does. Every
+    /// octet is looked at a few times at most: a header of nothing but colons is no more work than another.
+    private static func groups(_ text: RawSpan, _ start: Int) -> Int? {
+        var (at, count, hasGap) = (start, 0, false)
+        var longest: Int?
+        if text.begins(with: "::", at: at) { (at, hasGap, longest) = (at &+ 2, true, at &+ 2) }
+        while count < 8 {
+            if hasGap ? count < 6 : count == 6, let found = dotted(text, at) { longest = found.range.upperBound }
+            var end = at
+            while end < text.byteCount, end &- at < 4, HTTPOctets.hexadecimal(text.octet(end)) != nil { end &+= 1 }
+            guard end > at else { break }
+            count &+= 1
+            if hasGap ? count < 8 : count == 8 { longest = max(longest ?? end, end) }
+            at = end
+            if text.begins(with: "::", at: at) {
+                guard !hasGap, count < 8 else { break }
+                at &+= 2
+                (hasGap, longest) = (true, at)
+            } else if at < text.byteCount, text.octet(at) == 0x3A {
+                at &+= 1
+            } else {
+                break
+            }
         }
-        return nil
+        return longest
     }
 
     private static func dotted(_ text: RawSpan, _ start: Int) -> (address: Address, range: Range<Int>)? {

@@ -290,10 +290,9 @@ extension SMTP {
         while let found = SMTPAddresses.next(argument, from: at) {
             at = found.end
             let recipient = add(found.range, of: argument)
-            if record.recipients.contains(where: { record.text[$0] == record.text[recipient] }) { continue }
-            guard record.recipients.count < SMTPMail.addressesMax else {
-                return context.weird(.smtp_too_many_rcptto_addresses, source: "SMTP")
-            }
+            let hasRoom = record.recipients.count < SMTPMail.addressesMax
+            guard record.isNew(recipient, in: .recipients, hasRoom: hasRoom) else { continue }
+            guard hasRoom else { return context.weird(.smtp_too_many_rcptto_addresses, source: "SMTP") }
             record.recipients.append(recipient)
         }
     }

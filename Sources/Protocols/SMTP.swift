@@ -41,6 +41,8 @@ package struct SMTPRecord: LogRecord {
     package var isTLS = false
     package var files: [UInt64] = []
     package var text = TextBuffer()
+    /// Hashes of what stands in the lists of addresses: a mail may name thousands, over and over.
+    private var known: Set<Int> = []
 
     package init() {}
 
@@ -83,7 +85,26 @@ package struct SMTPRecord: LogRecord {
         path.removeAll(keepingCapacity: true)
         files.removeAll(keepingCapacity: true)
         originatingAddress = nil
+        known.removeAll()
         text.clear()
+    }
+
+    /// Lists in which an address stands once.
+    enum AddressList: UInt8 { case recipients, to, copies }
+
+    /// Whether the text that was built last does not stand in a list yet, which knows it then if it has room for it.
+    /// A known text goes again.
+    mutating func isNew(_ address: Text, in list: AddressList, hasRoom: Bool) -> Bool {
+        var hasher = Hasher()
+        hasher.combine(list.rawValue)
+        hasher.combine(text[address])
+        let hash = hasher.finalize()
+        if known.contains(hash) {
+            text.bytes.removeLast(Int(address.count))
+            return false
+        }
+        if hasRoom { known.insert(hash) }
+        return true
     }
 }
 

@@ -76,7 +76,8 @@ extension AnalyzerContext {
         if name == KnownTypes.program { file.readers.gatheredMax = PEHeader.bytesMax }
         if name == KnownTypes.answer { file.readers.gatheredMax = OCSPResponse.bytesMax }
         if file.readers.gatheredMax > 0 {
-            file.readers.gathered.append(contentsOf: file.head.bytes)
+            let head = file.head.bytes
+            gather(head.octets, file)
             file.readers.gatheredAt = now
         }
         guard !settings.files.extractionRules.isEmpty else { return }
@@ -98,10 +99,20 @@ extension AnalyzerContext {
                 .fileData, bytes, tx: file.readers.transaction, from: file.direction, instance: file.id.value)
         }
         file.readers.extraction?.add(rest)
-        let room = file.readers.gatheredMax &- file.readers.gathered.count
-        if room > 0, rest.byteCount > 0 {
-            rest.extracting(0..<min(room, rest.byteCount)).append(to: &file.readers.gathered)
+        gather(rest, file)
+    }
+
+    /// Keeps octets that are read when the file is over, if all files together do not hold too many.
+    private mutating func gather(_ bytes: RawSpan, _ file: SeenFile) {
+        let count = min(file.readers.gatheredMax &- file.readers.gathered.count, bytes.byteCount)
+        guard count > 0 else { return }
+        guard files.gatheredByteCount &+ count <= SeenFiles.gatheredBytesMax else {
+            files.countOverflow(UInt64(count))
+            file.readers.gatheredMax = file.readers.gathered.count
+            return
         }
+        files.gatheredByteCount &+= count
+        bytes.extracting(0..<count).append(to: &file.readers.gathered)
     }
 
     /// Octets that will not come. A digest of the others would be that of another file.
@@ -116,6 +127,7 @@ extension AnalyzerContext {
     mutating func fileEnded(_ file: SeenFile, timedOut: Bool) {
         filesRecord.clearContent()
         guard !file.readers.isEmpty else { return }
+        files.gatheredByteCount &-= file.readers.gathered.count
         if let digests = file.readers.digests {
             filesRecord.take(digests, file.readers.hashes)
         }

@@ -91,6 +91,10 @@ struct FileConnection {
 
 /// The files of one worker.
 struct SeenFiles {
+    /// Octets of programs and answers of OCSP that wait for the end of their file.
+    static let gatheredBytesMax = 64 << 20
+    var gatheredByteCount = 0
+
     /// Connections of one file that get a row.
     static let connectionsMax = 256
     static let nameBytesMax = 4096
@@ -98,6 +102,9 @@ struct SeenFiles {
     private var slots = [SeenFile(slot: 0)]
     private var free: [UInt32] = []
     private var byKey: [UInt64: UInt32] = [:]
+    /// The files of each connection, where events of EVE ask for them; at most `linkedMax` each.
+    private var byConnection: [UID: [UInt32]] = [:]
+    private static let linkedMax = 1024
     private var first: UInt32 = 0
     private var newest: UInt32 = 0
     /// When the first of the list is looked at.
@@ -120,10 +127,28 @@ struct SeenFiles {
 
     /// The files that are open on a connection's transaction.
     func open(on uid: UID, _ transaction: UInt64, _ body: (SeenFile) -> Void) {
-        for file in slots where file.isTaken && file.isActive && file.transaction == transaction {
-            if file.connections.contains(where: { $0.uid == uid }) { body(file) }
+        for slot in byConnection[uid] ?? [] {
+            let file = slots[Int(slot)]
+            if file.isActive, file.transaction == transaction { body(file) }
         }
     }
+
+    /// Remembers a connection's file for `open`.
+    fileprivate mutating func link(_ file: SeenFile, to uid: UID) {
+        guard byConnection[uid, default: []].count < SeenFiles.linkedMax else { return }
+        byConnection[uid, default: []].append(file.slot)
+    }
+
+    private mutating func unlink(_ file: SeenFile) {
+        for connection in file.connections {
+            guard let place = byConnection[connection.uid]?.firstIndex(of: file.slot) else { continue }
+            byConnection[connection.uid]?.remove(at: place)
+            if byConnection[connection.uid]?.isEmpty == true { byConnection[connection.uid] = nil }
+        }
+    }
+
+    /// A limit of what waits for the end of files left octets out.
+    mutating func countOverflow(_ count: UInt64) { counters.overflowed &+= count }
 
     /// The file of a handle, unless it is over.
     subscript(_ handle: FileHandle) -> SeenFile? {
@@ -160,6 +185,7 @@ struct SeenFiles {
         file.key = nil
         file.totalBytes = nil
         file.hasName = false
+        if !byConnection.isEmpty { unlink(file) }
         file.name.removeAll(keepingCapacity: true)
         file.connections.removeAll(keepingCapacity: true)
         free.append(file.slot)
@@ -325,6 +351,7 @@ extension AnalyzerContext {
         for known in file.connections where known.uid == uid { return false }
         guard file.connections.count < SeenFiles.connectionsMax else { return false }
         file.connections.append(FileConnection(uid: uid, id: id, ordinal: output.ordinal))
+        if wantsEvents { files.link(file, to: uid) }
         return true
     }
 

@@ -58,12 +58,15 @@ struct DTLSFragments {
 extension TLS {
     /// Records with a version that is none, after more of which nothing is read (`SSL::dtls_max_version_errors`).
     static let invalidVersionsMax = 10
+    /// Messages in pieces that one datagram may begin; each takes memory for the whole.
+    static let fragmentsBegunMax = 8
 
     /// The records of one datagram.
     func records(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
         guard kind == .dtls, !isDetached, !TLS.isSTUN(bytes) else { return }
+        fragmentsBegun = 0
         var at = 0
         while at < bytes.byteCount, !isDetached, !isOver {
             let left = bytes.byteCount &- at
@@ -135,6 +138,8 @@ extension TLS {
             }
             guard total <= DTLSFragments.bytesMax else { return fail(&context) }
             if !sides[side].fragments.isFor(type, sequence, count: total) {
+                fragmentsBegun &+= 1
+                guard fragmentsBegun <= TLS.fragmentsBegunMax else { return fail(&context) }
                 sides[side].fragments.begin(type, sequence, count: total)
             }
             guard sides[side].fragments.add(fragment, at: offset) else { continue }

@@ -155,6 +155,8 @@ final class TLS: FramedAnalyzer {
     // DTLS.
 
     var invalidVersions = 0
+    /// Messages in pieces that the datagram at hand has begun.
+    var fragmentsBegun = 0
     var hasReportedVersion = false
 
     /// TLS 1.3 or one of its drafts was chosen.

@@ -12,15 +12,21 @@
     @usableFromInline package var bytes: [UInt8] = []
     /// Texts are cut here; what was cut is counted by the caller that cares.
     @inlinable package static var textBytesMax: Int { 1 << 20 }
+    /// Octets of all texts of a record that are copied from elsewhere. A peer that repeats a header for ever makes
+    /// a row no longer than this; what is added beyond is cut, at last to nothing.
+    @inlinable package static var bytesMax: Int { 2 << 20 }
 
     @inlinable package init() {}
+
+    /// Octets that may still be added.
+    @inlinable var room: Int { max(TextBuffer.bytesMax &- bytes.count, 0) }
 
     @inlinable package mutating func clear() { bytes.removeAll(keepingCapacity: true) }
 
     /// Copies `span` in, cut at `limit` octets.
     @inlinable package mutating func add(_ span: RawSpan, limit: Int = textBytesMax) -> Text {
         let start = bytes.count
-        let count = min(span.byteCount, limit)
+        let count = min(span.byteCount, limit, room)
         // Safe: the buffer is read inside the closure only, while the span is borrowed.
         unsafe span.extracting(0..<count).withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
         return Text(offset: UInt32(truncatingIfNeeded: start), count: UInt32(truncatingIfNeeded: count))
@@ -29,7 +35,7 @@
     /// The same of an array. A field of a class is given like this: a span of it may not outlive the look at it.
     @inlinable package mutating func add(_ octets: [UInt8], limit: Int = textBytesMax) -> Text {
         let start = bytes.count
-        let count = min(octets.count, limit)
+        let count = min(octets.count, limit, room)
         bytes.append(contentsOf: octets[..<count])
         return Text(offset: UInt32(truncatingIfNeeded: start), count: UInt32(truncatingIfNeeded: count))
     }
@@ -47,8 +53,9 @@
         guard !text.isAbsent else { return .absent }
         let start = bytes.count
         let from = Int(text.offset)
-        bytes.append(contentsOf: other.bytes[from ..< from &+ Int(text.count)])
-        return Text(offset: UInt32(truncatingIfNeeded: start), count: text.count)
+        let count = min(Int(text.count), room)
+        bytes.append(contentsOf: other.bytes[from ..< from &+ count])
+        return Text(offset: UInt32(truncatingIfNeeded: start), count: UInt32(truncatingIfNeeded: count))
     }
 
     /// A text that is built octet by octet: `let start = begin()`, appends to

@@ -47,6 +47,10 @@ struct AlertFilter {
     private var counters: [CounterKey: LimitCounter] = [:]
     private var rates: [CounterKey: Rate] = [:]
     private var bits: [BitKey: Timestamp] = [:]
+    /// When bits that are over were last looked for among as many as there may be.
+    private var purged = Timestamp.zero
+    /// Bits that found no room.
+    private(set) var refused: UInt64 = 0
     /// Alerts that thresholds held back.
     private(set) var suppressed: UInt64 = 0
 
@@ -175,8 +179,15 @@ struct AlertFilter {
             bits[key] = nil
             return
         }
-        if bits.count >= AlertFilter.entriesMax { bits = bits.filter { now <= $0.value } }
-        guard bits.count < AlertFilter.entriesMax else { return }
+        if bits.count >= AlertFilter.entriesMax, now.since(purged) >= second {
+            // All of them are looked at: not for every alert while none is over.
+            purged = now
+            bits = bits.filter { now <= $0.value }
+        }
+        guard bits.count < AlertFilter.entriesMax else {
+            refused &+= 1
+            return
+        }
         bits[key] = seconds == 0 ? Timestamp(nanoseconds: .max) : now.adding(Int64(seconds) * 1_000_000_000)
     }
 }

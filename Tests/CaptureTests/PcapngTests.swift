@@ -44,6 +44,14 @@ import Testing
         #expect(packets.map(\.time) == [7, 7000, 2_000_000_000])
     }
 
+    @Test func `times that no packet can have become the first or the last that one can`() throws {
+        let folder = try CaptureFolder()
+        let bytes = Pcapng.section() + Pcapng.interface(resolution: 0) + Pcapng.interface(resolution: 0, offset: -9)
+            + Pcapng.packet([1], units: .max) + Pcapng.packet([2], units: 3, interface: 1)
+        let packets = try readAll([try folder.write(bytes)]).packets
+        #expect(packets.map(\.time) == [CaptureLimits.latestNanoseconds, 0])
+    }
+
     @Test func `simple and obsolete packets are read and unknown blocks are skipped`() throws {
         let folder = try CaptureFolder()
         let bytes = Pcapng.section() + Pcapng.interface(snapLength: 6)

@@ -166,6 +166,16 @@ import Testing
         #expect(script.table.counters.reassemblyRefused == 8)
     }
 
+    @Test func `single octets of many connections count for the memory that each takes`() {
+        var script = FlowScript { $0.reassemblyBytesMax = 4000 }
+        for port in 0..<10 {
+            script.originatorPort = 40_000 + UInt16(port)
+            script.handshake()
+            for block in 0..<20 { script.tcp(.originator, "PA", 1010 + UInt32(block) * 2, 1001, [1]) }
+        }
+        #expect(script.table.counters.reassemblyRefused == 8)
+    }
+
     @Test func `a stream that nobody wants is counted and not kept`() {
         var script = FlowScript()
         script.handshake()

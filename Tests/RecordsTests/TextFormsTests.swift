@@ -37,4 +37,19 @@ import Testing
     func `addresses are written as RFC 5952 says`(_ address: Address, _ text: String) {
         #expect("\(address)" == text)
     }
+
+    @Test func `the texts of a record have a bound, whatever is added`() {
+        var buffer = TextBuffer()
+        let piece = [UInt8](repeating: 0x61, count: TextBuffer.textBytesMax - 1)
+        let texts = (0..<5).map { _ in buffer.add(piece) }
+        #expect(texts.map(\.count).reduce(0, +) == UInt32(TextBuffer.bytesMax))
+        #expect(buffer[texts[4]].isEmpty && !texts[4].isAbsent)
+        var other = TextBuffer()
+        let long = other.add(piece)
+        let none = buffer.add(long, of: other)
+        #expect(none.count == 0)
+        buffer.clear()
+        let whole = buffer.add(long, of: other)
+        #expect(buffer[whole].count == piece.count)
+    }
 }
