@@ -57,6 +57,7 @@ struct EVEFlows: ~Copyable {
     /// The direction of the packet at work, and its connection.
     private var current: (slot: UInt32, isReversed: Bool) = (.max, false)
     private var heldCount = 0
+    private var heldBytes = 0
     private let takesMidstream: Bool
     private var record = EventRecord()
 
@@ -70,6 +71,8 @@ struct EVEFlows: ~Copyable {
     /// Events of one connection that wait, and of all; beyond, they are written at once.
     private static let heldMax = 4096
     private static let heldOfAllMax = 1 << 18
+    /// Octets of all events that wait: one may have a megabyte.
+    private static let heldBytesMax = 64 << 20
 
     /// Keeps the events that a packet's data has made until the other end has acknowledged it.
     mutating func hold(_ events: inout [EventRecord], _ slot: UInt32) {
@@ -82,6 +85,7 @@ struct EVEFlows: ~Copyable {
             events[index].isDataReversed = current.slot == slot && current.isReversed
             note(events[index].appProtocol, of: slot)
             held[place].append(events[index])
+            heldBytes &+= events[index].body.buffer.bytes.count
         }
         heldCount &+= events.count
         events.removeAll(keepingCapacity: true)
@@ -105,7 +109,10 @@ struct EVEFlows: ~Copyable {
     private mutating func release(_ arrival: EVEArrival, isReversed: Bool, to output: inout RecordOutput) {
         let place = Int(arrival.slot)
         guard place < held.count, !held[place].isEmpty else { return }
-        let isCrowded = held[place].count > EVEFlows.heldMax || heldCount > EVEFlows.heldOfAllMax
+        let isCrowded =
+            held[place].count > EVEFlows.heldMax || heldCount > EVEFlows.heldOfAllMax
+            || heldBytes > EVEFlows.heldBytesMax
+        guard isCrowded || held[place].contains(where: { $0.isDataReversed != isReversed }) else { return }
         output.ordinal = arrival.ordinal
         var kept: [EventRecord] = []
         for var event in held[place] {
@@ -117,6 +124,7 @@ struct EVEFlows: ~Copyable {
             event.packet = arrival.packet
             output.emit(event)
             heldCount &-= 1
+            heldBytes &-= event.body.buffer.bytes.count
         }
         held[place] = kept
     }
@@ -130,6 +138,7 @@ struct EVEFlows: ~Copyable {
             event.packet.number = 0
             event.packet.source = "stream (flow timeout)"
             output.emit(event)
+            heldBytes &-= event.body.buffer.bytes.count
         }
         heldCount &-= held[place].count
         held[place] = []

@@ -17,6 +17,8 @@ struct TunnelLedger {
     static let expiry: Int64 = 3600 * second
     /// Identities of one tunnel that are remembered for rows still to come.
     private static let identitiesMax = 64
+    /// Tunnels that are remembered. Strangers make as many as they like: each pair of addresses may be one.
+    static let tunnelsMax = 1 << 18
 
     private struct Tunnel {
         var kind = TunnelKind.none
@@ -28,6 +30,9 @@ struct TunnelLedger {
     }
 
     private var tunnels: [UInt32: Tunnel] = [:]
+    /// Tunnels that had to be forgotten; rows still to come of what was in them do not name them.
+    private(set) var forgotten: UInt64 = 0
+    var count: Int { tunnels.count }
     private let prefix: SipHash
     private var nextExpiryCheck = Timestamp.zero
 
@@ -52,8 +57,18 @@ struct TunnelLedger {
         }
     }
 
+    /// A new tunnel, for which there is room: the closed ones go first.
+    private mutating func begin() -> Tunnel {
+        guard tunnels.count >= TunnelLedger.tunnelsMax else { return Tunnel() }
+        let before = tunnels.count
+        tunnels = tunnels.filter(\.value.isOpen)
+        if tunnels.count > TunnelLedger.tunnelsMax / 2 { tunnels.removeAll(keepingCapacity: true) }
+        forgotten &+= UInt64(before &- tunnels.count)
+        return Tunnel()
+    }
+
     private mutating func remember(_ tunnel: UInt32, _ uid: UID, _ id: ConnectionID, packet: UInt64) {
-        var known = tunnels[tunnel] ?? Tunnel()
+        var known = tunnels[tunnel] ?? begin()
         known.identities.append((packet, uid, id))
         if known.identities.count > TunnelLedger.identitiesMax { known.identities.removeFirst() }
         known.isOpen = false
@@ -63,7 +78,7 @@ struct TunnelLedger {
     private mutating func discover(
         _ number: UInt32, _ kind: TunnelKind, _ id: ConnectionID, _ note: Note, _ output: inout RecordOutput
     ) {
-        var known = tunnels[number] ?? Tunnel()
+        var known = tunnels[number] ?? begin()
         known.kind = kind
         if known.identities.isEmpty {
             // IP-in-IP and GRE have no connection of their own: the tunnel gets an identity here.
@@ -87,10 +102,9 @@ struct TunnelLedger {
     mutating func expire(at time: Timestamp, order: UInt64, into output: inout RecordOutput) {
         guard time > nextExpiryCheck, !tunnels.isEmpty else { return }
         nextExpiryCheck = time.adding(60 * second)
-        for number in tunnels.keys.sorted() {
-            guard let known = tunnels[number], known.isOpen, time.since(known.lastInner) >= TunnelLedger.expiry,
-                let outer = known.identities.last
-            else { continue }
+        let due = tunnels.filter { $0.value.isOpen && time.since($0.value.lastInner) >= TunnelLedger.expiry }
+        for number in due.keys.sorted() {
+            guard let known = due[number], let outer = known.identities.last else { continue }
             tunnels[number]?.isOpen = false
             let note = Note(order: order, ordinal: 0, time: time, what: .outerEnded(tunnel: number))
             write(.expire, known.kind.logName, outer.uid, outer.id, note, &output)
