@@ -43,7 +43,7 @@ struct Collector: ~Copyable {
     /// Network time of the first block.
     private var firstTime: Timestamp?
     /// From when days are counted, as the workers count them.
-    package var dayOrigin: Timestamp?
+    var dayOrigin: Timestamp?
     private var candidates: [AlertCandidate] = []
 
     init(
