@@ -102,6 +102,7 @@ private func parsed(_ text: String) -> String {
             HTTP(), port: 80, .tcp,
             logs: [SoftwareRecord.makeSchema(), KnownHostRecord.makeSchema(), KnownServiceRecord.makeSchema()])
         bench.context.now = Timestamp(seconds: 1_000_000)
+        bench.context.started = bench.context.now
         act(&bench.context)
         return bench.rows(log)
     }
