@@ -13,8 +13,9 @@
     /// Texts are cut here; what was cut is counted by the caller that cares.
     @inlinable package static var textBytesMax: Int { 1 << 20 }
     /// Octets of all texts of a record that are copied from elsewhere. A peer that repeats a header for ever makes
-    /// a row no longer than this; what is added beyond is cut, at last to nothing.
-    @inlinable package static var bytesMax: Int { 2 << 20 }
+    /// a row no longer than this; what is added beyond is cut, at last to nothing. As much as the arena of what
+    /// signatures are shown (`TransactionOutput.bytesMax`), which is one of these.
+    @inlinable package static var bytesMax: Int { 8 << 20 }
 
     @inlinable package init() {}
 

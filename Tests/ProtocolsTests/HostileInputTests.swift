@@ -17,7 +17,7 @@ import Wire
         let bench = TextBench(HTTP(), HTTPRecord.makeSchema(), port: 80)
         bench.send(lines(["GET / HTTP/1.1"]), from: .originator)
         let header = lines(["Referer: " + String(repeating: "r", count: 60_000)])
-        for _ in 0..<100 { bench.send(header, from: .originator) }
+        for _ in 0..<200 { bench.send(header, from: .originator) }
         bench.send(lines(["Host: a.example", ""]), from: .originator)
         let rows = bench.finished()
         #expect(rows.count == 1)
