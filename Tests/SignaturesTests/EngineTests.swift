@@ -101,6 +101,7 @@ import Wire
 
     @Test func `what nobody acknowledges is looked at in the end, though an event is there before`() throws {
         var talk = try Conversation(#"alert http any any -> any any (http.uri; content:"/x"; sid:1;)"#)
+        talk.open()
         talk.send("GET /x")
         var output = TransactionOutput()
         output.wanted = talk.engine.wanted
