@@ -80,6 +80,20 @@ struct Conversation {
 
     func show(_ output: TransactionOutput) { engine.absorb(slot, output) }
 
+    /// Shows what a reader of HTTP tells of a request: a buffer's value, where rules ask for it, and an event.
+    func showRequest(_ buffer: SignatureBuffer, _ value: String, event: StaticString? = nil) {
+        var output = TransactionOutput()
+        output.wanted = engine.wanted
+        output.wantsTransactions = true
+        let tx = output.begin(.http)
+        if output.wanted.contains(buffer) {
+            let octets = Array(value.utf8)
+            output.expose(buffer, octets.octets, .octets, transaction: tx, instance: 0, from: .originator)
+        }
+        if let event { output.event(event, transaction: tx, from: .originator) }
+        show(output)
+    }
+
     /// Runs the rules once more with the packet sent last, as for datagrams whose reader has shown something.
     func inspectAgain() {
         engine.inspect(slot, lastPayload.octets, last)

@@ -73,15 +73,7 @@ import Wire
         var talk = try Conversation("alert \(hook) any any -> any any (sid:1;)")
         talk.open()
         talk.send("GET /x")
-        var output = TransactionOutput()
-        output.wanted = talk.engine.wanted
-        output.wantsTransactions = true
-        let tx = output.begin(.http)
-        if output.wanted.contains(.httpMethod) {
-            let method = Array("GET".utf8)
-            output.expose(.httpMethod, method.octets, .octets, transaction: tx, instance: 0, from: .originator)
-        }
-        talk.show(output)
+        talk.showRequest(.httpMethod, "GET")
         talk.send(fromServer: true, flags: 0x10)
         talk.send(flags: 0x10)
         let early = talk.fired().count

@@ -80,13 +80,7 @@ import Wire
             var talk = Conversation(rules)
             talk.open()
             talk.send(payload)
-            var output = TransactionOutput()
-            output.wanted = talk.engine.wanted
-            output.wantsTransactions = true
-            let tx = output.begin(.http)
-            let uri = Array("/x".utf8)
-            output.expose(.httpURI, uri.octets, .octets, transaction: tx, instance: 0, from: .originator)
-            talk.show(output)
+            talk.showRequest(.httpURI, "/x")
             talk.send(fromServer: true, flags: 0x10)
             talk.send(flags: 0x10)
             #expect(talk.fired() == (fires ? [1] : []))
@@ -103,14 +97,7 @@ import Wire
         var talk = try Conversation(#"alert http any any -> any any (http.uri; content:"/x"; sid:1;)"#)
         talk.open()
         talk.send("GET /x")
-        var output = TransactionOutput()
-        output.wanted = talk.engine.wanted
-        output.wantsTransactions = true
-        let tx = output.begin(.http)
-        let uri = Array("/x".utf8)
-        output.expose(.httpURI, uri.octets, .octets, transaction: tx, instance: 0, from: .originator)
-        output.event("http.missing_host_header", transaction: tx, from: .originator)
-        talk.show(output)
+        talk.showRequest(.httpURI, "/x", event: "http.missing_host_header")
         // The answer acknowledges nothing.
         talk.send("200", fromServer: true, flags: 0x08)
         #expect(talk.fired().isEmpty)
@@ -179,13 +166,7 @@ import Wire
         var talk = try Conversation(#"alert http any any -> any any (http.uri; content:"/x"; sid:1;)"#)
         talk.open()
         talk.send("GET /x")
-        var output = TransactionOutput()
-        output.wanted = talk.engine.wanted
-        output.wantsTransactions = true
-        let tx = output.begin(.http)
-        let uri = Array("/x".utf8)
-        output.expose(.httpURI, uri.octets, .octets, transaction: tx, instance: 0, from: .originator)
-        talk.show(output)
+        talk.showRequest(.httpURI, "/x")
         talk.send(" HTTP/1.1")
         #expect(talk.fired().isEmpty, "nobody has acknowledged it")
         talk.send(fromServer: true, flags: 0x10)
