@@ -209,7 +209,7 @@ enum TimeArgument {
         let hasZone = full.last == "Z" || full.dropFirst(11).contains { $0 == "+" || $0 == "-" }
         let zoned = hasZone ? full : full + "Z"
         for style in [Date.ISO8601FormatStyle(includingFractionalSeconds: true), Date.ISO8601FormatStyle()] {
-            if let date = try? style.parse(zoned) {
+            if let date = try? style.parse(zoned), abs(date.timeIntervalSince1970) < 9e9 {
                 return Timestamp(nanoseconds: Int64((date.timeIntervalSince1970 * 1e6).rounded()) * 1000)
             }
         }
