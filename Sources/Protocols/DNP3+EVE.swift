@@ -11,8 +11,8 @@ import Wire
 
 /// What the event has of a side's fragment that the row has not.
 struct DNP3Fragment {
-    /// Octets of one fragment; outstations send 2048 at most (section 4.3).
-    static let bytesMax = 16_384
+    /// Octets of one fragment, as many as Suricata puts together; outstations send 2048 at most (section 4.3).
+    static let bytesMax = 16_064
 
     var control: UInt8 = 0
     var target: UInt16 = 0
@@ -26,10 +26,16 @@ struct DNP3Fragment {
         source = header.load16(6).byteSwapped
     }
 
-    mutating func clear() { octets.removeAll(keepingCapacity: true) }
+    /// There was more than is kept.
+    private(set) var isTooLong = false
+
+    mutating func clear() {
+        octets.removeAll(keepingCapacity: true)
+        isTooLong = false
+    }
 
     mutating func append(_ octet: UInt8) {
-        if octets.count < DNP3Fragment.bytesMax { octets.append(octet) }
+        if octets.count < DNP3Fragment.bytesMax { octets.append(octet) } else { isTooLong = true }
     }
 
     /// Writes the members of `dnp3`. The fragment has its head.

@@ -134,6 +134,7 @@ final class DNP3: FramedAnalyzer {
         let side = Int(direction.rawValue)
         let flags = bytes.octet(0)
         let keepsAll = isShown(context)
+        let wasTooLong = fragments[side].isTooLong
         var at = 0
         var left = count
         while left > 0 {
@@ -153,6 +154,7 @@ final class DNP3: FramedAnalyzer {
             at &+= block &+ 2
             left &-= block
         }
+        if fragments[side].isTooLong, !wasTooLong { show("dnp3.too_long_reassembly", direction, &context) }
         if flags & 0x40 != 0 { sides[side].hasFirst = true }
         guard sides[side].hasFirst else {
             context.weird(.dnp3_first_application_layer_chunk_missing, source: DNP3.source(kind))

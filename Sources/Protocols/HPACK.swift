@@ -138,7 +138,8 @@ struct HPACK {
             value &+= Int(octet & 0x7F) << shift
             if octet & 0x80 == 0 { return value }
         }
-        throw .malformed(at: input.offset)
+        // It has no end within the octets that it may have.
+        throw .truncated(at: input.offset)
     }
 }
 

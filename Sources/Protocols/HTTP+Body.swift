@@ -81,6 +81,8 @@ final class HTTPEntity {
 struct Base64 {
     private var bits: UInt32 = 0
     private var count = 0
+    /// An equals sign stood where no group of digits ends.
+    var isMisplaced = false
 
     /// The value of each octet as a digit; above 63 where it is none.
     private static let values: [UInt8] = (0...0xFF).map { (octet: UInt8) in
@@ -119,7 +121,11 @@ struct Base64 {
             }
             let value = values[Int(digits.octet(index))]
             index &+= 1
-            guard value < 64 else { continue }
+            guard value < 64 else {
+                // One digit is no octet: a group ends behind two or three.
+                if digits.octet(index &- 1) == 0x3D, count == 0 || count == 6 { isMisplaced = true }
+                continue
+            }
             bits = bits << 6 | UInt32(value)
             count &+= 6
             guard count >= 8 else { continue }
@@ -413,7 +419,7 @@ extension HTTP {
         if entity.transfer == .base64 {
             entity.base64.decode(bytes, into: &plain)
         } else {
-            MIMEText.decodeQuoted(bytes, endsLine: endsLine, into: &plain)
+            _ = MIMEText.decodeQuoted(bytes, endsLine: endsLine, into: &plain)
         }
         addToPart(plain.octets, level, side, entity, &context)
         plain.removeAll(keepingCapacity: true)

@@ -31,6 +31,13 @@ extension HTTP2 {
 
     /// A frame of an open stream begins.
     func showFrame(_ frame: HTTP2Frame, from direction: Direction, _ context: inout AnalyzerContext) {
+        // What may still come for a stream that is over (RFC 9113 section 5.1).
+        let comesLate = [HTTP2Frame.Kind.reset, HTTP2Frame.Kind.window, HTTP2Frame.Kind.priority].contains(frame.type)
+        if lastShown?.id == frame.stream, !comesLate, context.transactions.wantsEvents,
+            !streams.contains(where: { $0.id == frame.stream })
+        {
+            showAnomaly("http2.stream_id_reuse", stream: frame.stream, from: direction, &context)
+        }
         guard context.wants(.http2FrameType), let stream = streams.last(where: { $0.id == frame.stream }) else {
             return
         }

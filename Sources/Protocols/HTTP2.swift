@@ -306,7 +306,11 @@ final class HTTP2: Analyzer {
             }
             headers(hpack, frame, stream, from: direction, &context)
         } catch {
-            showAnomaly("http2.invalid_header", stream: frame.stream, from: direction, &context)
+            // The block ends too early, or names what no table has.
+            let isCut = if case .truncated = error { true } else { false }
+            showAnomaly(
+                isCut ? "http2.invalid_frame_data" : "http2.invalid_header", stream: frame.stream, from: direction,
+                &context)
             fail(&context)
         }
         swap(&hpack, &sides[side].hpack)

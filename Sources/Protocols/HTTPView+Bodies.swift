@@ -174,10 +174,17 @@ extension HTTPView {
             }
             side.left = count
             side.state = .body
-            if count == 0 { requestOver(side) }
+            guard count > 0 else { return requestOver(side) }
+            if pending.last?.hasLongPath == true { tellLongPath(side, .originator, &context) }
         } else {
             requestOver(side)
         }
+    }
+
+    /// A body is a file of the target's path, unless a header names it otherwise.
+    private func tellLongPath(_ side: HTTPViewSide, _ direction: Direction, _ context: inout AnalyzerContext) {
+        guard value("content-disposition", side) == nil else { return }
+        context.transactionEvent("http.file_name_too_long", tx: side.transaction, from: direction)
     }
 
     /// A request is over, unless what the delivery has behind it begins no other one.
@@ -249,6 +256,7 @@ extension HTTPView {
         if let name = request?.fileName, !name.isEmpty, value("content-disposition", side) == nil {
             context.expose(.fileName, name.octets, tx: side.transaction, from: .responder)
         }
+        if request?.hasLongPath == true, coding != nil || stated != 0 { tellLongPath(side, .responder, &context) }
         frameResponse(coding, hasLength: length != nil, stated, side, &context)
     }
 

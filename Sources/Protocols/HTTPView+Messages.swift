@@ -64,6 +64,7 @@ extension HTTPView {
         if pending.count >= HTTPView.pendingMax { pending.removeFirst() }
         var request = Pending(transaction: tx, isHead: method.isText("HEAD"), isConnect: method.isText("CONNECT"))
         if request.isConnect { checkConnect(line.extracting(target), tx, &context) }
+        request.hasLongPath = (HTTPTarget(line.extracting(target)).path?.count ?? 0) > HTTPView.fileNameBytesMax
         if context.wants(.fileName) { HTTPView.fileName(line.extracting(target), to: &request.fileName) }
         pending.append(request)
         context.expose(.httpRequestLine, line, tx: tx, from: .originator)

@@ -103,6 +103,8 @@ final class HTTPView {
     /// Requests of one connection that wait for their response.
     static let pendingMax = 1024
     static let headersMax = 1024
+    /// Octets of a path that names a file.
+    static let fileNameBytesMax = 4096
     static let keptBytesMax = 8192
 
     /// A request whose response is awaited.
@@ -112,6 +114,8 @@ final class HTTPView {
         var isConnect = false
         /// The last part of the target's path, which names the response's file.
         var fileName: [UInt8] = []
+        /// The path is longer than names of files are.
+        var hasLongPath = false
     }
 
     let originator = HTTPViewSide(.originator)

@@ -18,6 +18,8 @@ struct IKEView {
     /// Where the attributes of each transform of version 1 begin.
     var choices: [Int] = []
     var notifications: [UInt16] = []
+    /// AH was proposed, which seals nothing.
+    var isUnsealed = false
     var errorCount = 0
     var keyExchange = Text.absent
     var nonce = Text.absent
@@ -111,13 +113,15 @@ extension IKE {
     /// Cryptography that should not be offered any more: each event once a message.
     private func weakness(_ transaction: UInt64, _ direction: Direction, _ context: inout AnalyzerContext) {
         var isWeak: [5 of Bool] = [false, false, false, false, false]
-        var (hasAuthentication, hasEncryption, isAuthenticating) = (false, false, false)
+        var (hasAuthentication, hasEncryption, isAuthenticating, isInvalid) = (false, false, false, false)
         for transform in view.transforms {
             switch (transform.type, transform.number) {
             case (1, 1...9), (1, 11): isWeak[0] = true
-            case (2, 0...2): isWeak[1] = true
-            case (3, 1...4), (3, 6), (3, 7): isWeak[2] = true
-            case (4, 0...2), (4, 5), (4, 22): isWeak[3] = true
+            case (2, 1...2): isWeak[1] = true
+            case (3, 1...7): isWeak[2] = true
+            case (4, 1...2), (4, 5), (4, 22): isWeak[3] = true
+            // To derive keys from nothing, or to exchange none (RFC 7296 section 3.3.2).
+            case (2, 0), (4, 0): isInvalid = true
             default: break
             }
             if transform.type == 1 { hasEncryption = true }
@@ -129,14 +133,15 @@ extension IKE {
         if hasEncryption, !hasAuthentication { isWeak[4] = true }
         if isAuthenticating { isWeak[4] = false }
         if !view.transforms.isEmpty {
-            if !hasEncryption { context.transactionEvent("ike.no_encryption", tx: transaction, from: direction) }
-            if !view.transforms.contains(where: { $0.type == 4 && $0.number != 0 }) {
+            if view.isUnsealed { context.transactionEvent("ike.no_encryption", tx: transaction, from: direction) }
+            if !view.transforms.contains(where: { $0.type == 4 }) {
                 context.transactionEvent("ike.weak_crypto_no_dh", tx: transaction, from: direction)
             }
             if view.transforms.contains(where: { !(1...5).contains($0.type) }) {
                 context.transactionEvent("ike.unknown_proposal", tx: transaction, from: direction)
             }
         }
+        if isInvalid { context.transactionEvent("ike.invalid_proposal", tx: transaction, from: direction) }
         let names: [StaticString] = [
             "ike.weak_crypto_enc", "ike.weak_crypto_prf", "ike.weak_crypto_auth", "ike.weak_crypto_dh",
             "ike.weak_crypto_no_auth",

@@ -276,6 +276,7 @@ final class IKE: Analyzer {
             let head = 8 &+ Int(body.octet(at &+ 6))
             guard length >= head, length <= body.byteCount &- at else { return false }
             record.proposalCount = (record.proposalCount ?? 0) &+ 1
+            if body.octet(at &+ 5) == 2 { view.isUnsealed = true }
             guard transforms(body.extracting(at &+ head ..< at &+ length)) else { return false }
             let isLast = body.octet(at) == 0
             at &+= length

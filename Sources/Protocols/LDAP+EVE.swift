@@ -11,7 +11,10 @@ import Wire
 
 /// Operations of one connection that await their responses.
 struct LDAPEvents {
-    private static let pendingMax = 256
+    /// Those whose last response is awaited (Suricata's `ldap.max-tx`, and the one that is too many).
+    private static let pendingMax = 257
+    /// Responses to one request that are nothing odd.
+    private static let responsesMax = 1024
     /// Octets of one event; responses beyond are left out.
     private static let bytesMax = 1 << 18
 
@@ -38,7 +41,11 @@ struct LDAPEvents {
     ) {
         guard let operation = LDAPOperation(tag: tag) else { return }
         if operation.isRequest {
-            if pending.count >= LDAPEvents.pendingMax { LDAPEvents.end(pending.removeFirst(), &context) }
+            if pending.count >= LDAPEvents.pendingMax {
+                let oldest = pending.removeFirst()
+                context.transactionEvent("ldap.too_many_transactions", tx: oldest.transaction, from: .originator)
+                LDAPEvents.end(oldest, &context)
+            }
             var one = Pending(
                 number: number, transaction: context.beginTransaction(.ldap), request: EVEBuilder(),
                 responses: EVEBuilder())
@@ -67,6 +74,9 @@ struct LDAPEvents {
         }
         LDAPView.show(operation, content, tx: pending[place].transaction, &context)
         pending[place].responseCount &+= 1
+        if pending[place].responseCount == LDAPEvents.responsesMax &+ 1 {
+            context.transactionEvent("ldap.too_many_responses", tx: pending[place].transaction, from: .responder)
+        }
         if pending[place].responses.buffer.bytes.count < LDAPEvents.bytesMax {
             pending[place].responses.openItem()
             pending[place].responses.text("operation", operation.name)
@@ -76,6 +86,12 @@ struct LDAPEvents {
             pending[place].responses.closeItem()
         }
         if known == nil || operation.endsOperation { LDAPEvents.end(pending.remove(at: place), &context) }
+    }
+
+    /// A response that cannot be read: it belongs to the last request, if any waits.
+    func broken(_ context: inout AnalyzerContext) {
+        guard let last = pending.last else { return }
+        context.transactionEvent("ldap.invalid_data", tx: last.transaction, from: .responder)
     }
 
     mutating func finish(_ context: inout AnalyzerContext) {

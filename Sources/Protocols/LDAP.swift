@@ -211,6 +211,7 @@ final class LDAP: FramedAnalyzer {
             return .took(total)
         } catch {
             if case .truncated = error, bytes.byteCount < LDAP.headBytesMax { return .needs(bytes.byteCount &+ 1) }
+            if sender == .responder, bytes.octet(0) == BERHeader.sequence { events.broken(&context) }
             violation(&context)
             return .stop
         }

@@ -38,6 +38,8 @@ final class MIMEEntity {
 /// What is longer than mail programs make it.
 enum MIMEOddity {
     case longName, longValue, longBoundary, longEncodedLine
+    /// What is encoded is not as it should be.
+    case invalidBase64, invalidQuoted
 }
 
 /// One message after another of one connection; keeps its memory.
@@ -292,8 +294,12 @@ class MIMEMessage {
         if entity.transfer == .base64 {
             if bytes.byteCount > MIMEMessage.encodedLineBytes { met(.longEncodedLine, &context) }
             entity.base64.decode(bytes, into: &plain)
-        } else {
-            MIMEText.decodeQuoted(bytes, endsLine: endsLine, into: &plain)
+            if entity.base64.isMisplaced {
+                entity.base64.isMisplaced = false
+                met(.invalidBase64, &context)
+            }
+        } else if !MIMEText.decodeQuoted(bytes, endsLine: endsLine, into: &plain) {
+            met(.invalidQuoted, &context)
         }
         add(plain.octets, entity, &context)
         plain.removeAll(keepingCapacity: true)

@@ -155,7 +155,8 @@ enum MIMEText {
     // MARK: content
 
     /// Quoted-printable (RFC 2045 section 6.7): a line.
-    static func decodeQuoted(_ bytes: RawSpan, endsLine: Bool, into plain: inout [UInt8]) {
+    static func decodeQuoted(_ bytes: RawSpan, endsLine: Bool, into plain: inout [UInt8]) -> Bool {
+        var isValid = true
         var count = bytes.byteCount
         while count > 0, HTTPOctets.isBlank(bytes.octet(count &- 1)) { count &-= 1 }
         var at = 0
@@ -167,20 +168,24 @@ enum MIMEText {
                 continue
             }
             // A last `=`: the line goes on.
-            if at == count { return }
+            if at == count { return isValid && count == bytes.byteCount }
             if count &- at >= 2, let high = HTTPOctets.hexadecimal(bytes.octet(at)),
                 let low = HTTPOctets.hexadecimal(bytes.octet(at &+ 1))
             {
                 plain.append(high << 4 | low)
+                // Digits are upper-case letters (RFC 2045 section 6.7).
+                if bytes.octet(at) > 0x60 || bytes.octet(at &+ 1) > 0x60 { isValid = false }
                 at &+= 2
             } else {
                 plain.append(octet)
+                isValid = false
             }
         }
         if endsLine {
             plain.append(0x0D)
             plain.append(0x0A)
         }
+        return isValid
     }
 }
 

@@ -10,8 +10,8 @@ import Records
 import Wire
 
 struct MQTTView {
-    /// Packets whose acknowledgement is awaited.
-    private static let pendingMax = 256
+    /// Packets whose acknowledgement is awaited (Suricata's `mqtt.max-tx`, and the one that is too many).
+    private static let pendingMax = 1025
 
     private struct Pending {
         var identifier: UInt16
@@ -138,7 +138,10 @@ struct MQTTView {
         _ kind: UInt8, _ identifier: UInt16, _ direction: Direction, _ context: inout AnalyzerContext
     ) -> UInt64 {
         let tx = context.beginTransaction(.mqtt)
-        if pending.count >= MQTTView.pendingMax { pending.removeFirst() }
+        if pending.count >= MQTTView.pendingMax {
+            let oldest = pending.removeFirst()
+            context.transactionEvent("mqtt.too_many_transactions", tx: oldest.transaction, from: oldest.direction)
+        }
         pending.append(Pending(identifier: identifier, kind: kind, transaction: tx, direction: direction))
         return tx
     }

@@ -222,6 +222,22 @@ struct ModbusMessage {
         }
     }
 
+    /// Tells of what is wrong in the message. Of the response to a read or a write all that does not fit is one thing.
+    func tellFaults(tx: UInt64, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard !errors.isEmpty else { return }
+        let accesses = function < 0x80 && [1, 2, 3, 4, 5, 6, 15, 16, 22, 23].contains(code)
+        if direction == .responder, accesses, !errors.isDisjoint(with: [.value, .length]) {
+            return context.transactionEvent("modbus.value_mismatch", tx: tx, from: direction)
+        }
+        let names: [(Errors, StaticString)] = [
+            (.function, "modbus.invalid_function_code"), (.value, "modbus.invalid_value"),
+            (.length, "modbus.invalid_length"), (.exception, "modbus.invalid_exception_code"),
+        ]
+        for (error, name) in names where errors.contains(error) {
+            context.transactionEvent(name, tx: tx, from: direction)
+        }
+    }
+
     // MARK: the event
 
     func write(_ bytes: RawSpan, to event: inout EVEBuilder) {

@@ -40,10 +40,12 @@ final class Modbus: FramedAnalyzer {
     /// Whether the row of a side's unfinished message is written.
     private var hasHead: [2 of Bool] = [false, false]
     /// Requests without an answer: their own number, that of their transaction, and what they ask for.
-    private var pending: [(number: UInt16, transaction: UInt64, request: ModbusMessage?)] = []
+    private var pending: [(number: UInt16, transaction: UInt64, request: ModbusMessage)] = []
+    /// As many wait as are remembered; told once, until fewer do.
+    private var isFlooded = false
     private var drafts = EventDrafts()
     /// Requests that are remembered; a device answers one after the other.
-    private static let pendingMax = 64
+    private static let pendingMax = 500
 
     init() { super.init(kind: .modbus) }
 
@@ -53,6 +55,7 @@ final class Modbus: FramedAnalyzer {
         super.reset()
         hasHead = [false, false]
         pending.removeAll(keepingCapacity: true)
+        isFlooded = false
         drafts.clear()
     }
 
@@ -119,26 +122,30 @@ final class Modbus: FramedAnalyzer {
     private func show(_ bytes: RawSpan, _ direction: Direction, _ context: inout AnalyzerContext) {
         guard context.wantsTransactions || context.wantsEvents else { return }
         let number = bytes.load16(0)
-        var message = context.wantsEvents ? ModbusMessage(bytes, isRequest: direction == .originator) : nil
+        var message = ModbusMessage(bytes, isRequest: direction == .originator)
         let transaction: UInt64
         if direction == .responder, let place = pending.firstIndex(where: { $0.number == number }) {
             let request = pending.remove(at: place)
             transaction = request.transaction
-            if let asked = request.request { message?.compare(with: asked) }
+            message.compare(with: request.request)
         } else {
             transaction = context.beginTransaction(.modbus)
             if direction == .responder {
                 context.transactionEvent("modbus.unsolicited_response", tx: transaction, from: direction)
             }
             if direction == .originator {
-                if pending.count >= Modbus.pendingMax { pending.removeFirst() }
+                if pending.count < Modbus.pendingMax {
+                    isFlooded = false
+                } else {
+                    if !isFlooded { context.transactionEvent("modbus.flooded", tx: transaction, from: direction) }
+                    isFlooded = true
+                    pending.removeFirst()
+                }
                 pending.append((number, transaction, message))
             }
         }
-        if let name = ModbusShape.fault(bytes.octet(7), bytes.extracting(8..<bytes.byteCount), from: direction) {
-            context.transactionEvent(name, tx: transaction, from: direction)
-        }
-        if let message { draft(message, bytes, transaction, direction, &context) }
+        message.tellFaults(tx: transaction, from: direction, &context)
+        if context.wantsEvents { draft(message, bytes, transaction, direction, &context) }
         guard context.wantsTransactions else { return }
         context.expose(.modbus, bytes.extracting(6..<bytes.byteCount), tx: transaction, from: direction)
         context.transactionDone(tx: transaction, from: direction)
@@ -262,27 +269,6 @@ final class Modbus: FramedAnalyzer {
 /// What the functions carry (section 6): enough octets, or the bytes are no Modbus.
 /// False where octets are there but mean nothing.
 private enum ModbusShape {
-    /// What is wrong with the data of a function, by the name of its event.
-    static func fault(_ function: UInt8, _ data: RawSpan, from direction: Direction) -> StaticString? {
-        if function >= 0x80 {
-            guard direction == .responder, data.byteCount > 0 else { return nil }
-            // Section 7: 1 to 6, 8, 10 and 11.
-            let isDefined = [1, 2, 3, 4, 5, 6, 8, 10, 11].contains(data.octet(0))
-            return isDefined ? nil : "modbus.invalid_exception_code"
-        }
-        guard (0x01...0x06).contains(function), direction == .originator || function >= 5 else { return nil }
-        guard data.byteCount >= 4 else { return "modbus.invalid_length" }
-        let value = data.load(2, as: UInt16.self)
-        let isValid =
-            switch function {
-            case 0x01, 0x02: (1...2000).contains(value)
-            case 0x03, 0x04: (1...125).contains(value)
-            case 0x05: value == 0 || value == 0xFF00
-            default: true
-            }
-        return isValid ? nil : "modbus.invalid_value"
-    }
-
     static func request(_ function: UInt8, _ cursor: inout Cursor) throws(WireError) -> Bool {
         switch function {
         case 0x01...0x04, 0x06: try cursor.skip(4)

@@ -84,8 +84,8 @@ struct NFSCall {
 
 /// NFS on one connection.
 final class NFS: FramedAnalyzer {
-    /// Calls that wait; with one more the oldest is written without a reply.
-    private static let callsMax = 512
+    /// Calls that wait; with one more the oldest is written without a reply (Suricata's `nfs.max-tx`, and one).
+    private static let callsMax = 1025
     /// Names of files that are remembered by their handles.
     private static let namesMax = 2048
     /// Octets of a record's head that say all but content.
@@ -178,8 +178,15 @@ final class NFS: FramedAnalyzer {
             }
             return true
         } catch {
+            malformed(from: direction, &context)
             return false
         }
+    }
+
+    /// What cannot be read is told of with the last call that waits, if any does.
+    private func malformed(from direction: Direction, _ context: inout AnalyzerContext) {
+        guard let tx = calls.last(where: { $0.transaction != nil })?.transaction else { return }
+        context.transactionEvent("nfs.malformed_data", tx: tx, from: direction)
     }
 
     private func call(
@@ -188,7 +195,13 @@ final class NFS: FramedAnalyzer {
     ) {
         // A call that was sent again is one call.
         guard !calls.contains(where: { $0.xid == message.xid }) else { return }
-        if calls.count >= NFS.callsMax { write(calls.removeFirst(), &context) }
+        if calls.count >= NFS.callsMax {
+            let oldest = calls.removeFirst()
+            if let tx = oldest.transaction {
+                context.transactionEvent("nfs.too_many_transactions", tx: tx, from: .originator)
+            }
+            write(oldest, &context)
+        }
         var record = idle.popLast() ?? NFSRecord()
         record.clear()
         record.ts = context.now
@@ -202,7 +215,9 @@ final class NFS: FramedAnalyzer {
             xid: message.xid, program: message.program, version: message.version, procedure: message.procedure,
             flavor: message.flavor, record: record)
         // What cannot be read of the arguments is left out.
-        try? arguments(of: &call, bytes, &cursor, from: direction, &context)
+        do throws(WireError) {
+            try arguments(of: &call, bytes, &cursor, from: direction, &context)
+        } catch { malformed(from: direction, &context) }
         show(&call, &context)
         calls.append(call)
     }
@@ -220,7 +235,13 @@ final class NFS: FramedAnalyzer {
         } else if !message.isSuccessful {
             call.record.status = call.record.text.add("RPC_ERROR")
         } else {
-            try? results(of: &call, bytes, &cursor, from: direction, &context)
+            do throws(WireError) {
+                try results(of: &call, bytes, &cursor, from: direction, &context)
+            } catch {
+                calls.append(call)
+                malformed(from: direction, &context)
+                calls.removeLast()
+            }
         }
         showEnd(call, message, &context)
         write(call, &context)

@@ -39,6 +39,9 @@ struct NTLMMessage {
     private(set) var version: UInt64?
 
     static let signature: StaticString = "NTLMSSP"
+    /// Names of an authentication overlap, or stand in another order than programs write them: domain, user, machine.
+    private(set) var isUnordered = false
+
     private static let unicode: UInt32 = 1
     private static let hasTargetInfo: UInt32 = 0x0080_0000
     private static let hasVersion: UInt32 = 0x0200_0000
@@ -88,6 +91,9 @@ struct NTLMMessage {
         domain = try NTLMMessage.field(&head, whole)
         user = try NTLMMessage.field(&head, whole)
         workstation = try NTLMMessage.field(&head, whole)
+        isUnordered =
+            user.lowerBound > 0 && user.lowerBound < domain.upperBound
+            || workstation.lowerBound > 0 && workstation.lowerBound < user.upperBound
         // Before NT 4 the message ended here, and texts were UTF-16.
         guard head.remaining >= 12 else { return }
         try head.skip(8)
@@ -159,8 +165,9 @@ struct NTLMSession {
     private var isWritten = false
     /// The client has said who it is.
     private(set) var hasAuthenticated = false
-    /// The last message with the names of the client, for events: its version.
+    /// The last message with the names of the client, for events: its version, and whether they are out of order.
     private(set) var version: UInt64?
+    private(set) var isUnordered = false
 
     mutating func take(_ message: NTLMMessage, _ bytes: RawSpan, _ context: inout AnalyzerContext) {
         if !hasRow {
@@ -189,6 +196,7 @@ struct NTLMSession {
             record.host = copy(message.workstation, wide: message.isWide, over: record.host)
             record.user = copy(message.user, wide: message.isWide, over: record.user)
             version = message.version
+            isUnordered = message.isUnordered
             hasAuthenticated = true
         }
     }
@@ -206,7 +214,7 @@ struct NTLMSession {
 
     mutating func reset() {
         record.clear()
-        (hasRow, isWritten, hasAuthenticated, version) = (false, false, false, nil)
+        (hasRow, isWritten, hasAuthenticated, version, isUnordered) = (false, false, false, nil, false)
     }
 
     private mutating func write(_ context: inout AnalyzerContext) {

@@ -157,6 +157,7 @@ final class POP3: Analyzer {
             hasTooMany = true
             return
         }
+        checkCommand(bytes.extracting(start..<bytes.byteCount), &context)
         let command = POP3Command(bytes.extracting(start..<bytes.byteCount))
         pending.append(command)
         if context.wantsEvents { event.command(bytes.extracting(start..<bytes.byteCount)) }

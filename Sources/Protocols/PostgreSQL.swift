@@ -218,7 +218,7 @@ final class PostgreSQL: FramedAnalyzer {
         guard hasFrontend else { return try firstMessage(bytes, &context) }
         if encryption == .requested { return try wait(bytes, 0) }
         guard hasStartup else { return try startup(bytes, &context) }
-        guard let (type, count) = try header(bytes) else { return .needs(5) }
+        guard let (type, count) = try header(bytes, from: .originator, &context) else { return .needs(5) }
         switch type {
         case 0x51:  // Q
             guard bytes.byteCount >= min(count, PostgreSQL.readBytesMax) else {
@@ -244,10 +244,15 @@ final class PostgreSQL: FramedAnalyzer {
     }
 
     /// Type and whole length of a message, or nil where its head is not yet there.
-    private func header(_ bytes: RawSpan) throws(WireError) -> (UInt8, Int)? {
+    private func header(
+        _ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext
+    ) throws(WireError) -> (UInt8, Int)? {
         guard bytes.byteCount >= 5 else { return nil }
         let length = Int(bytes.load(1, as: UInt32.self))
-        guard length >= 4 else { throw .malformed(at: 1) }
+        guard length >= 4 else {
+            context.lostMessage(.pgsql, "pgsql.invalid_length", from: direction)
+            throw .malformed(at: 1)
+        }
         return (bytes.octet(0), length &+ 1)
     }
 
@@ -324,7 +329,7 @@ final class PostgreSQL: FramedAnalyzer {
     private func backend(_ bytes: RawSpan, _ context: inout AnalyzerContext) throws(WireError) -> Framing {
         guard hasFrontend else { return try wait(bytes, 1) }
         if encryption == .requested { return try encryptionReply(bytes, &context) }
-        guard let (type, count) = try header(bytes) else { return .needs(5) }
+        guard let (type, count) = try header(bytes, from: .responder, &context) else { return .needs(5) }
         if type == 0x44 {  // D: only counted, so never gathered
             guard count >= 7 else { throw .malformed(at: 1) }
             guard bytes.byteCount >= 7 else { return .needs(7) }

@@ -65,6 +65,8 @@ enum RFBProbe {
 final class RFB: FramedAnalyzer {
     /// Octets of a text that are believed.
     private static let textBytesMax: UInt32 = 65_536
+    /// Octets of a text that are nothing odd.
+    private static let usualTextBytes = 4096
     /// Minor version from which the server offers a list of logins.
     private static let listMinor = 7
     /// Minor version from which a refusal has a reason, and no login has a result.
@@ -100,10 +102,19 @@ final class RFB: FramedAnalyzer {
     ) -> Framing {
         guard !context.isPartial else { return .stop }
         // The other side's turn: what came early waits.
-        guard state.direction == direction else { return .needs(bytes.byteCount &+ 1) }
+        guard state.direction == direction else {
+            if !isConfused, transaction != nil { show("rfb.confused_state", from: direction, &context) }
+            isConfused = true
+            return .needs(bytes.byteCount &+ 1)
+        }
         let wanted = wantedCount(bytes)
+        let hasText = state == .reason || state == .serverStart
+        if hasText, !isLong, wanted ?? .max > RFB.usualTextBytes &+ (state == .reason ? 4 : 24) {
+            isLong = true
+            show("rfb.too_long_string", from: direction, &context)
+        }
         guard let wanted else {
-            show("rfb.malformed_message", &context)
+            if !hasText { show("rfb.malformed_message", &context) }
             return refuse(&context)
         }
         guard bytes.byteCount >= wanted else { return .needs(wanted) }
@@ -155,7 +166,7 @@ final class RFB: FramedAnalyzer {
         state = .serverVersion
         (minor, keyBytes) = (0, 0)
         event = RFBEvent()
-        isStoppedHere = false
+        (isStoppedHere, isConfused, isLong) = (false, false, false)
         transaction = nil
     }
 
@@ -179,14 +190,17 @@ final class RFB: FramedAnalyzer {
     }
 
     /// Something of the session was not as it should be.
-    private func show(_ event: StaticString, _ context: inout AnalyzerContext) {
+    private func show(_ event: StaticString, from direction: Direction? = nil, _ context: inout AnalyzerContext) {
         let tx = transaction ?? context.beginTransaction(.rfb)
         transaction = tx
-        context.transactionEvent(event, tx: tx, from: state.direction)
+        context.transactionEvent(event, tx: tx, from: direction ?? state.direction)
     }
 
     /// All that is wanted has been seen.
     private var isStoppedHere = false
+    /// One side spoke when it was the other's turn; a text was longer than usual. Each is told once.
+    private var isConfused = false
+    private var isLong = false
 
     private func refuse(_ context: inout AnalyzerContext) -> Framing {
         violation(&context)

@@ -211,6 +211,7 @@ struct SMBView {
         guard let place = RDP.find(NTLMMessage.signature, in: bytes), bytes.byteCount &- place >= 12,
             bytes.load(place &+ 8, as: UInt32.self) == 0x0300_0000
         else { return }
+        if ntlm.isUnordered { context.transactionEvent("smb.unusual_ntlmssp_order", tx: tx, from: .originator) }
         let record = ntlm.record
         let domain = Array(record.text[record.domain])
         let user = Array(record.text[record.user])

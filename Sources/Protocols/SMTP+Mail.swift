@@ -68,6 +68,8 @@ final class SMTPMail: MailFiles {
             case .longValue: "smtp.mime_long_header_value"
             case .longBoundary: "smtp.mime_long_boundary"
             case .longEncodedLine: "smtp.mime_long_enc_line"
+            case .invalidBase64: "smtp.mime_invalid_base64"
+            case .invalidQuoted: "smtp.mime_invalid_qp"
             }
         session?.raise(name, from: sender, &context)
     }

@@ -15,6 +15,7 @@ extension TLS {
     func handshakes(_ body: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let side = Int(direction.rawValue)
         guard !sides[side].message.isEmpty else {
+            if body.byteCount < 4 { showAnomaly("tls.invalid_ssl_record", from: direction, &context) }
             let used = messages(body, from: direction, &context)
             return body.extracting(used..<body.byteCount).append(to: &sides[side].message)
         }
@@ -160,13 +161,13 @@ extension TLS {
     func certificate(
         _ der: RawSpan, isHost: Bool, from direction: Direction, _ context: inout AnalyzerContext
     ) {
+        if isHost { showFault(der, from: direction, &context) }
         guard der.byteCount > 0 else { return context.weird(.zero_length_certificate, source: "SSL") }
         record.hasCertificates = true
         let isClient = isClient(direction)
         let found = context.certificates.read(der)
         show(found, der, isHost: isHost, from: direction, &context)
         guard let certificate = found.certificate else {
-            showAnomaly("tls.invalid_certificate", from: direction, &context)
             return context.weird(.x509_cert_parse_error, source: "SSL")
         }
         if (isClient ? record.clientChain : record.chain).count < TLS.chainMax {
@@ -183,6 +184,22 @@ extension TLS {
         row.isHost = isHost
         row.isClient = isClient
         context.output.emit(row)
+    }
+
+    /// What is wrong with the certificate of an end, by the name of its event.
+    private func showFault(_ der: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard context.transactions.wantsEvents, let fault = X509Fault(der) else { return }
+        let name: StaticString =
+            switch fault {
+            case .length: "tls.certificate_invalid_length"
+            case .whole: "tls.invalid_certificate"
+            case .version: "tls.certificate_invalid_version"
+            case .serial: "tls.certificate_invalid_serial"
+            case .date: "tls.certificate_invalid_date"
+            case .extensions: "tls.certificate_invalid_extensions"
+            case .der: "tls.certificate_invalid_der"
+            }
+        showAnomaly(name, from: direction, &context)
     }
 
     /// Certificates of one chain that are listed.
@@ -211,6 +228,7 @@ extension TLS {
             switch try input.read(UInt8.self) {
             case 1: try ssl2ClientHello(&input, from: direction, &context)
             case 4: try ssl2ServerHello(&input, from: direction, &context)
+            case 0: showAnomaly("tls.error_message_encountered", from: direction, &context)
             case 2: establish(&context)
             default: break
             }
@@ -229,6 +247,7 @@ extension TLS {
         try input.skip(ciphers &+ session &+ challenge)
         if !isClient(direction) { flip(&context) }
         confirm(&context)
+        hasOldHello = true
         showOldHello(offered, from: direction, &context)
         seen(0x63, from: direction, &context)
     }

@@ -78,6 +78,7 @@ extension TLS {
             let type = try walk.read(UInt16.self)
             let data = try walk.take(Int(try walk.read(UInt16.self)))
             switch type {
+            case 15: heartbeat.isFollowed = kind == .ssl && !isInQUIC && context.transactions.wantsEvents
             case 16: try protocols(data)
             case 41: if hasPreSharedKey { record.isResumed = true }
             case 43: if data.byteCount == 2 { chosen = data.load(0, as: UInt16.self) }

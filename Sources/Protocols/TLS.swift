@@ -128,6 +128,8 @@ final class TLS: FramedAnalyzer {
     private var isHistoryFull = false
     /// Version of the record layer, once it is known; 2 is SSL 2.
     private var layer: UInt16 = 0
+    /// The client's hello was one of SSL 2.
+    var hasOldHello = false
 
     // What the messages said.
 
@@ -148,6 +150,7 @@ final class TLS: FramedAnalyzer {
     /// Of the hello at work, for its fingerprint.
     var numbers = TLSNumbers()
     var view = TLSView()
+    var heartbeat = TLSHeartbeat()
     /// The hellos come from QUIC, which shows them itself.
     var isInQUIC = false
     var inside = TLSInside()
@@ -176,7 +179,7 @@ final class TLS: FramedAnalyzer {
     }
 
     override func message(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) -> Framing {
-        guard !isOver || isUnlocked, !context.isPartial else { return .stop }
+        guard !isOver || isUnlocked || heartbeat.isFollowed, !context.isPartial else { return .stop }
         guard bytes.byteCount >= 5 else { return .needs(5) }
         guard let header = header(bytes) else {
             showBrokenHeader(bytes, from: direction, &context)
@@ -192,8 +195,10 @@ final class TLS: FramedAnalyzer {
         } else if header.count > 5 {
             content(
                 bytes.octet(0), bytes.extracting(5..<header.count), isEncrypted: nil, from: direction, &context)
+        } else {
+            showAnomaly("tls.invalid_record_length", from: direction, &context)
         }
-        if isOver, !isUnlocked { isDetached = true }
+        if isOver, !isUnlocked, !heartbeat.isFollowed { isDetached = true }
         return isDetached ? .stop : .took(header.count)
     }
 
@@ -220,21 +225,13 @@ final class TLS: FramedAnalyzer {
         showAnomaly(event, from: direction, &context)
     }
 
-    /// A heartbeat in the clear (RFC 6520 section 4): a type, the length of a payload, the payload, 16 octets.
-    private func showHeartbeat(_ body: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
-        guard body.byteCount >= 3, (1...2).contains(body.octet(0)) else {
-            return showAnomaly("tls.invalid_heartbeat_message", from: direction, &context)
-        }
-        showAnomaly("tls.heartbeat_message", from: direction, &context)
-        guard Int(body.load16(1)) &+ 19 > body.byteCount else { return }
-        showAnomaly("tls.overflow_heartbeat_message", from: direction, &context)
-    }
-
     /// Which record layer the octets are of; nil where of none.
     private func header(_ bytes: RawSpan) -> Header? {
         let first = bytes.octet(0)
         let stated = bytes.load(1, as: UInt16.self)
         let isStatedKnown = (0x0300...0x0303).contains(stated)
+        // The answer to a ClientHello of SSL 2 that could not be (the SSL protocol, section 2.8).
+        if layer == 0, hasOldHello, first & 0x80 != 0, bytes.octet(2) == 0 { return ssl2Header(bytes) }
         if layer == 0, first & 0x80 != 0 || !(20...23).contains(first) || !isStatedKnown {
             // A ClientHello of SSL 2 says nothing of what follows, a ServerHello does.
             let hello = bytes.load(3, as: UInt16.self)
@@ -263,6 +260,9 @@ final class TLS: FramedAnalyzer {
         _ context: inout AnalyzerContext
     ) {
         let side = Int(direction.rawValue)
+        if type == 24, isOver || sides[0].isEncrypted || sides[1].isEncrypted {
+            return showSealedHeartbeat(body.byteCount, from: direction, &context)
+        }
         if isOver { return decrypt(type, body, from: direction, &context) }
         if isEncrypted ?? (sides[side].isEncrypted && !isTLS13) {
             decrypt(type, body, from: direction, &context)
@@ -285,7 +285,9 @@ final class TLS: FramedAnalyzer {
         case 24:
             seen(0x62, from: direction, &context)
             showHeartbeat(body, from: direction, &context)
-        default: fail(&context)
+        default:
+            showAnomaly("tls.invalid_record_type", from: direction, &context)
+            fail(&context)
         }
     }
 
@@ -369,11 +371,12 @@ final class TLS: FramedAnalyzer {
         endView(&context)
         writeRow(&context)
         isOver = true
-        isDetached = !isUnlocked
+        isDetached = !isUnlocked && !heartbeat.isFollowed
     }
 
     /// The octets are not TLS: what there is is written, and nothing more is read.
     func fail(_ context: inout AnalyzerContext) {
+        heartbeat.isFollowed = false
         guard !isOver else { return }
         isOver = true
         if context.id.transport != .tcp || !(context.isPartial || context.hasGap) { writeRow(&context) }
@@ -432,7 +435,9 @@ final class TLS: FramedAnalyzer {
         sessionID.removeAll(keepingCapacity: true)
         (hasTicket, hasClientKeyExchange, hasPreSharedKey, hasServerHello) = (false, false, false, false)
         serverCertificate = nil
+        hasOldHello = false
         view = TLSView()
+        heartbeat = TLSHeartbeat()
         isInQUIC = false
         inside = TLSInside()
         clientProtocols.removeAll(keepingCapacity: true)

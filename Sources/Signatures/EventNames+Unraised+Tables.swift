@@ -6,12 +6,12 @@
 extension EventNames {
     static let unraised: [String: Set<String>] = [
         "dnp3": [
-            "flooded", "too_long_reassembly", "too_many_objects", "too_many_points",
+            "flooded", "too_many_objects", "too_many_points",
         ],
         "http": [
             "compression_bomb", "compression_bomb_double_lzma", "compression_bomb_limit_reached",
-            "connection_already_open", "double_encoded_uri", "failed_protocol_change", "file_name_too_long",
-            "invalid_authority_port", "invalid_content_encoding", "invalid_server_port_in_request",
+            "connection_already_open", "double_encoded_uri", "failed_protocol_change", "invalid_authority_port",
+            "invalid_content_encoding", "invalid_server_port_in_request",
             "invalid_transfer_encoding_value_in_response", "lzma_decompression_disabled", "lzma_memlimit_reached",
             "missing_inbound_transaction_data", "missing_outbound_transaction_data", "multipart_generic_error",
             "parser_state_error", "request_body_data_callback_error", "request_line_invalid",
@@ -22,40 +22,25 @@ extension EventNames {
         ],
         "http2": [
             "dns_request_too_long", "dns_response_too_long", "extra_header_data", "header_integer_overflow",
-            "header_table_overflow", "invalid_frame_header", "invalid_http1_settings", "stream_id_reuse",
-            "too_many_frames",
-        ],
-        "ike": [
-            "invalid_proposal",
-        ],
-        "ldap": [
-            "invalid_data", "too_many_responses", "too_many_transactions",
-        ],
-        "modbus": [
-            "flooded", "invalid_function_code", "value_mismatch",
+            "header_table_overflow", "invalid_frame_header", "invalid_http1_settings", "too_many_frames",
         ],
         "mqtt": [
-            "missing_msg_id", "too_many_messages", "too_many_properties", "too_many_transactions",
+            "missing_msg_id", "too_many_messages", "too_many_properties",
         ],
         "nfs": [
-            "empty_message", "malformed_data", "non_existing_version", "too_many_transactions", "unsupported_version",
+            "empty_message", "non_existing_version", "unsupported_version",
         ],
         "ntp": [
             "unsolicited_response",
         ],
         "pgsql": [
-            "invalid_length", "malformed_request", "malformed_response", "too_many_responses",
-            "too_many_transactions",
+            "malformed_request", "malformed_response", "too_many_responses", "too_many_transactions",
         ],
         "pop3": [
-            "incorrect_argument_count", "request_too_long", "response_too_long", "too_many_transactions",
-            "unknown_command",
+            "request_too_long", "response_too_long", "too_many_transactions",
         ],
         "quic": [
             "crypto_frag_too_long", "error_on_header",
-        ],
-        "rfb": [
-            "confused_state", "too_long_string",
         ],
         "sip": [
             "invalid_data",
@@ -65,14 +50,12 @@ extension EventNames {
             "lzma_header_too_short_error", "lzma_io_error", "lzma_memlimit_error", "lzma_unknown_error",
             "lzma_xz_error", "malformed_ntlmssp_request", "malformed_ntlmssp_response", "no_memory",
             "post_match_queue_failed", "read_queue_cnt_exceeded", "read_queue_size_exceeded",
-            "read_response_too_large", "record_overflow", "too_many_buffers", "unusual_ntlmssp_order",
-            "write_queue_cnt_exceeded", "write_queue_size_exceeded", "z_buf_error", "z_data_error", "z_stream_error",
-            "z_unknown_error",
+            "read_response_too_large", "record_overflow", "too_many_buffers", "write_queue_cnt_exceeded",
+            "write_queue_size_exceeded", "z_buf_error", "z_data_error", "z_stream_error", "z_unknown_error",
         ],
         "smtp": [
             "bdat_chunk_len_exceeded", "failed_protocol_change", "max_command_line_len_exceeded",
-            "max_reply_line_len_exceeded", "mime_invalid_base64", "mime_invalid_qp", "mime_malformed_msg",
-            "mime_parse_failed", "unparsable_content",
+            "max_reply_line_len_exceeded", "mime_malformed_msg", "mime_parse_failed", "unparsable_content",
         ],
         "snmp": [
             "malformed_data",
@@ -81,12 +64,9 @@ extension EventNames {
             "long_kex_record",
         ],
         "tls": [
-            "certificate_invalid_algorithmidentifier", "certificate_invalid_date", "certificate_invalid_der",
-            "certificate_invalid_extensions", "certificate_invalid_issuer", "certificate_invalid_length",
-            "certificate_invalid_serial", "certificate_invalid_subject", "certificate_invalid_validity",
-            "certificate_invalid_version", "certificate_invalid_x509name", "dataleak_heartbeat_mismatch",
-            "error_message_encountered", "invalid_ssl_record", "invalid_tls_header", "too_many_records_in_packet",
-            "too_many_subject_alternative_names",
+            "certificate_invalid_algorithmidentifier", "certificate_invalid_issuer", "certificate_invalid_subject",
+            "certificate_invalid_validity", "certificate_invalid_x509name", "invalid_tls_header",
+            "too_many_records_in_packet", "too_many_subject_alternative_names",
         ],
     ]
 }

@@ -104,14 +104,14 @@ private struct Reading {
     private static func role(_ keyword: PlainKeyword, _ value: RuleText) -> Role {
         switch keyword {
         case .sid, .gid, .rev, .msg, .classtype, .priority, .reference, .metadata, .target, .requires, .alert,
-            .prefilter, .markSet, .bypass:
+            .prefilter, .markSet:
             return .none
         case .noalert: return .silence
         case .nocase, .offset, .depth, .distance, .within, .startswith, .endswith, .rawbytes, .replace, .fastPattern:
             return .joinsTest
         case .packetData, .base64Decode, .base64Data: return .opener
         case .threshold, .detectionFilter: return .limit
-        case .tag, .config, .filestore, .tlsStore: return .effect
+        case .tag, .bypass, .config, .filestore, .tlsStore: return .effect
         case .flowbits, .xbits, .hostbits:
             let word = value.prefix { $0 != 0x2C }.trimmed
             if word.equals("noalert") { return .silence }

@@ -218,6 +218,8 @@ package enum Effect: Sendable, BitwiseCopyable {
     /// `tag`: packets that follow are tagged; of a host, or of the session where `isHost` is false.
     case tag(isHost: Bool, HostSide, count: UInt32, metric: TagMetric)
     case filestore(FlowTest.Side, FilestoreScope)
+    /// `bypass`: what follows of the flow is not inspected.
+    case bypass
     /// `config: logging disable, type tx, scope tx|flow`.
     case logging(isOn: Bool, scopeIsFlow: Bool)
 }

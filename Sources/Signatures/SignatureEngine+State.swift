@@ -129,6 +129,8 @@ extension SignatureEngine {
             }
         case .xbit(let name, .transaction, let change, _):
             if let transaction { self.change(&transaction.bits, name, change) }
+        // As behind `pass`: from the next packet on nobody looks.
+        case .bypass: flow.flags.insert(.isPassed)
         case .xbit, .hostbits, .tag, .filestore, .logging: break
         }
     }

@@ -26,7 +26,7 @@ extension RuleParser {
         case .noalert: draft.rule.flags.insert(.isSilent)
         case .alert: draft.rule.flags.remove(.isSilent)
         case .config: try addConfig(value)
-        case .bypass: draft.addIdle("bypass")
+        case .bypass: draft.effects.append(.bypass)
         case .prefilter:
             guard
                 draft.stepCount > 0 || !draft.packetTests.isEmpty || !draft.transactionTests.isEmpty

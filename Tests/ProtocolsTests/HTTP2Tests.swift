@@ -163,6 +163,21 @@ private let talk = Conversation(
         }
     }
 
+    @Test func `a frame of a stream that is over, and a block that ends early, are told of`() {
+        func events(_ more: [UInt8]) -> [String] {
+            let whole = preface + settings + frame(1, 5, 1, get("/"))
+            return ApplicationEventTests.play(
+                HTTP2(), [(.originator, whole), (.responder, settings + frame(1, 5, 1, answer)), (.originator, more)],
+                port: 3000, logs: logs
+            ).events
+        }
+        #expect(events(frame(1, 5, 3, get("/two"))).isEmpty)
+        #expect(events(frame(8, 0, 1, [0, 0, 0, 1])).isEmpty)
+        #expect(events(frame(1, 5, 1, get("/two"))) == ["http2.stream_id_reuse"])
+        #expect(events(frame(1, 5, 3, [0x40, 0x10, 0x61])) == ["http2.invalid_frame_data"])
+        #expect(events(frame(1, 5, 3, [0xFE])) == ["http2.invalid_header"])
+    }
+
     @Test func `another protocol is not HTTP/2`() {
         let bench = bench()
         bench.stream(octets("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n"))

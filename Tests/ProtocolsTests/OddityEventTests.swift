@@ -235,7 +235,10 @@ import Wire
     }
 
     @Test(arguments: [
-        ([3, 0, 0, 0, 1], [3, 2, 0, 1], [String]()), ([3, 0, 0, 0, 0], [3, 2, 0, 1], ["modbus.invalid_value"]),
+        ([1, 0, 0, 0, 8], [1, 1, 0], [String]()),
+        // Suricata takes registers that are asked for as bits, and finds no answer right.
+        ([3, 0, 0, 0, 1], [3, 2, 0, 1], ["modbus.value_mismatch"]),
+        ([3, 0, 0, 0, 0], [3, 2, 0, 1], ["modbus.invalid_value", "modbus.value_mismatch"]),
         ([5, 0, 1, 0x12, 0x34], [5, 0, 1, 0xFF, 0], ["modbus.invalid_value"]),
         ([3, 0, 0], [3, 2, 0, 1], ["modbus.invalid_length"]),
         ([3, 0, 0, 0, 1], [0x83, 0x55], ["modbus.invalid_exception_code"]), ([3, 0, 0, 0, 1], [0x83, 2], []),
@@ -250,7 +253,7 @@ import Wire
 
     @Test func `an answer of Modbus that nobody asked for, and a message of another protocol`() {
         let talk: [(Direction, [UInt8])] = [
-            (.originator, ModbusTests.unit(1, [3, 0, 0, 0, 1])), (.responder, ModbusTests.unit(1, [3, 2, 0, 1])),
+            (.originator, ModbusTests.unit(1, [1, 0, 0, 0, 8])), (.responder, ModbusTests.unit(1, [1, 1, 0])),
         ]
         let unasked = talk + [(.responder, ModbusTests.unit(9, [3, 2, 0, 1]))]
         #expect(Self.modbus(unasked) == ["modbus.unsolicited_response"])

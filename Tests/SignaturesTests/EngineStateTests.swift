@@ -10,6 +10,27 @@ import Wire
 @testable import Signatures
 
 @Suite("What rules leave behind") struct EngineStateTests {
+    // MARK: bypass
+
+    @Test(arguments: [
+        ("alert udp any any -> any any (content:\"go\"; bypass; sid:1;)", [UInt32](), [UInt32]()),
+        ("alert udp any any -> any any (content:\"go\"; sid:1;)", [2], [2]),
+        ("alert udp any any -> any any (content:\"other\"; bypass; sid:1;)", [2], [2]),
+        // What is silent lets the flow go all the same.
+        ("alert udp any any -> any any (content:\"go\"; bypass; noalert; sid:1;)", [], []),
+    ]) func `from the packet behind a bypass on nothing of the flow is inspected`(
+        _ rule: String, _ next: [UInt32], _ back: [UInt32]
+    ) throws {
+        var talk = try Conversation(rule, "alert udp any any -> any any (sid:2; dsize:>0;)", isTCP: false)
+        talk.send("go")
+        // The packet itself is looked at by all rules.
+        #expect(talk.fired().contains(2))
+        talk.send("go on")
+        #expect(talk.fired().filter { $0 == 2 } == next)
+        talk.send("go back", fromServer: true)
+        #expect(talk.fired().filter { $0 == 2 } == back)
+    }
+
     // MARK: tag
 
     /// Of so many further packets, which are tagged.
