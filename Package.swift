@@ -79,7 +79,7 @@ let package = Package(
         library("Sigma", ["Records", "JSON", "Query", "Signatures", "CPCRE2", yams]),
         library("Hunts", ["Records", "Signatures", "Store", "Query", grdb]),
         library("Intel", ["Wire", "Records", "JSON", "Archive", "Signatures", "Store", "Query"]),
-        library("Ingest", ["Records", "JSON", "Store", "CZlib", grdb]),
+        library("Ingest", ["Records", "JSON", "Archive", "Store", grdb]),
         library("Incidents", ["Records", "JSON", "Store", "Query", yams, grdb]),
         library("Handoff", ["Records", "JSON", "Store", "Incidents", crypto, grdb, yams, httpClient] + nio),
         library("Lake", ["Records", "Store", "Query", crypto, httpClient] + nio),

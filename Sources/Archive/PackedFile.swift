@@ -88,9 +88,14 @@ package final class PackedFile {
     /// Appends the next piece to `target`. Nothing more comes once `hasEnded` is set.
     package func fill(_ target: inout [UInt8]) {
         guard !hasEnded else { return }
+        // All members of an archive share what it may unpack to, packed or not.
+        guard plainCount <= limits.plainBytesMax else { return end(.bomb(ratio: limits.ratioMax)) }
         let start = target.count
         guard let unpacker else {
-            if let piece = read() { target.append(contentsOf: piece) }
+            if let piece = read() {
+                target.append(contentsOf: piece)
+                if member != nil { plainCount += piece.count }
+            }
             return check(target[start...])
         }
         while target.count - start < PackedFile.pieceBytes, !hasEnded {

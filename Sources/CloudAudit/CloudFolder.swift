@@ -16,14 +16,14 @@ package enum CloudFolder {
     private static let passedOver = ["/CloudTrail-Digest/"]
 
     /// The file itself, or the audit files below a folder, in order of their names. A file that is named is read
-    /// whatever it is called. Hidden files are passed over: they are being written.
+    /// whatever it is called. Hidden files are passed over: they are being written; so is what is no file.
     package static func files(at path: String) -> [String] {
         guard StoreFile.isFolder(path) else { return [path] }
         var found: [String] = []
         guard let walk = FileManager.default.enumerator(atPath: path) else { return [] }
         for case let name as String in walk where found.count < CloudLimits.filesMax {
             let full = path.hasSuffix("/") ? path + name : path + "/" + name
-            if isAudit(full), !StoreFile.isFolder(full) { found.append(full) }
+            if isAudit(full), StoreFile.isFile(full) { found.append(full) }
         }
         return found.sorted()
     }
@@ -43,7 +43,12 @@ package enum CloudFolder {
             let size = values[.size] as? NSNumber, let modified = values[.modificationDate] as? Date,
             FileManager.default.isReadableFile(atPath: path)
         else { return nil }
-        return (size.int64Value, Int64(modified.timeIntervalSince1970 * 1e6))
+        return (size.int64Value, microseconds(modified.timeIntervalSince1970))
+    }
+
+    /// Whoever made a file may have set any time.
+    static func microseconds(_ seconds: Double) -> Int64 {
+        Int64(exactly: (seconds * 1e6).rounded()) ?? (seconds < 0 ? .min : .max)
     }
 
     private static let tailBytes = 256

@@ -38,11 +38,19 @@ package struct CloudSummary: Sendable, Equatable {
     package var duplicates = 0
     package var quarantined = 0
     package var alerts = 0
-    /// Files that could not be read, or not to their end, each with its reason.
-    package var damagedFiles: [String] = []
+    /// Files that could not be read, or not to their end; the first of them with their reasons.
+    package private(set) var damagedFileCount = 0
+    package private(set) var damagedFiles: [String] = []
+
+    private static let damagedFilesMax = 1000
 
     package init() {}
-    package var isClean: Bool { quarantined == 0 && damagedFiles.isEmpty }
+    package var isClean: Bool { quarantined == 0 && damagedFileCount == 0 }
+
+    mutating func add(damagedFile line: String) {
+        damagedFileCount += 1
+        if damagedFiles.count < CloudSummary.damagedFilesMax { damagedFiles.append(line) }
+    }
 }
 
 /// Looks at each record that is new or may be: gives the alerts it raises.
@@ -54,6 +62,8 @@ package final class CloudIngest {
         package var selection = CloudSelection.auto
         package var sensorName = "weir"
         package var observer: CloudObserver?
+        /// Look on while rows are written that are new: indicators.
+        package var onlookers: [any RowObserver] = []
         /// Seconds in which alerts of one rule about the same become one row; 0 for one row each.
         package var foldSeconds = 60
         /// Told after each file: files done, files in all.
@@ -68,6 +78,10 @@ package final class CloudIngest {
     private let appender: StoreAppender
     private var batch: CloudBatch
     private var normaliser = Normaliser()
+    private var onlookers: [any RowObserver]
+
+    private static let alertSchema = AlertRecord.makeSchema()
+
     package private(set) var summary = CloudSummary()
 
     /// Opens the store, makes it where there is none.
@@ -78,6 +92,7 @@ package final class CloudIngest {
         try CloudTables.migrate(database)
         appender = try StoreAppender(folder: folder, sensorName: settings.sensorName)
         batch = CloudBatch()
+        onlookers = settings.onlookers
     }
 
     /// Reads files, and the audit files below folders. Damage ends no run; a store that cannot be written does.
@@ -96,7 +111,7 @@ package final class CloudIngest {
     private func readFile(_ path: String) throws(StoreError) {
         guard let state = CloudFolder.state(of: path) else {
             summary.files += 1
-            summary.damagedFiles.append("\(path): it is not there or may not be read")
+            summary.add(damagedFile: "\(path): it is not there or may not be read")
             return
         }
         let known = try database.read { try CloudTables.checkpoint(path, $0) }
@@ -108,7 +123,7 @@ package final class CloudIngest {
         guard !ZipDirectory.isArchive(path) else { return try readArchive(path, state) }
         let offset = CloudFolder.resumption(path, known, size: state.size)
         guard let cutter = RecordCutter(path: path, offset: offset) else {
-            summary.damagedFiles.append("\(path): it is not there or may not be read")
+            summary.add(damagedFile: "\(path): it is not there or may not be read")
             return
         }
         try read(cutter, path, file: path, state)
@@ -122,7 +137,7 @@ package final class CloudIngest {
         // What all members together may unpack to: they may stand for the same octets.
         var limits = CloudLimits.packed
         limits.plainBytesMax = min(
-            limits.plainBytesMax, max(limits.graceBytes, Int(state.size) * limits.ratioMax))
+            limits.plainBytesMax, max(limits.graceBytes, min(Int(state.size), limits.plainBytesMax) * limits.ratioMax))
         let members: [ZipMember]
         do throws(ZipError) { members = try ZipDirectory.members(of: path) } catch {
             damage(error.reason, path, offset: 0, isUnfinished: false)
@@ -164,7 +179,7 @@ package final class CloudIngest {
 
     /// Tells of a file that could not be read to its end.
     private func damage(_ reason: String, _ path: String, offset: Int, isUnfinished: Bool) {
-        summary.damagedFiles.append("\(path): \(reason)")
+        summary.add(damagedFile: "\(path): \(reason)")
         let octets = Array(path.utf8)
         quarantine(
             DamagedStretch(offset: offset, reason: reason, octets: octets, isUnfinished: isUnfinished), path)
@@ -227,9 +242,9 @@ package final class CloudIngest {
             for row in 0..<batch.rows.count where !isKnown[row] {
                 fresh.append(row: row, of: batch.rows, schema: schema)
             }
-            appender.append(fresh, schema: schema)
+            write(fresh)
         } else {
-            appender.append(batch.rows, schema: schema)
+            write(batch.rows)
         }
         let new = batch.alerts.filter { !isKnown[$0.row] }.map(\.alert)
         let alerts = FoldedAlerts.fold(new, seconds: settings.foldSeconds)
@@ -240,5 +255,19 @@ package final class CloudIngest {
         summary.rows += batch.rows.count - duplicates
         summary.alerts += alerts.count
         self.batch.clear()
+    }
+
+    /// Writes rows, and the alerts of those who look on.
+    private func write(_ rows: borrowing RowBatch) {
+        appender.append(rows, schema: CloudBatch.schema)
+        guard !onlookers.isEmpty, !rows.isEmpty else { return }
+        var raised = RowBatch(CloudIngest.alertSchema)
+        for index in onlookers.indices {
+            onlookers[index].observe(rows, alerts: &raised)
+            // Alerts become visible with the rows that they are about.
+            onlookers[index].finish(alerts: &raised)
+        }
+        appender.append(raised, schema: CloudIngest.alertSchema)
+        summary.alerts += raised.count
     }
 }

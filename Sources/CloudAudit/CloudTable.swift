@@ -58,6 +58,13 @@ struct CloudTable {
         guard used.intersection(CloudTable.telling).count >= 3, used.contains("eventName") else { return nil }
     }
 
+    /// Whether one of the lines behind the first, which a quotation mark has made a part of the row, is a row itself:
+    /// then the mark was lost. What is written over several lines hardly has as many values as the table.
+    func holdsRow(_ row: ArraySlice<UInt8>) -> Bool {
+        guard columns.count >= 4 else { return false }
+        return row.split(separator: 0x0A).dropFirst().contains { CloudTable.cells($0).count == columns.count }
+    }
+
     /// A row as JSON. `_row` is the row as it stands in the file.
     func object(_ row: ArraySlice<UInt8>) throws(Refusal) -> [UInt8] {
         var row = row
@@ -130,6 +137,38 @@ struct CloudTable {
     }
 }
 
+/// Which line ends of a table end a row: those outside of quoted values. A mark opens a value at its beginning only,
+/// and stands for itself where it is doubled inside.
+struct QuotationMarks {
+    private(set) var isQuoted = false
+    /// Nothing of the value has come yet.
+    private var isEmpty = true
+    private var hasJustClosed = false
+
+    /// Takes the next octet.
+    mutating func isLineEnd(_ octet: UInt8) -> Bool {
+        let mayBeDoubled = hasJustClosed
+        hasJustClosed = false
+        if octet == 0x22 {
+            if isQuoted {
+                (isQuoted, hasJustClosed) = (false, true)
+            } else if mayBeDoubled || isEmpty {
+                isQuoted = true
+            }
+            return false
+        }
+        if isQuoted {
+            isEmpty = false
+        } else if octet == 0x2C || octet == 0x0A {
+            isEmpty = true
+            return octet == 0x0A
+        } else if octet != 0x20, octet != 0x0D {
+            isEmpty = false
+        }
+        return false
+    }
+}
+
 /// What Python prints of dictionaries and lists, as scripts put it into tables.
 private enum PythonLiteral {
     private static let words: [(word: [UInt8], json: [UInt8])] = [
@@ -177,9 +216,10 @@ private enum PythonLiteral {
             }
             place += 1
         }
-        var json = JSONWriter(appendingTo: out)
+        // Not appended to `out` itself: that would copy all of it for each string.
+        var json = JSONWriter()
         json.string(text[...])
-        out = json.octets
+        out += json.octets
         return place + 1
     }
 }

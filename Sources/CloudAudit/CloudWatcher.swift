@@ -8,6 +8,7 @@
 
 import Dispatch
 import Foundation
+package import Records
 import Store
 import Synchronization
 
@@ -23,6 +24,8 @@ package final class CloudWatcher: Sendable {
         /// Makes who looks at each new record, before each look into the folders; given is the number that the last
         /// one had, 0 at first, and nil is the answer where nothing is newer. Called in the watcher's thread.
         package var observer: @Sendable (Int) -> (number: Int, observer: CloudObserver?)? = { _ in nil }
+        /// Makes those who look on while new rows are written, before each look into the folders.
+        package var onlookers: @Sendable () -> [any RowObserver] = { [] }
         /// Told what an operator should hear: new rows, damage, a store that cannot be written.
         package var tell: @Sendable (String) -> Void = { _ in }
 
@@ -63,6 +66,7 @@ package final class CloudWatcher: Sendable {
         var told: Set<String> = []
         while !isStopped.load(ordering: .acquiring) {
             if let newer = settings.observer(number) { (number, ingest.observer) = newer }
+            ingest.onlookers = settings.onlookers()
             do throws(StoreError) {
                 let pass = try CloudIngest(store: settings.store, settings: ingest)
                 try pass.read(settings.folders)

@@ -159,8 +159,18 @@ package final class RecordCutter {
     private func nextRow() -> CloudPiece? {
         while true {
             if position == buffer.count, !refill() { return nil }
-            guard let end = rowEnd() else {
+            let end: Int
+            switch rowEnd() {
+            case .row(let place): end = place
+            case .tooLong:
                 return .damaged(line("is a row of more than \(CloudLimits.recordBytesMax) octets"))
+            case .open:
+                // A lost quotation mark must not take the rows behind it along.
+                let isLast = !buffer[position...].dropLast().contains(0x0A)
+                return .damaged(
+                    isLast
+                        ? stretch("ends inside a row", .max, isUnfinished: true)
+                        : line("has a quotation mark that is not closed"))
             }
             let row = buffer[position..<end]
             let isBlank = row.allSatisfy { $0 <= 0x20 || $0 == 0x2C }
@@ -176,6 +186,9 @@ package final class RecordCutter {
                 position = end
                 continue
             }
+            guard !table.holdsRow(row) else {
+                return .damaged(line("has a quotation mark that is not closed"))
+            }
             do throws(CloudTable.Refusal) {
                 let octets = try table.object(row)
                 do throws(JSONError) { try document.read(octets) } catch { throw CloudTable.Refusal(error.sentence) }
@@ -183,24 +196,33 @@ package final class RecordCutter {
                 position = end
                 return .record(document.root, offset: offset)
             } catch {
-                return .damaged(stretch(error.reason, end))
+                // Of several lines that are no row together the first is the one with the lost mark.
+                return .damaged(line(error.reason))
             }
         }
     }
 
-    /// Behind the row that begins at `position`; nil where it is longer than a record may be.
-    private func rowEnd() -> Int? {
+    private enum RowEnd {
+        /// Behind the row.
+        case row(Int)
+        /// It is longer than a record may be.
+        case tooLong
+        /// The file ends inside a quoted value.
+        case open
+    }
+
+    /// Where the row that begins at `position` ends, by the quotation marks as `CloudTable` reads them.
+    private func rowEnd() -> RowEnd {
         var place = position
-        var isQuoted = false
+        var marks = QuotationMarks()
         while true {
             while place < buffer.count {
-                if buffer[place] == 0x22 { isQuoted.toggle() }
                 place += 1
-                if !isQuoted, buffer[place - 1] == 0x0A { return place }
+                if marks.isLineEnd(buffer[place - 1]) { return .row(place) }
             }
-            guard place - position < CloudLimits.recordBytesMax else { return nil }
+            guard place - position < CloudLimits.recordBytesMax else { return .tooLong }
             let scanned = place - position
-            guard refill() else { return buffer.count }
+            guard refill() else { return marks.isQuoted ? .open : .row(buffer.count) }
             place = position + scanned
         }
     }
@@ -219,8 +241,9 @@ package final class RecordCutter {
     }
 
     /// Takes octets as damage up to `end`, or all that follow.
-    private func stretch(_ reason: String, _ end: Int) -> DamagedStretch {
+    private func stretch(_ reason: String, _ end: Int, isUnfinished: Bool = false) -> DamagedStretch {
         var stretch = DamagedStretch(offset: base + position, reason: reason)
+        stretch.isUnfinished = isUnfinished
         keep(&stretch, upTo: end)
         while end == .max, refill() { keep(&stretch, upTo: .max) }
         return stretch

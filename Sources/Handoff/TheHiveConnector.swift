@@ -64,7 +64,9 @@ struct TheHiveConnector: Connector {
 
     private static func remote(_ id: String) -> RemoteRecord? {
         let isPlain = id.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x2F && $0 != 0x3F && $0 != 0x23 }
-        return isPlain && (1...128).contains(id.utf8.count) ? RemoteRecord(id: id) : nil
+        // Dots alone would lead a level up.
+        let isWay = id.allSatisfy { $0 == "." }
+        return isPlain && !isWay && (1...128).contains(id.utf8.count) ? RemoteRecord(id: id) : nil
     }
 
     /// The alert's identity, asked for by what makes it single; nil where it is not there or not told.

@@ -71,8 +71,10 @@ struct AlertFacts {
         stage = Stage(
             techniques: alert.techniques, rule: alert.rule, title: alert.title, category: alert.category,
             isBetweenOwn: !ends.isEmpty && ends.allSatisfy(own.contains))
-        // A tunnel through a resolver leads to whoever answers for the domain.
-        if stage == .tunnel, target == nil { target = entities.first { $0.kind == "domain" }?.value }
+        // A tunnel or a beacon through a resolver leads to whoever answers for the domain.
+        if stage == .tunnel || stage == .beacon, target == nil {
+            target = entities.first { $0.kind == "domain" }?.value
+        }
         // What is only unusual is a hint, and no sign of how far an attack has come.
         if stage.isInside, alert.severity >= 3 { stage = .other }
         confidence = AlertFacts.confidence(alert.evidence)

@@ -89,11 +89,13 @@ package struct ContextReading {
             min(ts) AS first, max(ts) AS last, sum(orig_bytes) AS sent, sum(resp_bytes) AS received, min(uid) AS uid
             FROM conn WHERE \(span) AND \(isBetween) GROUP BY id_orig_h, id_resp_h, id_resp_p
             ORDER BY coalesce(sum(orig_bytes), 0) + coalesce(sum(resp_bytes), 0) DESC, id_orig_h, id_resp_h, id_resp_p
+            LIMIT \(limit)
             """)
-        context.connectionCount = found.reduce(0) { $0 + Int($1.integer("n") ?? 0) }
+        context.connectionCount = rows("conn", "SELECT count(*) AS n FROM conn WHERE \(span) AND \(isBetween)")
+            .first.map { Int($0.integer("n") ?? 0) } ?? 0
         // A thousand ports that were tried are one line of the timeline, not a thousand here.
         let spoken = found.filter { ($0.integer("sent") ?? 0) + ($0.integer("received") ?? 0) > 0 }
-        context.connections = (spoken.isEmpty ? found : spoken).prefix(limit).compactMap { row in
+        context.connections = (spoken.isEmpty ? found : spoken).compactMap { row in
             guard let from = row.text("id_orig_h"), let to = row.text("id_resp_h") else { return nil }
             return IncidentConnection(
                 uid: row.text("uid") ?? "", originator: from, responder: to,
@@ -157,7 +159,8 @@ package struct ContextReading {
             "files",
             """
             SELECT ts, fuid, uid, filename, mime_type, seen_bytes, sha256, source FROM files
-            WHERE \(span) AND \(isBetween) ORDER BY ts LIMIT \(limit)
+            WHERE \(span) AND \(isBetween)
+            ORDER BY filename IS NULL, coalesce(mime_type, '') IN ('text/html', 'text/plain'), ts LIMIT \(limit)
             """)
         context.files = found.map { row in
             IncidentFile(
@@ -165,7 +168,7 @@ package struct ContextReading {
                 name: row.text("filename"), mimeType: row.text("mime_type"),
                 byteCount: row.integer("seen_bytes") ?? 0,
                 sha256: row.text("sha256"), source: row.text("source") ?? "")
-        }
+        }.sorted { ($0.time, $0.fuid) < ($1.time, $1.fuid) }
     }
 
     /// Calls of the principals and from the addresses that the alerts name.

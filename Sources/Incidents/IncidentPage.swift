@@ -148,9 +148,14 @@ package struct IncidentPage {
 
     private mutating func writeAlerts() {
         heading("Alerts")
+        // Where there are too many, those that say most, in order of time.
+        let chosen = view.alerts.count <= IncidentPage.rowsMax
+            ? view.alerts
+            : view.alerts.sorted { ($0.rank, $0.first) < ($1.rank, $1.first) }.prefix(IncidentPage.rowsMax)
+                .sorted { $0.first < $1.first }
         table(
             ["time", "source", "title", "from", "to", "count", "matched"],
-            view.alerts.map { alert in
+            chosen.map { alert in
                 [
                     alert.first.text, alert.source, alert.title, IncidentPage.end(alert.originator, nil),
                     IncidentPage.end(alert.responder, alert.responderPort), "\(alert.count)", IncidentPage.found(alert),
@@ -309,6 +314,13 @@ package struct IncidentPage {
     private func code(_ text: String, _ margin: String) -> [String] {
         let inner = text.split(separator: "\n", omittingEmptySubsequences: false).map { margin + clean(String($0)) }
         return form == .markdown ? ["", "\(margin)```"] + inner + ["\(margin)```", ""] : inner
+    }
+}
+
+extension IncidentAlert {
+    /// The smaller the more it says: what shows somebody inside first, then by urgency.
+    fileprivate var rank: Double {
+        Double(severity) - confidence + (stage.isInside ? 0 : stage.isStep ? 1 : 2)
     }
 }
 

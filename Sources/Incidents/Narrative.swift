@@ -61,7 +61,8 @@ struct Narrative {
             let all = [best?.originator, best?.responder].compactMap { $0 }
             let known = all.isEmpty ? hosts : all
             let near = known.first(where: isOwn) ?? known.first
-            let far = known.first { !isOwn($0) && $0 != near }
+            let ends = pairs.flatMap { [$0.originator, $0.responder].compactMap { $0 } }
+            let far = (known + ends).first { !isOwn($0) && $0 != near }
             (inside, outside) = (near, far)
             let sources = Set(pairs.compactMap(\.originator))
             let targets = Set(pairs.compactMap(\.responder))

@@ -6,6 +6,7 @@
 // Writes  rows, and how far each file was read, in one transaction.
 // Leaves  what a line means (`ZeekLines`, `EVELines`).
 
+import Archive
 import Foundation
 package import Records
 import Store
@@ -159,9 +160,9 @@ package final class Ingestion {
         if told > Ingestion.tellsPerFileMax {
             tell("\(path): \(told - Ingestion.tellsPerFileMax) more lines are no records")
         }
-        if lines.isDamaged {
+        if let damage = lines.damage {
             summary.damagedFiles += 1
-            tell("\(path):\(lines.number): the file's packing is damaged or cut from here on")
+            tell("\(path): behind line \(lines.number) \(damage.sentence)")
         }
         if lines.restCount > 0 { tell("\(path): the last line has no end yet; it is read when it has") }
         if reader.oddValueCount > 0 {
@@ -213,11 +214,14 @@ package final class Ingestion {
     }
 
     private func candidates(_ head: [UInt8]) throws(StoreError) -> [FileProgress] {
-        var found = pendingFiles.filter { $0.headCount <= head.count && $0.head == FileHead.hash(head, $0.headCount) }
-        for count in try ledger.headCounts() where count <= head.count {
-            found += try ledger.files(headCount: count, head: FileHead.hash(head, count)).filter { known in
-                !pendingFiles.contains { $0.id != nil && $0.id == known.id }
-            }
+        let stored = try ledger.headCounts()
+        let hashes = FileHead.hashes(head, Set(stored).union(pendingFiles.map(\.headCount)))
+        let pending = Set(pendingFiles.compactMap(\.id))
+        var found = pendingFiles.filter { $0.head == hashes[$0.headCount] }
+        for count in stored {
+            guard let hash = hashes[count] else { continue }
+            found += try ledger.files(headCount: count, head: hash)
+                .filter { $0.id.map { !pending.contains($0) } ?? true }
         }
         return found.filter { $0.offset > 0 }.sorted { $0.offset > $1.offset }
     }
@@ -257,19 +261,29 @@ package final class Ingestion {
 /// The first octets of a file, unpacked.
 enum FileHead {
     static func read(_ path: String) -> [UInt8]? {
-        guard let file = GzipFile(path: path) else { return nil }
+        guard let file = PackedFile(path: path, limits: LineFile.limits) else { return nil }
         var head: [UInt8] = []
-        while head.count < FileLedger.headBytesMax {
-            guard let block = file.read(), !block.isEmpty else { break }
-            head.append(contentsOf: block.prefix(FileLedger.headBytesMax - head.count))
-        }
-        return head
+        while head.count < FileLedger.headBytesMax, !file.hasEnded { file.fill(&head) }
+        return Array(head.prefix(FileLedger.headBytesMax))
     }
 
     static func hash(_ head: [UInt8], _ count: Int) -> Int64 {
         var hash = StreamHash()
         hash.absorb(head[..<count])
         return hash.value
+    }
+
+    /// The hashes of the beginnings of these lengths, all in one walk: a folder may have as many lengths as files.
+    static func hashes(_ head: [UInt8], _ counts: Set<Int>) -> [Int: Int64] {
+        var hash = StreamHash()
+        var hashes: [Int: Int64] = [:]
+        var done = 0
+        for count in counts.sorted() where count <= head.count {
+            hash.absorb(head[done..<count])
+            done = count
+            hashes[count] = hash.value
+        }
+        return hashes
     }
 }
 
@@ -287,14 +301,16 @@ enum IngestFiles {
                 files.append(path)
                 continue
             }
+            let folder = path.hasSuffix("/") ? path : path + "/"
             let below = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
-            let found = below.filter { isLog($0, form) }.sorted()
+            // What is no file, such as a pipe, would be waited for.
+            let found = below.filter { isLog($0, form) && StoreFile.isFile(folder + $0) }.sorted()
             guard !found.isEmpty else {
                 throw IngestError(
                     .missing, "\(path): no file below it is named as a log of that kind",
                     advice: "name the files themselves")
             }
-            files += found.map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
+            files += found.map { folder + $0 }
         }
         return files
     }

@@ -75,6 +75,8 @@ final class ZeekLines: LineReading {
     private var scratch: [UInt8] = []
 
     private static let headLinesMax = 16
+    /// They are kept with the place in the file, to go on there.
+    private static let headLineBytesMax = 64 << 10
     private static let unknownMax = 64
 
     init(_ schemas: [LogSchema], fileName: String) {
@@ -115,6 +117,9 @@ final class ZeekLines: LineReading {
     // MARK: tab-separated
 
     private func readHead(_ line: ArraySlice<UInt8>) -> LineOutcome {
+        guard line.count <= ZeekLines.headLineBytesMax else {
+            return .bad("it is a line of the head of more than \(ZeekLines.headLineBytesMax) octets")
+        }
         let text = String(decoding: line, as: UTF8.self)
         if text.hasPrefix("#separator") {
             head = Head()
@@ -155,11 +160,14 @@ final class ZeekLines: LineReading {
         guard !head.columns.isEmpty else { return .bad("there is no #fields line before it") }
         fields.removeAll(keepingCapacity: true)
         var start = line.startIndex
-        for place in line.indices where line[place] == head.separator {
+        for place in line.indices where line[place] == head.separator && fields.count <= head.columns.count {
             fields.append(line[start..<place])
             start = place + 1
         }
         fields.append(line[start...])
+        guard fields.count <= head.columns.count else {
+            return .bad("it has more fields than the \(head.columns.count) that the head names")
+        }
         guard fields.count == head.columns.count else {
             return .bad("it has \(fields.count) fields where the head names \(head.columns.count)")
         }
@@ -260,7 +268,7 @@ final class ZeekLines: LineReading {
     }
 
     private func note(unknownLog name: String) {
-        if unknown.count < ZeekLines.unknownMax { unknown.insert(name) }
+        if unknown.count < ZeekLines.unknownMax { unknown.insert(String(name.prefix(40))) }
     }
 
     private func note(oddValue octets: ArraySlice<UInt8>, _ log: Int, _ column: Int) {

@@ -38,6 +38,8 @@ struct FeedTable {
 
     /// Lines that are looked at for the form.
     private static let headLines = 60
+    /// Octets of such a line; what has no line end within is no table's head.
+    private static let headBytesMax = 64 << 10
     private static let fieldsMax = 256
 
     // MARK: which form
@@ -70,7 +72,7 @@ struct FeedTable {
         var place = octets.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
         while place < octets.count, lines.count < headLines {
             let end = octets[place...].firstIndex(of: 0x0A) ?? octets.count
-            var line = octets[place..<end]
+            var line = octets[place..<min(end, place + headBytesMax)]
             if line.last == 0x0D { line = line.dropLast() }
             if !line.isEmpty { lines.append(line) }
             place = end + 1

@@ -16,6 +16,10 @@ package struct HarmlessValues: Sendable {
     private var index = IndicatorIndex([])
     /// Parts of names, of warninglists of the type `substring`.
     private var parts: [(text: [UInt8], list: String)] = []
+    /// By the first four octets of the parts that begin so.
+    private var partPlaces: [UInt32: [Int]] = [:]
+    /// Of each set its addresses and the first addresses of its networks, in order, with their rows.
+    private var bases: [[(address: Address, row: IndicatorRow)]] = []
     /// What could not be taken of the lists, a line each.
     package private(set) var remarks: [String] = []
 
@@ -35,8 +39,7 @@ package struct HarmlessValues: Sendable {
         for text in HarmlessValues.usual {
             HarmlessValues.add(text, to: &set)
         }
-        sets = [set]
-        index = IndicatorIndex(sets)
+        take(set)
     }
 
     private static let usual = [
@@ -83,7 +86,9 @@ package struct HarmlessValues: Sendable {
             guard let text = element.string else { continue }
             if type == "substring" {
                 guard parts.count < HarmlessValues.partsMax, text.utf8.count >= 4 else { continue }
-                parts.append((Array(text.lowercased().utf8), name))
+                let part = Array(text.lowercased().utf8)
+                partPlaces[HarmlessValues.start(part, 0), default: []].append(parts.count)
+                parts.append((part, name))
             } else {
                 HarmlessValues.add(text, to: &set, isExact: type == "string")
             }
@@ -94,6 +99,10 @@ package struct HarmlessValues: Sendable {
     private mutating func take(_ set: IndicatorSet) {
         sets.append(set)
         index = IndicatorIndex(sets)
+        bases.append(
+            set.rows.filter { $0.kind == .address || $0.kind == .network }.map {
+                (IndicatorForm.address(of: set.value($0).prefix(16)), $0)
+            }.sorted { $0.address < $1.address })
     }
 
     /// Adds a value under the kind that it looks like.
@@ -139,26 +148,40 @@ package struct HarmlessValues: Sendable {
         }
         if let hit = found.first { return finding(index.set(hit).name, index.value(hit), index.row(hit).kind) }
         guard kind == .domain || kind == .hostname else { return nil }
-        for part in parts
-        where String(decoding: value, as: UTF8.self).contains(String(decoding: part.text, as: UTF8.self)) {
-            return finding(part.list, part.text[...], .domain)
+        for place in 0..<max(value.count - 3, 0) {
+            for number in partPlaces[HarmlessValues.start(value, place)] ?? []
+            where value[place...].starts(with: parts[number].text) {
+                return finding(parts[number].list, parts[number].text[...], .domain)
+            }
         }
         return nil
+    }
+
+    /// Four octets from `place` on as a number; they must be there.
+    private static func start(_ text: [UInt8], _ place: Int) -> UInt32 {
+        text[place..<place + 4].reduce(0) { $0 << 8 | UInt32($1) }
     }
 
     /// A network that holds what is harmless hits it too.
     private func checkNetwork(_ value: [UInt8]) -> Finding? {
         let bits = Int(value.last ?? 128)
         let network = IndicatorForm.address(of: value.prefix(16))
-        for set in sets {
-            for row in set.rows where row.kind == .address || row.kind == .network {
-                let known = set.value(row)
-                let length = row.kind == .network ? Int(known.last ?? 128) : 128
-                let shorter = min(bits, length)
-                let address = IndicatorForm.address(of: known.prefix(16))
-                if IndicatorForm.mask(address, shorter) == IndicatorForm.mask(network, shorter) {
-                    return finding(set.name, known, row.kind)
-                }
+        // Of two networks one holds the other, or they have nothing in common: its first address tells what holds it.
+        var found: [IndicatorHit] = []
+        index.find(network, port: nil, &found)
+        if let hit = found.min(by: { $0.set < $1.set }) {
+            return finding(index.set(hit).name, index.value(hit), index.row(hit).kind)
+        }
+        for (set, bases) in zip(sets, bases) {
+            var range = bases.startIndex..<bases.endIndex
+            while !range.isEmpty {
+                let middle = range.lowerBound + range.count / 2
+                range = bases[middle].address < network ? middle + 1..<range.upperBound : range.lowerBound..<middle
+            }
+            guard range.lowerBound < bases.count else { continue }
+            let next = bases[range.lowerBound]
+            if IndicatorForm.mask(next.address, bits) == network {
+                return finding(set.name, set.value(next.row), next.row.kind)
             }
         }
         return nil

@@ -14,6 +14,8 @@ struct RowFacts {
     var ts = Timestamp.zero
     var uid: UID?
     var id: ConnectionID?
+    /// Whom a record of a cloud is about, which has no connection.
+    var entities: [String] = []
 
     init() {}
 
@@ -38,6 +40,22 @@ struct RowFacts {
             default: continue
             }
         }
+        guard rows.log == .cloudAudit else { return }
+        let batch = copy rows
+        entities = RowFacts.entities { name in
+            guard let place = schema.index(of: name), batch.isSet(row, place) else { return nil }
+            let column = schema.columns[place]
+            if column.kind == .address { return batch.address(row, column).description }
+            return String(decoding: batch.bytes[batch.textRange(row, column)].prefix(512), as: UTF8.self)
+        }
+    }
+
+    /// The entities of a record of `cloud_audit`, by the texts of its columns.
+    static func entities(_ text: (String) -> String?) -> [String] {
+        [
+            (text("actor_arn") ?? text("actor_id")).map { "principal:\($0)" }, text("actor_name").map { "user:\($0)" },
+            text("src_ip").map { "host:\($0)" }, text("record_id").map { "record:\($0)" },
+        ].compactMap { $0 }
     }
 }
 
@@ -90,22 +108,24 @@ struct IndicatorAlert {
         record.severity = severity(row)
         record.isFromOriginator = isInbound
         record.ruleID = record.text.add("\(set.name):\(row.kind.name):\(value)")
-        let about = label.isEmpty ? "" : " (\(label))"
+        let family = label.isEmpty ? "" : " (\(label))"
         let verb = row.isSinkhole ? "Sinkhole met" : "Indicator met"
-        record.title = record.text.add("\(verb): \(row.kind.name) \(value)\(about)")
+        record.title = record.text.add("\(verb): \(row.kind.name) \(value)\(family)")
         if row.threat != 0 { record.category = record.text.add(set.text(row.threat)) }
         for technique in techniques(set.text(row.threat)) { record.techniques.append(record.text.add(technique)) }
-        record.entities = entities(row.kind, value).map { record.text.add($0) }
+        let about = entities(row.kind, value).filter { !seen.entities.contains($0) } + seen.entities
+        record.entities = about.map { record.text.add($0) }
         record.evidence = record.text.add(evidence(row, set, value, label))
         return record
     }
 
     /// What a feed's word for a threat is in ATT&CK, where it is one of few meanings.
     private func techniques(_ threat: String) -> [String] {
-        switch threat.lowercased() {
-        // A controller that comes to us is no channel of ours.
-        case "botnet_cc", "c2", "command-and-control", "command and control": isInbound ? [] : ["T1071"]
-        case "payload_delivery", "payload", "malware_download", "delivery": isInbound ? [] : ["T1105"]
+        let comes = isInbound || seen.id == nil && !seen.entities.isEmpty
+        return switch threat.lowercased() {
+        // A controller that comes to us, or to a cloud of ours, is no channel of ours.
+        case "botnet_cc", "c2", "command-and-control", "command and control": comes ? [] : ["T1071"]
+        case "payload_delivery", "payload", "malware_download", "delivery": comes ? [] : ["T1105"]
         default: []
         }
     }

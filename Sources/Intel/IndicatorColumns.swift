@@ -41,6 +41,8 @@ struct IndicatorColumn: Sendable {
     /// `dns.query`: where an indicator was seen.
     var place: String
     var lookup: IndicatorLookup
+    /// The same number where texts are looked up in the same way.
+    var lookupNumber: UInt8
     /// The column itself, and a second one that the lookup needs.
     var column: Column
     var index: Int
@@ -78,8 +80,10 @@ struct IndicatorColumn: Sendable {
             let second = entry.second.flatMap { schema.index(of: $0) }
             if entry.second != nil, second == nil { return nil }
             let name = entry.lookup == .url ? "uri" : entry.column
+            let number = table.firstIndex { $0.lookup == entry.lookup } ?? 0
             return IndicatorColumn(
-                place: "\(schema.path).\(name)", lookup: entry.lookup, column: schema.columns[index], index: index,
+                place: "\(schema.path).\(name)", lookup: entry.lookup, lookupNumber: UInt8(number),
+                column: schema.columns[index], index: index,
                 second: second.map { schema.columns[$0] }, secondIndex: second)
         }
     }

@@ -54,7 +54,14 @@ package final class IndicatorIndex: Sendable {
                 let hash = IndicatorIndex.hash(set.value(row), row.kind, seed)
                 filter[Int(hash >> filterShift) >> 6] |= 1 << ((hash >> filterShift) & 63)
                 var slot = Int(truncatingIfNeeded: hash) & (capacity - 1)
-                while hashes[slot] != 0 { slot = (slot &+ 1) & (capacity - 1) }
+                var isDouble = false
+                while hashes[slot] != 0, !isDouble {
+                    // A list of the same value over and over would make one long chain.
+                    isDouble = hashes[slot] == hash && hits[slot].set == UInt32(number)
+                        && set.isSame(row, set.rows[Int(hits[slot].row)])
+                    slot = (slot &+ 1) & (capacity - 1)
+                }
+                if isDouble { continue }
                 hashes[slot] = hash
                 hits[slot] = IndicatorHit(set: UInt32(number), row: UInt32(place))
             }
@@ -67,6 +74,13 @@ package final class IndicatorIndex: Sendable {
     }
 
     package var count: Int { sets.reduce(0) { $0 + $1.count } }
+
+    /// Indicators that their feeds are less sure of than `confidence`, from 0 to 100.
+    package func count(below confidence: Int) -> Int {
+        sets.reduce(0) { sum, set in
+            sum + set.rows.reduce(0) { $0 + (Int($1.confidence) < confidence ? 1 : 0) }
+        }
+    }
 
     /// Octets of the digests of files and certificates among them: 16, 20, 32.
     package let digestByteCounts: Set<Int>

@@ -36,12 +36,18 @@ package struct IndicatorMatcher: RowObserver {
     private let all: [[IndicatorColumn]]
     private let schemas: [LogSchema]
     private var found: [IndicatorHit] = []
+    private var misses = RecentMisses()
+    /// Whether an address is asked for with its port.
+    private var asksPorts = false
     private var folded: FoldedAlerts
     private var prevalence: IndicatorPrevalence
     /// Of `conn` the columns that say who is a host of ours.
     private let hostColumns: (address: Column, isOurs: Int)?
     /// Hits, and alerts that came of them.
     package private(set) var hitCount: UInt64 = 0
+    /// What was met and raised nothing: not sure enough, or expired.
+    private(set) var unsureCount: UInt64 = 0
+    private(set) var expiredCount: UInt64 = 0
 
     /// - Parameter schemas: all logs in the order of `LogID`.
     package init(_ shelf: IndicatorShelf, schemas: [LogSchema], settings: MatchSettings = MatchSettings()) {
@@ -64,6 +70,8 @@ package struct IndicatorMatcher: RowObserver {
         index = shelf.newest
         columns = all.map { list in list.filter { index.hasAny($0.lookup.kinds) } }
         prevalence.forget()
+        misses = RecentMisses()
+        asksPorts = index.has(.endpoint)
     }
 
     package mutating func observe(_ rows: borrowing RowBatch, alerts: inout RowBatch) {
@@ -92,17 +100,17 @@ package struct IndicatorMatcher: RowObserver {
             case .address:
                 var port: UInt16?
                 if let second = column.second { port = UInt16(truncatingIfNeeded: rows.word(row, second)) }
-                index.find(rows.address(row, column.column), port: port, &found)
+                find(rows.address(row, column.column), port: port)
             case .addressVector:
                 var place = rows.listStart(row, column.column)
                 for _ in 0..<rows.listCount(row, column.column) {
                     let (high, low) = (rows.listWord(&place), rows.listWord(&place))
-                    index.find(Address(high: high, low: low), port: nil, &found)
+                    find(Address(high: high, low: low), port: nil)
                 }
             case .textSet, .textVector:
                 var place = rows.listStart(row, column.column)
                 for _ in 0..<rows.listCount(row, column.column) {
-                    column.find(rows.bytes[rows.listText(&place)], in: index, &found)
+                    find(rows.bytes[rows.listText(&place)], column)
                 }
             default:
                 let text = rows.bytes[rows.textRange(row, column.column)]
@@ -112,13 +120,29 @@ package struct IndicatorMatcher: RowObserver {
                     }
                     index.find(host: text, target: rows.bytes[rows.textRange(row, second)], &found)
                 } else {
-                    column.find(text, in: index, &found)
+                    find(text, column)
                 }
             }
             guard !found.isEmpty else { continue }
             for hit in found { take(hit, column, rows, row, &alerts) }
             found.removeAll(keepingCapacity: true)
         }
+    }
+
+    /// Looks up an address, unless it was no indicator when it was asked for last.
+    private mutating func find(_ address: Address, port: UInt16?) {
+        let asked = asksPorts ? port ?? 0 : 0
+        guard !misses.has(address, asked) else { return }
+        let before = found.count
+        index.find(address, port: port, &found)
+        if found.count == before { misses.add(address, asked) }
+    }
+
+    private mutating func find(_ text: ArraySlice<UInt8>, _ column: IndicatorColumn) {
+        guard !misses.has(text, column.lookupNumber) else { return }
+        let before = found.count
+        column.find(text, in: index, &found)
+        if found.count == before { misses.add(text, column.lookupNumber) }
     }
 
     private mutating func take(
@@ -128,9 +152,14 @@ package struct IndicatorMatcher: RowObserver {
         let indicator = index.row(hit)
         let seen = RowFacts(rows, row, schemas[Int(rows.log.rawValue)])
         let confidence = indicator.confidence(at: seen.ts, decay: settings.decay)
-        guard Int(confidence) >= settings.confidenceMin,
-            indicator.expires == 0 || Int64(indicator.expires) >= seen.ts.nanoseconds / second
-        else { return }
+        guard indicator.expires == 0 || Int64(indicator.expires) >= seen.ts.nanoseconds / second else {
+            expiredCount &+= 1
+            return
+        }
+        guard Int(confidence) >= settings.confidenceMin else {
+            unsureCount &+= 1
+            return
+        }
         hitCount &+= 1
         var alert = IndicatorAlert(hit, index, place: column.place, seen, confidence: confidence)
         if !alert.isInbound, let host = alert.host {
@@ -141,8 +170,10 @@ package struct IndicatorMatcher: RowObserver {
             alerts.append(alert.record(), order: rows.order(row), ordinal: rows.ordinal(row))
             return
         }
-        let key = AlertFoldKey(
+        var key = AlertFoldKey(
             rule: UInt64(hit.set) << 32 | UInt64(hit.row), first: alert.host ?? Address(high: 0, low: 0))
+        // Records of clouds are about principals, not about hosts of ours.
+        if !seen.entities.isEmpty, let about = alert.record().foldKey { key = about }
         if folded.count(key, at: seen.ts) { return }
         if folded.isFull, let eldest = folded.next() {
             alerts.append(eldest.record, order: rows.order(row), ordinal: eldest.ordinal)
@@ -156,5 +187,16 @@ package struct IndicatorMatcher: RowObserver {
 
     package mutating func finish(alerts: inout RowBatch) {
         while let row = folded.next() { alerts.append(row.record, order: .max, ordinal: row.ordinal) }
+    }
+
+    package var remarks: [String] {
+        var lines: [String] = []
+        if unsureCount > 0 {
+            lines.append(
+                "\(unsureCount) hits of indicators that are less sure than intel.confidence_min "
+                    + "(\(settings.confidenceMin)) raised no alert")
+        }
+        if expiredCount > 0 { lines.append("\(expiredCount) hits of indicators that had expired raised no alert") }
+        return lines
     }
 }

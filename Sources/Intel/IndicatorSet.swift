@@ -71,6 +71,11 @@ package struct IndicatorSet: Sendable {
     }
 
     func value(_ row: IndicatorRow) -> ArraySlice<UInt8> { arena[Int(row.offset)..<Int(row.offset) + Int(row.count)] }
+    /// Whether two rows are of one value and kind.
+    func isSame(_ left: IndicatorRow, _ right: IndicatorRow) -> Bool {
+        left.kind == right.kind && value(left).elementsEqual(value(right))
+    }
+
     func text(_ number: UInt16) -> String { String(decoding: texts[Int(number)], as: UTF8.self) }
 
     /// Appends an indicator; `added` is when it came to be known here.

@@ -61,6 +61,9 @@ package struct RetroOutcome: Sendable {
     package var readGroups = 0
     /// Findings beyond the bound.
     package var lostCount = 0
+    /// Meetings that count for nothing: of indicators that were not sure enough by then, or had expired.
+    package var unsureCount = 0
+    package var expiredCount = 0
     /// Segments that could not be read, a line each.
     package var faults: [String] = []
 }
@@ -233,13 +236,16 @@ package final class RetroHunt {
     {
         let indicator = index.row(hit)
         if let since = options.addedSince, indicator.added < IndicatorSet.seconds(since) { return }
-        guard Int(indicator.confidence) >= options.confidenceMin else { return }
         let facts = try rows.facts(row)
-        let confidence = indicator.confidence(at: facts.ts, decay: options.decay)
-        guard Int(confidence) >= options.confidenceMin else { return }
         if let since = options.since, facts.ts < since { return }
         if let until = options.until, facts.ts > until { return }
         guard indicator.expires == 0 || Int64(indicator.expires) >= facts.ts.nanoseconds / 1_000_000_000 else {
+            outcome.expiredCount += 1
+            return
+        }
+        let confidence = indicator.confidence(at: facts.ts, decay: options.decay)
+        guard Int(confidence) >= options.confidenceMin else {
+            outcome.unsureCount += 1
             return
         }
         let alert = IndicatorAlert(hit, index, place: column.place, facts, confidence: confidence)
@@ -321,6 +327,16 @@ private final class RetroRows {
         }
         if let uids = try vector(named: "uid"), uids.isSet(row), uids.kind.isStoredAsText {
             facts.uid = UID(octets: uids.text(row))
+        }
+        if reader.index(of: "actor_arn") != nil {
+            var texts: [String: String] = [:]
+            for name in ["actor_arn", "actor_id", "actor_name", "src_ip", "record_id"] {
+                guard let column = try vector(named: name), column.isSet(row), column.kind.isStoredAsText else {
+                    continue
+                }
+                texts[name] = String(decoding: column.text(row).prefix(512), as: UTF8.self)
+            }
+            facts.entities = RowFacts.entities { texts[$0] }
         }
         guard let originator = try address("id_orig_h", row), let responder = try address("id_resp_h", row) else {
             return facts

@@ -27,6 +27,9 @@ struct STIXPattern {
         case other
     }
 
+    /// What is left to read; taking the first costs nothing.
+    private typealias Tokens = ArraySlice<Token>
+
     /// One comparison: an object's path and the texts that it may equal.
     private struct Comparison {
         var path: [UInt8]
@@ -43,7 +46,7 @@ struct STIXPattern {
 
     init(_ pattern: [UInt8]) throws(Unfit) {
         guard pattern.count <= STIXPattern.patternMax else { throw Unfit("the pattern is longer than 64 KiB") }
-        var tokens = try STIXPattern.tokens(pattern)
+        var tokens = try STIXPattern.tokens(pattern)[...]
         guard tokens.first == .open else { throw Unfit("a pattern begins with an observation in brackets") }
         var isFirst = true
         while !tokens.isEmpty {
@@ -135,7 +138,7 @@ struct STIXPattern {
     }
 
     private static func disjunction(
-        _ tokens: inout [Token], _ count: inout Int, _ depth: Int
+        _ tokens: inout Tokens, _ count: inout Int, _ depth: Int
     ) throws(Unfit) -> Node {
         var parts = [try conjunction(&tokens, &count, depth)]
         while tokens.first == .word(Array("OR".utf8)) {
@@ -146,7 +149,7 @@ struct STIXPattern {
     }
 
     private static func conjunction(
-        _ tokens: inout [Token], _ count: inout Int, _ depth: Int
+        _ tokens: inout Tokens, _ count: inout Int, _ depth: Int
     ) throws(Unfit) -> Node {
         var parts = [try primary(&tokens, &count, depth)]
         while tokens.first == .word(Array("AND".utf8)) {
@@ -156,7 +159,7 @@ struct STIXPattern {
         return parts.count == 1 ? parts[0] : .all(parts)
     }
 
-    private static func primary(_ tokens: inout [Token], _ count: inout Int, _ depth: Int) throws(Unfit) -> Node {
+    private static func primary(_ tokens: inout Tokens, _ count: inout Int, _ depth: Int) throws(Unfit) -> Node {
         guard depth < depthMax else { throw Unfit("the pattern nests too deep") }
         count += 1
         guard count <= comparisonsMax else { throw Unfit("the pattern has too many comparisons") }
@@ -183,7 +186,7 @@ struct STIXPattern {
         return .comparison(comparison)
     }
 
-    private static func list(_ comparison: Comparison, _ tokens: inout [Token]) throws(Unfit) -> Node {
+    private static func list(_ comparison: Comparison, _ tokens: inout Tokens) throws(Unfit) -> Node {
         var comparison = comparison
         guard !tokens.isEmpty, tokens.removeFirst() == .left else {
             throw Unfit("a list in round brackets is missing")
@@ -197,7 +200,7 @@ struct STIXPattern {
         return .comparison(comparison)
     }
 
-    private static func literal(_ tokens: inout [Token]) throws(Unfit) -> [UInt8] {
+    private static func literal(_ tokens: inout Tokens) throws(Unfit) -> [UInt8] {
         guard let token = tokens.first else { throw Unfit("a value is missing") }
         tokens.removeFirst()
         switch token {

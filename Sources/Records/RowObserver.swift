@@ -22,9 +22,13 @@ package protocol RowObserver {
 
     /// Nothing follows; what was held back is appended now.
     mutating func finish(alerts: inout RowBatch)
+
+    /// What an operator should hear when the run is over, a line each.
+    var remarks: [String] { get }
 }
 
 extension RowObserver {
     package mutating func advance(to time: Timestamp, order: UInt64, alerts: inout RowBatch) {}
     package mutating func finish(alerts: inout RowBatch) {}
+    package var remarks: [String] { [] }
 }

@@ -47,6 +47,9 @@ package final class Outputs {
         for index in observers.indices { observers[index].finish(alerts: &alerts) }
     }
 
+    /// What those who looked on have to say when the run is over.
+    package var remarks: [String] { observers.flatMap(\.remarks) }
+
     func append(_ batch: borrowing RowBatch, _ schema: LogSchema) throws {
         witness?(batch, schema)
         try logs?.append(batch: batch, schema: schema)

@@ -15,8 +15,8 @@ struct OctetSearch: Sendable {
     /// Of each state the texts that end there, those of its suffixes included.
     private var ends: [[UInt32]] = []
 
-    /// Octets of all texts; more are not put in (`isComplete`).
-    private static let octetsMax = 1 << 20
+    /// Entries of `next`, 64 MiB of them; texts that need more are not put in (`isComplete`).
+    private static let entriesMax = 1 << 24
     private(set) var isComplete = true
 
     init(_ texts: [[UInt8]]) {
@@ -24,7 +24,7 @@ struct OctetSearch: Sendable {
             classes[Int(octet)] = UInt8(classCount)
             classCount += 1
         }
-        guard texts.reduce(0, { $0 + $1.count }) <= OctetSearch.octetsMax, classCount < 255 else {
+        guard texts.reduce(1, { $0 + $1.count }) <= OctetSearch.entriesMax / classCount, classCount < 255 else {
             isComplete = false
             return
         }

@@ -9,10 +9,25 @@
 struct SigmaConditionReader {
     /// By name, in the order of the rule.
     private let searches: [(name: String, node: SigmaNode)]
+    private let sizes: [Int]
     private var words: [String] = []
     private var position = 0
+    /// Tests that the conditions may still bring in: each mention of a search counts all of it.
+    private var testsLeft = SigmaLimits.testsMax
 
-    init(_ searches: [(name: String, node: SigmaNode)]) { self.searches = searches }
+    init(_ searches: [(name: String, node: SigmaNode)]) {
+        self.searches = searches
+        sizes = searches.map(\.node.count)
+    }
+
+    /// A search as a part of the condition.
+    private mutating func use(_ place: Int) throws(SigmaRefusal) -> SigmaNode {
+        testsLeft -= sizes[place]
+        guard testsLeft >= 0 else {
+            throw SigmaRefusal(.condition, "the rule has more than \(SigmaLimits.testsMax) tests, written out")
+        }
+        return searches[place].node
+    }
 
     mutating func read(_ text: String) throws(SigmaRefusal) -> SigmaNode {
         guard !text.contains("|") else {
@@ -79,10 +94,10 @@ struct SigmaConditionReader {
         guard !["and", "or", "of", ")"].contains(word.lowercased()) else {
             throw SigmaRefusal(.condition, "“\(word)” stands where a search identifier should")
         }
-        guard let search = searches.first(where: { $0.name == word }) else {
+        guard let place = searches.firstIndex(where: { $0.name == word }) else {
             throw SigmaRefusal(.condition, "the condition names “\(word)”, which the rule does not have")
         }
-        return search.node
+        return try use(place)
     }
 
     /// `1 of them`, `all of selection_*`.
@@ -97,14 +112,17 @@ struct SigmaConditionReader {
         case "all": isAll = true
         default: throw SigmaRefusal(.condition, "“\(quantity) of”: only 1, any and all are known")
         }
-        let found = searches.filter { search in
-            if pattern.lowercased() == "them" { return !search.name.hasPrefix("_") }
-            return SigmaConditionReader.fits(search.name, pattern)
+        let isThem = pattern.lowercased() == "them"
+        let found = searches.indices.filter { place in
+            let name = searches[place].name
+            return isThem ? !name.hasPrefix("_") : SigmaConditionReader.fits(name, pattern)
         }
         guard !found.isEmpty else {
             throw SigmaRefusal(.condition, "“\(quantity) of \(pattern)” fits no search identifier")
         }
-        return .joined(found.map(\.node), isAll: isAll)
+        var nodes: [SigmaNode] = []
+        for place in found { nodes.append(try use(place)) }
+        return .joined(nodes, isAll: isAll)
     }
 
     private static func fits(_ name: String, _ pattern: String) -> Bool {

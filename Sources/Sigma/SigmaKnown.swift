@@ -36,6 +36,31 @@ package struct SigmaKnown {
             times[key, default: []].append(began...max(began, row.integer("ended") ?? began))
             count += 1
         }
+        for (key, ranges) in times { times[key] = SigmaKnown.joined(ranges) }
+    }
+
+    /// Ranges in order, of which those that touch are one: so of a time at most one can hold it.
+    static func joined(_ ranges: [ClosedRange<Int64>]) -> [ClosedRange<Int64>] {
+        var found: [ClosedRange<Int64>] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if let last = found.last, range.lowerBound <= last.upperBound {
+                found[found.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
+            } else {
+                found.append(range)
+            }
+        }
+        return found
+    }
+
+    /// Whether a time lies in one of the ranges, which are in order and apart.
+    static func holds(_ ranges: [ClosedRange<Int64>], _ time: Int64) -> Bool {
+        var place = ranges.startIndex..<ranges.endIndex
+        while !place.isEmpty {
+            let middle = place.lowerBound + place.count / 2
+            if ranges[middle].contains(time) { return true }
+            place = time < ranges[middle].lowerBound ? place.lowerBound..<middle : middle + 1..<place.upperBound
+        }
+        return false
     }
 
     /// What hits have in common that become one alert, as `AlertRecord.foldKey` has it.
@@ -50,6 +75,6 @@ package struct SigmaKnown {
         let hosts = hit.connection.map { [$0.originator.description, $0.responder.description] } ?? []
         let key = SigmaKnown.key(hit.rule.id, hosts, hit.entities, hit.uid?.description)
         let time = hit.time.nanoseconds / 1000
-        return times[key]?.contains { $0.contains(time) } == true
+        return times[key].map { SigmaKnown.holds($0, time) } ?? false
     }
 }

@@ -214,10 +214,7 @@ final class SigmaMatcher: Sendable {
         case .whole: return whole.elementsEqual(wanted)
         case .start: return whole.starts(with: wanted)
         case .end: return whole.reversed().starts(with: wanted.reversed())
-        case .inside:
-            let pattern = wanted.map { SigmaPattern.Token($0) }
-            let star = [SigmaPattern.anyOctets]
-            return SigmaPattern(star + pattern + star, isCased: true).matches(octets, whole.indices)
+        case .inside: return SigmaPattern.stands(wanted, in: whole)
         }
     }
 

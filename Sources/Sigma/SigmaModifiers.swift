@@ -57,12 +57,17 @@ struct SigmaFieldReader {
             return has("neq") ? .not(test) : test
         }
         var nodes: [SigmaNode] = []
+        var size = 0
         for value in values {
             guard let text = value.text else { throw SigmaRefusal(.form, "a value of \(name) is no text or number") }
             guard text.utf8.count <= SigmaLimits.valueBytesMax else {
                 throw SigmaRefusal(.form, "a value of \(name) is longer than \(SigmaLimits.valueBytesMax) octets")
             }
             let checks = try checks(text)
+            size += checks.count
+            guard size <= SigmaLimits.testsMax else {
+                throw SigmaRefusal(.condition, "\(name) has more than \(SigmaLimits.testsMax) tests, written out")
+            }
             // `all` joins the values of the list; what one value has become stays an "any of".
             nodes.append(.joined(checks.map { .test(SigmaTest(field: field, check: $0)) }, isAll: false))
         }
@@ -138,8 +143,10 @@ struct SigmaFieldReader {
             case "endswith": values = values.map { [SigmaPattern.anyOctets] + $0 }
             default: break
             }
-            guard values.count <= SigmaLimits.expansionsMax else {
-                throw SigmaRefusal(.modifier, "a value becomes more than \(SigmaLimits.expansionsMax) (\(name))")
+            guard values.count <= SigmaLimits.expansionsMax,
+                values.reduce(0, { $0 + $1.count }) <= SigmaLimits.expandedBytesMax
+            else {
+                throw SigmaRefusal(.modifier, "a value becomes too many, or too long ones (\(name))")
             }
         }
         // Keywords are looked for everywhere in the event.
@@ -217,11 +224,12 @@ struct SigmaFieldReader {
             token == 0x5F || (0x30...0x39).contains(token) || token < 0x80 && (0x61...0x7A).contains(token | 0x20)
         }
         var found: [[SigmaPattern.Token]] = [[]]
+        let formsMax = min(SigmaLimits.expansionsMax, SigmaLimits.expandedBytesMax / max(tokens.count, 1))
         for (index, token) in tokens.enumerated() {
             let isDash = token == 0x2D || token == 0x2F
             let isFirst = index == 0 || !isWord(tokens[index - 1])
             if isDash, isFirst, index + 1 < tokens.count, isWord(tokens[index + 1]),
-                found.count * 5 <= SigmaLimits.expansionsMax
+                found.count * 5 <= formsMax
             {
                 found = found.flatMap { head in dashes.map { head + $0 } }
             } else {

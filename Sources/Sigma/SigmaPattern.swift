@@ -112,8 +112,34 @@ struct SigmaPattern: Hashable, Sendable {
     private func find(_ text: [UInt8], _ range: Range<Int>) -> Bool {
         guard let first = octets.first else { return true }
         guard range.count >= octets.count else { return false }
+        guard octets.count <= SigmaPattern.plainMax else { return SigmaPattern.stands(octets[...], in: text[range]) }
         for start in range.lowerBound...(range.upperBound - octets.count)
         where text[start] == first && stands(text, start) { return true }
+        return false
+    }
+
+    /// Longer texts are looked for in time that grows with both lengths' sum, not with their product.
+    private static let plainMax = 64
+
+    /// Whether octets stand in others (the algorithm of Knuth, Morris and Pratt).
+    static func stands(_ part: ArraySlice<UInt8>, in whole: ArraySlice<UInt8>) -> Bool {
+        let part = Array(part)
+        guard !part.isEmpty, part.count <= whole.count else { return part.isEmpty }
+        // Of each octet how many before it, up to itself, are a beginning of the part again.
+        var borders = [0]
+        borders.reserveCapacity(part.count)
+        var border = 0
+        for place in part.indices.dropFirst() {
+            while border > 0, part[place] != part[border] { border = borders[border - 1] }
+            if part[place] == part[border] { border += 1 }
+            borders.append(border)
+        }
+        var fitting = 0
+        for octet in whole {
+            while fitting > 0, octet != part[fitting] { fitting = borders[fitting - 1] }
+            if octet == part[fitting] { fitting += 1 }
+            if fitting == part.count { return true }
+        }
         return false
     }
 

@@ -51,6 +51,8 @@ package enum SigmaLimits {
     package static let valueBytesMax = 8192
     /// Values that one value becomes by its modifiers.
     package static let expansionsMax = 1024
+    /// Octets of all of these together.
+    package static let expandedBytesMax = 1 << 17
     /// Files of one folder tree, rules of one set.
     package static let filesMax = 100_000
 }

@@ -124,11 +124,14 @@ enum SigmaDocument {
     ) throws(SigmaRefusal) -> SigmaNode {
         guard case .map(let members) = yaml else { throw SigmaRefusal(.form, "the detection is no map") }
         var searches: [(name: String, node: SigmaNode)] = []
+        var size = 0
         for member in members where !leaving.contains(member.key) {
             guard member.key != "timeframe" else {
                 throw SigmaRefusal(.unsupported, "timeframe belongs to aggregations, which are not evaluated")
             }
-            searches.append((member.key, try search(member.value, member.key, placeholders)))
+            let node = try search(member.value, member.key, placeholders)
+            try count(node, &size)
+            searches.append((member.key, node))
         }
         guard !searches.isEmpty else { throw SigmaRefusal(.form, "the detection has no search identifier") }
         guard let condition = yaml["condition"], !condition.texts.isEmpty else {
@@ -137,11 +140,15 @@ enum SigmaDocument {
         var reader = SigmaConditionReader(searches)
         var nodes: [SigmaNode] = []
         for text in condition.texts { nodes.append(try reader.read(text)) }
-        let node = SigmaNode.joined(nodes, isAll: false)
-        guard node.count <= SigmaLimits.testsMax else {
+        return SigmaNode.joined(nodes, isAll: false)
+    }
+
+    /// Counts the tests of a part while it is read, so that none grows beyond what a rule may have.
+    private static func count(_ node: SigmaNode?, _ size: inout Int) throws(SigmaRefusal) {
+        size += node?.count ?? 0
+        guard size <= SigmaLimits.testsMax else {
             throw SigmaRefusal(.condition, "the rule has more than \(SigmaLimits.testsMax) tests, written out")
         }
-        return node
     }
 
     /// A map is "all of", a list of maps "any of", a list of values keywords.
@@ -152,12 +159,20 @@ enum SigmaDocument {
         case .map(let members):
             guard !members.isEmpty else { throw SigmaRefusal(.form, "\(name) is empty") }
             var nodes: [SigmaNode] = []
-            for member in members { nodes.append(try SigmaFieldReader(member.key, placeholders).node(member.value)) }
+            var size = 0
+            for member in members {
+                nodes.append(try SigmaFieldReader(member.key, placeholders).node(member.value))
+                try SigmaDocument.count(nodes.last, &size)
+            }
             return .joined(nodes, isAll: true)
         case .list(let elements):
             guard !elements.isEmpty else { throw SigmaRefusal(.form, "\(name) is empty") }
             var nodes: [SigmaNode] = []
-            for element in elements { nodes.append(try search(element, name, placeholders)) }
+            var size = 0
+            for element in elements {
+                nodes.append(try search(element, name, placeholders))
+                try SigmaDocument.count(nodes.last, &size)
+            }
             return .joined(nodes, isAll: false)
         case .scalar: return try SigmaFieldReader("", placeholders).node(yaml)
         case .null: throw SigmaRefusal(.form, "\(name) is empty")

@@ -50,6 +50,15 @@ package struct SigmaRules: Sendable {
         var filters: [(SigmaFilter, String)] = []
         var identities: Set<String> = []
         for path in paths.flatMap({ SigmaRules.files($0) }) {
+            // A pipe would be waited for; a file that is no rule by its size is not even read.
+            guard let size = SigmaRules.byteCount(path) else {
+                refuse(path, "", SigmaRefusal(.file, "there is no such file"))
+                continue
+            }
+            guard size <= SigmaLimits.fileBytesMax else {
+                refuse(path, "", SigmaRefusal(.yaml, "the file is larger than \(SigmaLimits.fileBytesMax) octets"))
+                continue
+            }
             guard let data = FileManager.default.contents(atPath: path) else {
                 refuse(path, "", SigmaRefusal(.file, "the file cannot be read"))
                 continue
@@ -70,6 +79,15 @@ package struct SigmaRules: Sendable {
             found.append(path.hasSuffix("/") ? path + name : path + "/" + name)
         }
         return found.sorted()
+    }
+
+    /// Octets of a file; nil where it is none.
+    private static func byteCount(_ path: String) -> Int? {
+        let path = URL(filePath: path).resolvingSymlinksInPath().path
+        guard let facts = try? FileManager.default.attributesOfItem(atPath: path),
+            facts[.type] as? FileAttributeType == .typeRegular
+        else { return nil }
+        return (facts[.size] as? NSNumber)?.intValue
     }
 
     private mutating func read(
@@ -107,13 +125,24 @@ package struct SigmaRules: Sendable {
 
     /// Puts filters on the rules that they name, and tells of each rule whether it has a log here.
     private mutating func apply(_ filters: [(SigmaFilter, String)]) {
+        var sizes = filters.isEmpty ? [] : rules.map(\.node.count)
         for (filter, path) in filters {
             var count = 0
+            var isTooMuch = false
             for index in rules.indices where filter.concerns(rules[index]) {
+                sizes[index] += filter.node.count
+                guard sizes[index] <= SigmaLimits.testsMax else {
+                    isTooMuch = true
+                    continue
+                }
                 rules[index].node = .all([rules[index].node, filter.node])
                 count += 1
             }
-            if count == 0 {
+            if isTooMuch {
+                refuse(
+                    path, filter.title,
+                    SigmaRefusal(.condition, "a rule would have more than \(SigmaLimits.testsMax) tests with it"))
+            } else if count == 0 {
                 refuse(path, filter.title, SigmaRefusal(.form, "the filter names no rule that is loaded"))
             } else {
                 let report = SigmaReport(path: path, title: filter.title, id: "", verdict: .accepted, logs: ["filter"])

@@ -25,8 +25,8 @@ indirect enum SigmaYAML: Equatable {
         guard text.utf8.count <= SigmaLimits.fileBytesMax else {
             throw SigmaRefusal(.yaml, "the file is larger than \(SigmaLimits.fileBytesMax) octets")
         }
-        guard nesting(text) <= SigmaLimits.depthMax * 4 else {
-            throw SigmaRefusal(.yaml, "brackets nest deeper than \(SigmaLimits.depthMax * 4)")
+        guard max(nesting(text), indentation(text)) <= SigmaLimits.depthMax * 4 else {
+            throw SigmaRefusal(.yaml, "brackets or lines nest deeper than \(SigmaLimits.depthMax * 4)")
         }
         do {
             // The parser holds the anchors, which its nodes refer to weakly: it must outlive them.
@@ -60,6 +60,24 @@ indirect enum SigmaYAML: Equatable {
                 // What a regular expression leaves open does not add up over lines; a flow over lines is rare.
                 depth = min(depth, SigmaLimits.depthMax)
             }
+        }
+        return deepest
+    }
+
+    /// How deep lines may nest at most: by their indentation, and by dashes and question marks behind each other.
+    private static func indentation(_ text: String) -> Int {
+        var (open, deepest) = ([Int](), 0)
+        for line in text.utf8.split(separator: 0x0A) {
+            guard let first = line.firstIndex(where: { $0 != 0x20 }), line[first] != 0x23 else { continue }
+            let indent = line.distance(from: line.startIndex, to: first)
+            while let last = open.last, last >= indent { open.removeLast() }
+            open.append(indent)
+            var (rest, marks) = (line[first...], 0)
+            while let mark = rest.first, mark == 0x2D || mark == 0x3F, rest.dropFirst().first ?? 0x20 == 0x20 {
+                marks += 1
+                rest = rest.dropFirst().drop { $0 == 0x20 }
+            }
+            deepest = max(deepest, open.count + marks)
         }
         return deepest
     }

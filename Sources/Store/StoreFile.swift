@@ -111,6 +111,13 @@ package enum StoreFile {
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
+    /// Whether it is a file, or a link to one: not a pipe, whose reader may wait for ever, nor a device.
+    package static func isFile(_ path: String) -> Bool {
+        var status = stat()
+        // Safe: `status` is a local variable of the type that the call fills; the path is copied for the call.
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
     static func exists(_ path: String) -> Bool {
         // Safe: the path is copied for the call.
         unsafe access(path, F_OK) == 0

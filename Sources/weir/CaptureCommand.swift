@@ -114,18 +114,20 @@ struct CaptureCommand: ParsableCommand {
         var live = Live(settings: settings, stop: stop, rules: rules)
         live.complain = { Console.warn($0) }
         let hunting = Hunting.watcher(hunts, settings)
-        let watcher = SigmaGlue.watcher(options.storeFolder, settings, sigma)
+        let watcher = SigmaGlue.watcher(options.storeFolder, settings, sigma, indicators)
         let correlating = options.storeFolder.flatMap { Correlating.schedule($0, settings) }
         let beside = try options.storeFolder.flatMap { try handing?.begin(store: $0, settings) }
         live.ring = ring
-        let summary = try live.run(
-            interfaces, into: Outputs(logs: logs, store: store, isReplay: false, observers: onlookers))
+        let outputs = Outputs(logs: logs, store: store, isReplay: false, observers: onlookers)
+        let summary = try live.run(interfaces, into: outputs)
         for complaint in rules?.newest.set.saveDatasets() ?? [] { Console.warn(complaint) }
         correlating?.cancel()
         watcher?.stop()
         hunting?.stop()
         beside?.end()
         for source in sources { source.cancel() }
-        for line in summary.lines(seconds: (ContinuousClock.now - start) / .seconds(1)) { Console.say(line) }
+        for line in summary.lines(seconds: (ContinuousClock.now - start) / .seconds(1)) + outputs.remarks {
+            Console.say(line)
+        }
     }
 }

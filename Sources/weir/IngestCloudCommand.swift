@@ -5,13 +5,17 @@
 import ArgumentParser
 import CloudAudit
 import Foundation
+import Intel
 import JSON
+import Records
 import Sensor
 import Store
 
 /// What all of them take.
 struct CloudIngestOptions: ParsableArguments {
-    @Argument(help: ArgumentHelp("Files; folders, of which *.json, *.ndjson, *.jsonl, *.log, *.gz.", valueName: "path"))
+    @Argument(
+        help: ArgumentHelp(
+            "Files; folders, of which *.json, *.ndjson, *.jsonl, *.log, *.csv, *.gz, *.zip.", valueName: "path"))
     var paths: [String]
 
     @Option(name: .customLong("store"), help: ArgumentHelp("The store; made where there is none.", valueName: "dir"))
@@ -47,6 +51,7 @@ struct CloudIngestOptions: ParsableArguments {
         settings.sensorName = sensor
         settings.foldSeconds = fold
         settings.observer = try SigmaGlue.cloudObserver(sigma, sigmaOptions.values())
+        settings.onlookers = try onlookers()
         if Console.isTerminal {
             settings.progress = { done, total in
                 Console.write("\r\(done) of \(total) files" + (done == total ? "\r\u{1B}[K" : ""))
@@ -64,8 +69,22 @@ struct CloudIngestOptions: ParsableArguments {
         if !summary.isClean { throw ExitStatus.damaged }
     }
 
+    /// The indicators that the store keeps look on, too.
+    private func onlookers() throws -> [any RowObserver] {
+        var sensor = Settings()
+        sensor.alerts.foldSeconds = fold
+        do throws(IntelError) {
+            let index = try sensor.loadIndicators(store: folder) { Console.warn($0) }
+            return index.count > 0 ? [sensor.matcher(IndicatorShelf(index))] : []
+        } catch {
+            throw Console.fail(error.description)
+        }
+    }
+
     private func report(_ summary: CloudSummary) {
         for line in summary.damagedFiles { Console.warn(line) }
+        let more = summary.damagedFileCount - summary.damagedFiles.count
+        if more > 0 { Console.warn("… and \(more) more files that could not be read to their end") }
         guard format == "json" else {
             print(
                 """
@@ -85,6 +104,7 @@ struct CloudIngestOptions: ParsableArguments {
             $0.member("duplicates", summary.duplicates)
             $0.member("quarantined", summary.quarantined)
             $0.member("alerts", summary.alerts)
+            $0.member("damaged_file_count", summary.damagedFileCount)
             $0.member("damaged_files", summary.damagedFiles)
         }
         print(json.text)

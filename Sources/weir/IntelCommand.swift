@@ -291,6 +291,9 @@ struct IntelRetroCommand: ParsableCommand {
             options.since = try IntelText.time("--since", since)
             options.until = try IntelText.time("--until", until)
             options.addedSince = try IntelText.time("--known", known)
+            guard (0...100).contains(confidence) else {
+                throw ValidationError("--confidence \(confidence): 0 to 100")
+            }
             options.confidenceMin = confidence
             let hunt = RetroHunt(IndicatorIndex(sets), options: options)
             let progress = ProgressBar()
@@ -328,6 +331,11 @@ struct IntelRetroCommand: ParsableCommand {
         Console.say(
             "\(outcome.rowCount) records; \(outcome.findings.count) findings, \(early) before the indicator was known"
         )
+        if outcome.unsureCount > 0 {
+            Console.say(
+                "\(outcome.unsureCount) more hits: indicators less sure than \(confidence) by then (--confidence)")
+        }
+        if outcome.expiredCount > 0 { Console.say("\(outcome.expiredCount) more hits: indicators that had expired") }
         if outcome.lostCount > 0 { Console.warn("\(outcome.lostCount) hits of further hosts are not listed") }
     }
 }

@@ -33,7 +33,14 @@ extension Settings {
             }
             sets.append(outcome.set)
         }
-        return IndicatorIndex(sets)
+        let index = IndicatorIndex(sets)
+        let unsure = index.count(below: intel.confidenceMin)
+        if unsure > 0 {
+            tell(
+                "\(unsure) of \(index.count) indicators are less sure than intel.confidence_min "
+                    + "(\(intel.confidenceMin)) and raise no alert")
+        }
+        return index
     }
 
     /// What looks on for indicators; and digests of files are made where an indicator is one.

@@ -89,6 +89,7 @@ struct ReplayCommand: ParsableCommand {
         progress?.clear()
         for complaint in rules?.set.saveDatasets() ?? [] { Console.warn(complaint) }
         for error in ring?.takeComplaints() ?? [] { Console.warn(error.description) }
+        if !quiet { for line in outputs.remarks { Console.say(line) } }
         try report(summary, seconds: (ContinuousClock.now - start) / .seconds(1), settings, hunts)
     }
 

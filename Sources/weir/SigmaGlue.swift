@@ -5,6 +5,7 @@
 import ArgumentParser
 import CloudAudit
 import Foundation
+import Intel
 import Records
 import Sensor
 import Sigma
@@ -61,7 +62,9 @@ enum SigmaGlue {
     }
 
     /// Looks through the folders of the configuration; nil where there are none, or no store to read them into.
-    static func watcher(_ store: String?, _ settings: Settings, _ rules: SigmaShelf?) -> CloudWatcher? {
+    static func watcher(
+        _ store: String?, _ settings: Settings, _ rules: SigmaShelf?, _ indicators: IndicatorShelf
+    ) -> CloudWatcher? {
         guard !settings.cloud.folders.isEmpty else { return nil }
         guard let store else {
             Console.warn("cloud.watch: audit logs go into a store; say which with --store")
@@ -75,6 +78,10 @@ enum SigmaGlue {
             guard let rules, rules.number != number else { return nil }
             let (newest, newestNumber) = (rules.newest.rules, rules.number)
             return (newestNumber, cloudObserver(newest))
+        }
+        watch.onlookers = {
+            var own = settings
+            return indicators.newest.count > 0 ? [own.matcher(indicators)] : []
         }
         watch.tell = { Console.say($0) }
         return CloudWatcher(watch)

@@ -33,6 +33,12 @@ private let archives = """
     directory = one[at:end] * 200
     tail = struct.pack("<IHHHHIIH", 0x06054b50, 0, 0, 200, 200, len(directory), at, 0)
     open("bomb.zip", "wb").write(one[:at] + directory + tail)
+    # The same without packing: a quarter of a megabyte, read 400 times.
+    with zipfile.ZipFile("plain.zip", "w") as z: z.writestr("x.json", b" " * (256 << 10))
+    one = open("plain.zip", "rb").read(); at = one.index(b"PK\\x01\\x02"); end = one.index(b"PK\\x05\\x06")
+    directory = one[at:end] * 400
+    tail = struct.pack("<IHHHHIIH", 0x06054b50, 0, 0, 400, 400, len(directory), at, 0)
+    open("many.zip", "wb").write(one[:at] + directory + tail)
     """
 
 @Suite("Archives, tables and odd records") struct CloudArchiveTests {
@@ -73,6 +79,71 @@ private let archives = """
         let summary = try scratch.ingest([scratch.path + "/bomb.zip"])
         #expect(summary.rows == 0 && summary.damagedFiles.count > 190)
         #expect(summary.damagedFiles.allSatisfy { $0.contains("unpacks to more") })
+        let plain = try scratch.ingest([scratch.path + "/many.zip"])
+        #expect(plain.damagedFileCount > 100 && plain.damagedFiles.allSatisfy { $0.contains("unpacks to more") })
+    }
+
+    @Test func `a lost quotation mark in a table costs its own row`() throws {
+        let scratch = try Scratch()
+        let head = "eventID,eventTime,eventName,userAgent\n"
+        func row(_ number: Int, _ agent: String) -> String {
+            "t-\(number),2024-10-17T20:09:52Z,GetObject,\(agent)\n"
+        }
+        // Inside a value a mark stands for itself; at its beginning it opens one that nobody closes.
+        let odd = try scratch.write("odd.csv", (head + row(1, "5\" disk") + row(2, "b") + row(3, "c")).utf8)
+        #expect(try scratch.ingest([odd]).rows == 3)
+        let open = try scratch.write(
+            "open.csv", (head + row(4, "a") + row(5, "\"b") + row(6, "c") + row(7, "\"d\"\"\ne\"")).utf8)
+        let summary = try scratch.ingest([open])
+        #expect(summary.rows >= 2 && summary.quarantined >= 1, "\(summary)")
+        #expect(try scratch.raws().contains { $0.contains("t-6") } && scratch.raws().contains { $0.contains("t-4") })
+        #expect(try scratch.quarantine().contains { $0.excerpt.starts(with: Array("t-5".utf8)) })
+        // The last row may still be written.
+        let rest = try scratch.write("rest.csv", (head + row(8, "a") + "t-9,2024-10-17T20:09:52Z,GetObject,\"b").utf8)
+        #expect(try scratch.ingest([rest]).rows == 1)
+        #expect(try scratch.quarantine().contains { $0.reason == "ends inside a row" })
+        try scratch.write("rest.csv", (head + row(8, "a") + row(9, "\"b\"")).utf8)
+        #expect(try scratch.ingest([rest]).rows == 1)
+        #expect(try !scratch.quarantine().contains { $0.reason == "ends inside a row" })
+    }
+
+    @Test func `a value of many texts costs no more than its length`() throws {
+        let scratch = try Scratch()
+        let list = "['" + Array(repeating: "a", count: 100_000).joined(separator: "','") + "']"
+        let file = try scratch.write(
+            "x.csv", "eventID,eventTime,eventName,requestParameters\nt,2024-10-17T20:09:52Z,Get,\"\(list)\"\n".utf8)
+        #expect(try scratch.ingest([file]).rows == 1)
+    }
+
+    @Test func `what is no file is passed over in folders, and files may be of any age`() throws {
+        let scratch = try Scratch()
+        try scratch.write("a.json", event(1).utf8)
+        try scratch.shell("mkfifo b.json; ln -s a.json c.json; ln -s /nowhere d.json; mkdir e.json")
+        #expect(CloudFolder.files(at: scratch.path).map { $0.split(separator: "/").last } == ["a.json", "c.json"])
+        #expect(CloudFolder.microseconds(1e300) == .max && CloudFolder.microseconds(-1e300) == .min)
+        #expect(CloudFolder.microseconds(1_795_000_000.25) == 1_795_000_000_250_000)
+    }
+
+    /// Raises an alert for each row that it sees.
+    private struct Onlooker: RowObserver {
+        mutating func observe(_ rows: borrowing RowBatch, alerts: inout RowBatch) {
+            for _ in 0..<rows.count { alerts.append(AlertRecord(), order: 0, ordinal: 0) }
+        }
+    }
+
+    @Test func `who looks on sees each new record once`() throws {
+        let scratch = try Scratch()
+        var settings = CloudIngest.Settings()
+        settings.onlookers = [Onlooker()]
+        for count in [2, 5] {
+            let lines = (0..<count).map { event($0) }.joined(separator: "\n")
+            let ingest = try CloudIngest(store: scratch.store, settings: settings)
+            try ingest.read([try scratch.write("\(count).ndjson", lines.utf8)])
+            #expect(ingest.summary.alerts == (count == 2 ? 2 : 3))
+        }
+        let alerts = try StoreQuery(store: scratch.store, schemas: [AlertRecord.makeSchema()])
+            .rows("SELECT count(*) AS n FROM alert").all()
+        #expect(alerts.first?.integer("n") == 5)
     }
 
     @Test func `a table of events becomes records that rules and questions find`() throws {

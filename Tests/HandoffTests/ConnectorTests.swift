@@ -261,6 +261,14 @@ import Testing
             .status(201, body: "{\"result\":{\"sys_id\":\"a/b\"}}"))
         #expect(await connector.deliver(makeDelivery()).fault?.reason == "the answer does not name the record")
         await connector.shutdown()
+        let hive = try makeConnector(settings(.thehive, receiver))
+        receiver.products.fail(.status(201, body: "{\"_id\":\"..\"}"))
+        guard case .delivered(let remote, _, _) = await hive.deliver(makeDelivery()) else {
+            Issue.record("the alert was made")
+            return await hive.shutdown()
+        }
+        #expect(remote == nil)
+        await hive.shutdown()
     }
 
     @Test func `a body without end is not read to its end`() async throws {

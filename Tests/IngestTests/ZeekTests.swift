@@ -148,11 +148,7 @@ private func line(_ second: Int, _ uid: String = "CHhAvVGS1DHFjwGM9", service: S
         #expect(grown.rowCount == 1 && grown.knownRows == 0 && grown.badLines == 0)
         let renamed = try folder.write("conn.2026-11-22-13-00-00.log", head + line(1) + line(2) + line(3))
         #expect(try folder.ingest([renamed]).knownFiles == 1)
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["gzip", "-k", renamed]
-        try process.run()
-        process.waitUntilExit()
+        try program(["gzip", "-k", renamed])
         let packed = try folder.ingest([renamed + ".gz"])
         #expect(packed.rowCount == 0 && packed.knownFiles == 1)
         #expect(try folder.rows("SELECT count(*) AS n FROM conn").first?.integer("n") == 3)
@@ -171,6 +167,53 @@ private func line(_ second: Int, _ uid: String = "CHhAvVGS1DHFjwGM9", service: S
         let first = try other.write("conn.a.log", head + line(1) + line(2))
         let run = try other.ingest([first, try other.write("conn.b.log", head + line(2) + line(3))])
         #expect(run.rowCount == 3 && run.knownRows == 1)
+    }
+
+    @Test func `a packed log that is cut is told, read as far as its whole lines go, and gone on with`() throws {
+        let folder = try IngestFolder()
+        let lines = (0..<60).map { line($0, "C\(UInt64($0) &* 0x9E37_79B9_7F4A_7C15)x\($0)", service: "s\($0 * 7919)") }
+        let plain = try folder.write("conn.log", head + lines.joined())
+        try program(["gzip", plain])
+        let whole = try Data(contentsOf: URL(filePath: plain + ".gz"))
+        try whole.prefix(whole.count / 2).write(to: URL(filePath: plain + ".gz"))
+        let cut = try folder.ingest([plain + ".gz"])
+        #expect(cut.rowCount > 5 && cut.rowCount < 60 && cut.badLines == 0)
+        #expect(cut.isDamaged && cut.damagedFiles == 1)
+        #expect(folder.told.contains { $0.contains("ends before its time") }, "\(folder.told)")
+        try whole.write(to: URL(filePath: plain + ".gz"))
+        let rest = try folder.ingest([plain + ".gz"])
+        #expect(rest.rowCount == 60 - cut.rowCount && rest.badLines == 0 && !rest.isDamaged)
+        // What unpacks to more than logs do is left.
+        let bomb = try folder.write("dns.log", "")
+        try Data(repeating: 0x20, count: 10 << 20).write(to: URL(filePath: bomb))
+        try program(["gzip", "-9", bomb])
+        #expect(try folder.ingest([bomb + ".gz"]).damagedFiles == 1)
+        #expect(folder.told.contains { $0.contains("unpacks to more than 250 times") })
+    }
+
+    /// Runs a program of the system.
+    private func program(_ arguments: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = arguments
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0, "\(arguments)")
+    }
+
+    @Test func `pipes below a folder are not waited for, and a head of megabytes is no head`() throws {
+        let folder = try IngestFolder()
+        try program(["mkfifo", folder.path + "/dns.log"])
+        try folder.write("conn.log", "#path\t" + String(repeating: "x", count: 200_000) + "\n" + head + line(1))
+        let summary = try folder.ingest([folder.path])
+        #expect(summary.files == 1 && summary.rowCount == 1 && summary.badLines == 1)
+    }
+
+    @Test func `the beginnings of a file are hashed in one walk`() {
+        let octets = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let hashes = FileHead.hashes(octets, [0, 1, 7, 8, 9, 4999, 5000, 6000])
+        #expect(hashes.count == 7)
+        #expect(hashes.allSatisfy { FileHead.hash(octets, $0.key) == $0.value })
     }
 
     @Test func `a folder stands for the logs below it, and one without logs is an error`() throws {

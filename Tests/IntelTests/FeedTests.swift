@@ -370,6 +370,30 @@ extension FeedOutcome {
         #expect(feed.reasons.contains { $0.contains("a CDN") } && feed.reasons.contains { $0.contains("parts") })
     }
 
+    @Test func `networks are held against long lists of addresses`() throws {
+        let folder = NSTemporaryDirectory() + "/weir-networks-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let list = folder + "/allow"
+        // Every even network of 203/8 by one address, a network, and the same line over and over.
+        var lines = (0..<20_000).map { "203.\($0 / 100).\($0 % 100 * 2).77\n" }
+        lines += ["198.51.100.0/24\n"] + Array(repeating: "www.example.org\n", count: 20_000)
+        try lines.joined().write(toFile: list, atomically: true, encoding: .utf8)
+        var harmless = HarmlessValues()
+        try harmless.allow(path: list)
+        let feed = try read(
+            (0..<20_000).map { "203.\($0 / 200).\($0 % 200).0/24\n" }.joined() + "198.51.100.64/26\n198.51.0.0/16\n"
+                + "198.51.101.0/24\n"
+        ) { ($0.form, $0.harmless) = (.list, harmless) }
+        #expect(feed.acceptedCount == 10_001 && feed.refusedCount == 10_002)
+        #expect(feed.values.last == "network 198.51.101.0/24")
+    }
+
+    @Test func `a table without a line end is no feed`() {
+        let error = IntelError(.value, "", path: "", advice: "")
+        #expect(throws: error) { try read(String(repeating: ",", count: 1 << 20)) }
+    }
+
     @Test func `of the same value twice the surer one stays`() throws {
         let feed = try read("ip,c\n203.0.113.1,40\n203.0.113.1,90\n203.0.113.1,60\n") {
             $0.mapping = [("ip", "address"), ("c", "confidence")]

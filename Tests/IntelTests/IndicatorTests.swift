@@ -235,7 +235,36 @@ private struct Alerts {
             matcher.finish(alerts: &alerts)
             #expect(alerts.count == hits, "confidence \(confidence), \(days) days")
             alerts.clear()
+            // It is not passed over in silence.
+            #expect(matcher.remarks.count == 1 - hits, "\(matcher.remarks)")
+            if confidence == 20 { #expect(matcher.remarks[0].hasPrefix("1 hits of indicators that are less sure")) }
+            if days == 2 { #expect(matcher.remarks[0].hasPrefix("1 hits of indicators that had expired")) }
         }
+        let sets = [try set("f", "evil.example\n203.0.113.1\n", confidence: 20), try set("g", "a.example\n")]
+        #expect(IndicatorIndex(sets).count(below: 30) == 2)
+    }
+
+    @Test func `what was no indicator lately is told by all of its octets`() {
+        var misses = RecentMisses()
+        let texts = (0..<3000).map { Array("host-\($0).example".utf8) } + [[], Array(repeating: 0x61, count: 62)]
+        for text in texts { misses.add(text[...], 1) }
+        #expect(texts.filter { misses.has($0[...], 1) }.count > 1500)
+        #expect(texts.allSatisfy { !misses.has($0[...], 2) && !misses.has(($0 + [0x61])[...], 1) })
+        let long = Array(repeating: UInt8(0x61), count: 300)
+        misses.add(long[...], 1)
+        #expect(!misses.has(long[...], 1))
+        let address = Address(v4: 0x0A00_0001)
+        misses.add(address, 53)
+        #expect(misses.has(address, 53) && !misses.has(address, 54) && !misses.has(Address(v4: 0x0A00_0002), 53))
+        #expect(!misses.has(Address(high: 0, low: 0), 0))
+    }
+
+    @Test func `the same value over and over in a list costs no time`() {
+        var list = IndicatorSet(name: "double", imported: now)
+        for _ in 0..<200_000 {
+            list.append(Indicator(kind: .hostname, value: Array("a.example".utf8), confidence: 60), added: now)
+        }
+        #expect(IndicatorIndex([list, list]).names("a.example").count == 2)
     }
 
     @Test func `confidence falls with age until an indicator expires`() throws {
@@ -292,6 +321,8 @@ private struct Alerts {
         var names = RowBatch(schemas[Int(LogID.dns.rawValue)])
         names.append(TestDNS(10, "10.0.0.5", "evil.example"), order: 1, ordinal: 1)
         matcher.observe(names, alerts: &alerts)
+        matcher.observe(names, alerts: &alerts)
+        // That it was none before counts no longer.
         shelf.replace(with: IndicatorIndex([try set("new", "evil.example\n")]))
         matcher.observe(names, alerts: &alerts)
         shelf.replace(with: IndicatorIndex([]))
@@ -366,7 +397,8 @@ private struct Alerts {
             try run(folder, "evil.example\n") { $0.since = Timestamp(seconds: 1500) }.1.findings.map(\.count) == [1])
         #expect(try run(folder, "evil.example\n") { $0.until = Timestamp(seconds: 900) }.1.findings.isEmpty)
         #expect(try run(folder, "evil.example\n") { $0.addedSince = now.adding(second) }.1.findings.isEmpty)
-        #expect(try run(folder, "evil.example\n") { $0.confidenceMin = 90 }.1.findings.isEmpty)
+        let sure = try run(folder, "evil.example\n") { $0.confidenceMin = 90 }.1
+        #expect(sure.findings.isEmpty && sure.unsureCount == 2 && sure.expiredCount == 0)
         let few = try run(folder, "evil.example\n203.0.113.66\n") { $0.findingsMax = 1 }.1
         #expect(few.findings.count == 1 && few.lostCount > 0)
     }

@@ -98,6 +98,36 @@ private let hasHunts = FileManager.default.fileExists(atPath: Repository.root + 
         #expect(found.isEmpty, "\(found)")
     }
 
+    @Test func `a call to a cloud from an indicator's address is one alert about its principal`() throws {
+        let folder = try TestFolder()
+        let store = folder.path + "/store"
+        let feed = try folder.write("bad.txt", Array("203.0.113.9\n".utf8))
+        #expect(try WeirCommand.run(["intel", "import", feed, "--store", store]).status == 0)
+        let calls = (0..<20).map { number in
+            """
+            {"eventVersion":"1.08","eventID":"e\(number)","eventTime":"2026-11-27T10:00:\(10 + number)Z",\
+            "eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"eu-west-1",\
+            "sourceIPAddress":"203.0.113.\(number % 2 == 0 ? 9 : 10)",\
+            "userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::1:user/clara","userName":"clara"}}
+
+            """
+        }
+        let file = try folder.write("calls.ndjson", Array(calls.joined().utf8))
+        for _ in 0..<2 {
+            let ingest = try WeirCommand.run(["ingest", "auto", "--store", store, file, "--format", "json"])
+            #expect(ingest.status == 0, "\(ingest)")
+        }
+        let answer = try WeirCommand.run([
+            "query", "--store", store, "--format", "json", "SELECT source, count, entities FROM alert",
+        ])
+        let rows = answer.output.split(separator: "\n")
+        #expect(rows.count == 1, "\(answer)")
+        #expect(answer.output.contains("\"count\":10"), "\(answer)")
+        #expect(answer.output.contains("principal:arn:aws:iam::1:user/clara"), "\(answer)")
+        let retro = try WeirCommand.run(["intel", "retro", "--store", store, "--alert"])
+        #expect(retro.output.contains("address 203.0.113.9 10 times in cloud_audit.src_ip"), "\(retro)")
+    }
+
     @Test func `who met an indicator before it was known is told`() throws {
         let folder = try TestFolder()
         let store = folder.path + "/store"

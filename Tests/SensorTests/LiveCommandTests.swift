@@ -290,6 +290,70 @@ struct LiveCommandTests {
         #expect(stats.numbers("pkts_dropped").last == 0)
     }
 
+    /// Takes what is posted, and messages of syslog over TCP; says what came.
+    private static let receivers = """
+        import http.server, json, socket, threading
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
+                is_signed = 'webhook-signature' in self.headers
+                print('hook', body['type'], body['incident']['severity'], is_signed, flush=True)
+                self.send_response(200)
+                self.send_header('Content-Length', '0')
+                self.end_headers()
+            def log_message(self, *_): pass
+        def messages():
+            s = socket.create_server(('127.0.0.1', 6601))
+            while True:
+                peer, _ = s.accept()
+                text = b''
+                while (piece := peer.recv(65536)): text += piece
+                peer.close()
+                print('syslog', text.decode(), flush=True)
+        threading.Thread(target=messages, daemon=True).start()
+        server = http.server.ThreadingHTTPServer(('127.0.0.1', 6600), Handler)
+        print('ready', flush=True)
+        server.serve_forever()
+        """
+
+    @Test func `an incident is handed on while it runs, with a secret that only root may read`() throws {
+        let scene = try Scene()
+        try scene.runNear(LiveCommandTests.receivers, output: "receivers")
+        try #require(scene.waits("receivers", for: "ready"), "\(scene.text("receivers"))")
+        let manager = FileManager.default
+        try manager.setAttributes([.posixPermissions: 0o755], ofItemAtPath: scene.folder.path)
+        let secret = try scene.folder.write("secret", Array("nobody-may-see-this\n".utf8))
+        try manager.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+        let rule = """
+            alert http any any -> any any (msg:"Data goes out"; http.uri; content:"/page"; priority:1; \
+            metadata:mitre_technique_id T1041; sid:1;)
+
+            """
+        let rules = try scene.folder.write("local.rules", Array(rule.utf8))
+        let config = try scene.folder.write(
+            "weir.yaml",
+            Array(
+                """
+                incidents: {interval: 1}
+                store: {flush_interval: 1}
+                handoff:
+                  - {name: soc, type: webhook, url: "http://127.0.0.1:6600/hook", secret_file: \(secret)}
+                  - {name: siem, type: syslog, url: "tcp://127.0.0.1:6601", format: cef}
+
+                """.utf8))
+        let weir = try scene.watch(["--store", "store", "--rules", rules, "--config", config, "--user", "nobody"])
+        try scene.talk()
+        #expect(scene.waits("receivers", for: "hook incident.created medium True"), "\(scene.text("weir"))")
+        #expect(scene.waits("receivers", for: "CEF:0|Weir|Sensor|"), "\(scene.text("weir"))")
+        let arguments = manager.contents(atPath: "/proc/\(weir.processIdentifier)/cmdline") ?? Data()
+        #expect(scene.end(weir, with: SIGINT) == 0, "\(scene.text("weir"))")
+        let log = try WeirCommand.run(["handoff", "log", "--store", scene.folder.path + "/store"])
+        #expect(log.output.contains("soc  incident 1  created  delivered"), "\(log)")
+        #expect(log.output.contains("siem  incident 1  created  delivered"), "\(log)")
+        let said = scene.text("weir") + log.output + String(decoding: arguments, as: UTF8.self)
+        #expect(!said.contains("nobody-may-see"))
+    }
+
     @Test func `an interface that goes away ends the run with one line, and rows are kept`() throws {
         let scene = try Scene()
         let weir = try scene.watch(["--logs", "logs"])

@@ -144,6 +144,31 @@ private let schemas = [RequestRecord.makeSchema()]
         #expect(observer.hitCount == 5)
     }
 
+    @Test func `what is no rule by its kind or size is refused unread, filters grow no rule without end`() throws {
+        let scratch = try Scratch()
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["mkfifo", scratch.path + "/pipe.yml"]
+        try process.run()
+        process.waitUntilExit()
+        try scratch.write("large.yml", String(repeating: "# nothing\n", count: 200_000))
+        try scratch.write("rule.yml", ruleText("s:\n  eventName: x\ncondition: s"))
+        let values = (0..<4000).map { "      - v\($0)\n" }.joined()
+        for number in 0..<4 {
+            try scratch.write(
+                "filter\(number).yml",
+                "title: F\(number)\nlogsource: {product: aws, service: cloudtrail}\nfilter:\n  rules: any\n"
+                    + "  s:\n    f:\n\(values)  condition: not s\n")
+        }
+        let rules = SigmaRules([scratch.path])
+        #expect(rules.rules.count == 1 && (rules.rules.first?.node.count ?? 0) < 10_000)
+        let codes = rules.rejected.compactMap { report -> SigmaRefusal.Code? in
+            guard case .rejected(let refusal) = report.verdict else { return nil }
+            return refusal.code
+        }
+        #expect(Set(codes) == [.file, .yaml, .condition] && codes.filter { $0 == .condition }.count == 2, "\(codes)")
+    }
+
     @Test func `rules are exchanged while rows go on`() throws {
         let scratch = try Scratch()
         try scratch.write("a.yml", webRule("s:\n  cs-uri-query|contains: evil\ncondition: s", id: "one"))

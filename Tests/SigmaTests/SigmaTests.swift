@@ -4,6 +4,7 @@
 
 import Foundation
 import JSON
+import Synchronization
 import Testing
 
 @testable import Sigma
@@ -181,6 +182,73 @@ func matches(_ detection: String, _ json: String, _ placeholders: SigmaPlacehold
         #expect(refusal(ruleText("s:\n  a: 1\ncondition: " + parentheses)) == .condition)
         let wide = (0..<2100).map { "  f\($0): [1,2,3,4]\n" }.joined()
         #expect(refusal(ruleText("s:\n\(wide)condition: s")) == .condition)
+    }
+
+    @Test func `values and conditions that multiply are refused while they are read`() {
+        // 625 forms of each value, 4,000 values.
+        let dashes = (0..<4000).map { "    - ' -a\($0) -b -c -d'\n" }.joined()
+        #expect(refusal(ruleText("s:\n  f|windash:\n\(dashes)condition: s")) == .condition)
+        let maps = (0..<4000).map { "  - f|windash: ' -a\($0) -b -c -d'\n" }.joined()
+        #expect(refusal(ruleText("s:\n\(maps)condition: s")) == .condition)
+        let long = String(repeating: " -abcdefg", count: 800)
+        #expect(refusal(ruleText("s:\n  f|windash: '\(long)'\ncondition: s")) == nil)
+        let wide = (0..<5000).map { "    - v\($0)\n" }.joined()
+        let often = Array(repeating: "s", count: 20_000).joined(separator: " or ")
+        #expect(refusal(ruleText("s:\n  f:\n\(wide)condition: \(often)")) == .condition)
+        let lists = Array(repeating: "  - 1 of s*", count: 5000).joined(separator: "\n")
+        #expect(refusal(ruleText("s:\n  f:\n\(wide)condition:\n\(lists)")) == .condition)
+    }
+
+    @Test func `values that nest are refused on a small stack too`() {
+        let texts = [
+            String(repeating: "- ", count: 990) + "x", String(repeating: "? ", count: 990) + "x",
+            (0..<600).map { String(repeating: " ", count: $0) + "a:\n" }.joined(),
+            String(repeating: "- ", count: 100_000),
+        ]
+        let done = DispatchSemaphore(value: 0)
+        let refused = Mutex(0)
+        let thread = Thread {
+            for text in texts where refusal(text) == .yaml { refused.withLock { $0 += 1 } }
+            done.signal()
+        }
+        // As threads of queues have, on which rules are read anew.
+        thread.stackSize = 512 << 10
+        thread.start()
+        done.wait()
+        #expect(refused.withLock { $0 } == texts.count)
+    }
+
+    @Test func `one text in another is found in time of both lengths' sum`() {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<2000 {
+            let whole = (0..<Int.random(in: 0...40, using: &generator)).map { _ in UInt8.random(in: 97...98) }
+            let part = (0..<Int.random(in: 0...6, using: &generator)).map { _ in UInt8.random(in: 97...98) }
+            let isThere = part.isEmpty
+                || whole.indices.contains { whole[$0...].starts(with: part) }
+            #expect(SigmaPattern.stands(part[...], in: whole[...]) == isThere, "\(part) \(whole)")
+        }
+        let whole = [UInt8](repeating: 0x61, count: 400_000)
+        let part = [UInt8](repeating: 0x61, count: 200_000) + [0x62]
+        #expect(!SigmaPattern.stands(part[...], in: whole[...]))
+        #expect(SigmaPattern.stands(part[...], in: (whole + part)[...]))
+        let pattern = SigmaPattern.tokens("*" + String(repeating: "a", count: 8000) + "b*")
+        #expect(!SigmaPattern(pattern, isCased: true).matches(whole, whole.indices))
+    }
+
+    @Test func `texts that need too great an automaton are left to the rules`() {
+        let texts = (0..<1000).map { number in (0..<200).map { UInt8(truncatingIfNeeded: number &* 7 &+ $0 &* $0) } }
+        #expect(!OctetSearch(texts).isComplete)
+        #expect(OctetSearch([Array("abc".utf8)]).isComplete)
+    }
+
+    @Test func `of many times of one alert the one that holds a time is found`() {
+        let ranges: [ClosedRange<Int64>] = [50...60, 1...3, 3...5, 10...20, 12...14, 100...100]
+        let joined = SigmaKnown.joined(ranges)
+        #expect(joined == [1...5, 10...20, 50...60, 100...100])
+        for time in Int64(-1)...102 {
+            #expect(SigmaKnown.holds(joined, time) == ranges.contains { $0.contains(time) }, "\(time)")
+        }
+        #expect(!SigmaKnown.holds([], 5))
     }
 
     @Test func `a pattern of many stars takes no long time`() {

@@ -66,7 +66,7 @@ private let allowedImports: [String: Set<String>] = [
     "Sigma": ["Records", "JSON", "Query", "Signatures", "CPCRE2", "Yams", "Glibc", "Foundation"],
     "Hunts": ["Records", "Signatures", "Store", "Query", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Intel": ["Wire", "Records", "JSON", "Archive", "Signatures", "Store", "Query", "Foundation"],
-    "Ingest": ["Records", "JSON", "Store", "CZlib", "GRDB", "Glibc", "Foundation"],
+    "Ingest": ["Records", "JSON", "Archive", "Store", "GRDB", "Glibc", "Foundation"],
     "Incidents": ["Records", "JSON", "Store", "Query", "Yams", "GRDB", "Glibc", "Foundation", "Synchronization"],
     "Handoff": [
         "Records", "JSON", "Store", "Incidents", "Crypto", "GRDB", "Yams", "AsyncHTTPClient", "NIOCore", "NIOPosix",
@@ -118,7 +118,6 @@ private let unsafeFiles: Set<String> = [
     "Sources/Store/Catalogue+Log.swift",
     "Sources/Query/VirtualTable.swift",
     "Sources/Query/VirtualTable+Cursor.swift",
-    "Sources/Ingest/GzipFile.swift",
     "Sources/Query/SQLiteConnection.swift",
     "Sources/Query/SQLFunctions+SQLite.swift",
     "Sources/Query/TerminalInput.swift",

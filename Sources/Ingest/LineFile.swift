@@ -1,56 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Octets of a file, unpacked where it is gzip.
+// The lines of a file, plain or gzip, and where each of them ends.
 //
-// Reads   plain files and gzip (RFC 1952), all its members; which of both the first octets say.
-// Writes  blocks of octets.
+// Reads   files, in blocks.
+// Writes  lines; a hash of all that was handed out.
+// Leaves  what the lines say.
 
-import CZlib
-
-/// An open file. Used by one thread.
-@safe final class GzipFile {
-    private let file: gzFile
-    private static let blockBytes = 256 << 10
-    private var block = [UInt8](repeating: 0, count: blockBytes)
-
-    /// Nil where the file cannot be opened.
-    init?(path: String) {
-        // Safe: the path lives as long as the call; the library answers nil where it cannot open the file.
-        guard let file = unsafe gzopen(path, "rb") else { return nil }
-        // Safe: opened above, closed in `deinit` and nowhere else.
-        unsafe self.file = file
-        unsafe _ = gzbuffer(file, UInt32(GzipFile.blockBytes))
-    }
-
-    deinit {
-        // Safe: opened in `init`.
-        unsafe _ = gzclose(file)
-    }
-
-    /// Some octets; none at the end; nil where the packing is damaged.
-    func read() -> ArraySlice<UInt8>? {
-        // Safe: the library writes at most the block's octets into the block.
-        let count = unsafe block.withUnsafeMutableBytes { block in
-            unsafe gzread(file, block.baseAddress, UInt32(block.count))
-        }
-        guard count >= 0 else { return nil }
-        return block[..<Int(count)]
-    }
-}
+import Archive
 
 /// The lines of a file.
 struct LineFile {
-    private let file: GzipFile
+    private let file: PackedFile
     /// What was read and not handed out yet.
     private var waiting: [UInt8] = []
     private var start = 0
-    private var hasEnded = false
     /// Number of the line that was handed out last, from 1.
     private(set) var number = 0
     /// Octets up to the end of that line, unpacked.
     private(set) var offset = 0
-    /// Whether the file ended in the middle of its packing.
-    private(set) var isDamaged = false
+    /// Why the file could not be read to its end.
+    var damage: PackedDamage? { file.damage }
     /// Octets behind the last line's end that were not handed out.
     private(set) var restCount = 0
     private var hash = StreamHash()
@@ -60,9 +29,11 @@ struct LineFile {
 
     /// Longer lines are cut and then no records.
     static let lineBytesMax = 8 << 20
+    /// Logs pack to a tenth, dull ones to a hundredth.
+    static let limits = PackedLimits(plainBytesMax: 1 << 40, graceBytes: 8 << 20)
 
     init?(path: String) {
-        guard let file = GzipFile(path: path) else { return nil }
+        guard let file = PackedFile(path: path, limits: LineFile.limits) else { return nil }
         self.file = file
     }
 
@@ -92,9 +63,9 @@ struct LineFile {
                 return line.last == 0x0D ? line.dropLast() : line
             }
             let isTooLong = waiting.count - start > LineFile.lineBytesMax
-            if hasEnded || isTooLong {
+            if file.hasEnded || isTooLong {
                 guard start < waiting.count else { return nil }
-                if isTooLong || takingRest && !isDamaged { return take(waiting.count) }
+                if isTooLong || takingRest && damage == nil { return take(waiting.count) }
                 restCount = waiting.count - start
                 return nil
             }
@@ -118,12 +89,6 @@ struct LineFile {
             waiting.removeFirst(start)
             start = 0
         }
-        guard let block = file.read() else {
-            isDamaged = true
-            hasEnded = true
-            return
-        }
-        hasEnded = block.isEmpty
-        waiting.append(contentsOf: block)
+        file.fill(&waiting)
     }
 }
