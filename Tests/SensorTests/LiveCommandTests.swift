@@ -334,6 +334,7 @@ struct LiveCommandTests {
             "weir.yaml",
             Array(
                 """
+                alerts: {fold: 0s}
                 incidents: {interval: 1}
                 store: {flush_interval: 1}
                 handoff:
@@ -343,7 +344,7 @@ struct LiveCommandTests {
                 """.utf8))
         let weir = try scene.watch(["--store", "store", "--rules", rules, "--config", config, "--user", "nobody"])
         try scene.talk()
-        #expect(scene.waits("receivers", for: "hook incident.created medium True"), "\(scene.text("weir"))")
+        #expect(scene.waits("receivers", for: "hook incident.created low True"), "\(scene.text("weir"))")
         #expect(scene.waits("receivers", for: "CEF:0|Weir|Sensor|"), "\(scene.text("weir"))")
         let arguments = manager.contents(atPath: "/proc/\(weir.processIdentifier)/cmdline") ?? Data()
         #expect(scene.end(weir, with: SIGINT) == 0, "\(scene.text("weir"))")
