@@ -365,6 +365,9 @@ struct HandoffRetryCommand: ParsableCommand {
         let count = try attempt { () throws(HandoffError) in
             try Outbox(store: folder).retry(connector: connector, id: id)
         }
+        if let id, count == 0 {
+            throw Console.fail("there is no dead letter \(id); weir handoff log --state dead shows which there are")
+        }
         print(count == 1 ? "1 dead letter is put back" : "\(count) dead letters are put back")
     }
 }

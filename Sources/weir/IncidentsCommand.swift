@@ -46,10 +46,14 @@ struct IncidentOptions: ParsableArguments {
         help: ArgumentHelp("A network that is ours beside the private ones.", valueName: "network"))
     var localNetworks: [String] = []
 
-    func ledger() throws -> IncidentLedger {
+    func validate() throws {
         guard ["text", "json", "md"].contains(format) else {
             throw ValidationError("--format \(format): choose text, json or md")
         }
+        _ = try own()
+    }
+
+    func ledger() throws -> IncidentLedger {
         var settings = CorrelationSettings()
         settings.own = try own()
         return try IncidentLedger(folder: store, settings: settings)
@@ -90,7 +94,7 @@ struct IncidentOptions: ParsableArguments {
 }
 
 /// Who does it, and why.
-struct ActOptions: ParsableArguments {
+struct DeedOptions: ParsableArguments {
     @OptionGroup var incident: IncidentOptions
 
     @Option(name: .customLong("as"), help: ArgumentHelp("In whose name; yours when left out.", valueName: "name"))
@@ -99,12 +103,22 @@ struct ActOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Why; it is kept for good.", valueName: "text"))
     var why = ""
 
+    var who: String { name ?? ProcessInfo.processInfo.environment["SUDO_USER"] ?? NSUserName() }
+}
+
+/// What is done with one incident, and when.
+struct ActOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("The incident.", valueName: "number"))
+    var number: Int64
+
+    @OptionGroup var deed: DeedOptions
+
     @Option(help: ArgumentHelp("When it was done, such as '2026-11-22 13:00'; now when left out.", valueName: "time"))
     var at: String?
 
-    var who: String { name ?? ProcessInfo.processInfo.environment["SUDO_USER"] ?? NSUserName() }
+    func validate() throws { _ = try time() }
 
-    func time() throws -> Timestamp? {
+    private func time() throws -> Timestamp? {
         guard let at else { return nil }
         guard let time = Timestamp(text: at) else {
             throw ValidationError("--at \(at): write a time such as '2026-11-22 13:00' (UTC)")
@@ -112,15 +126,16 @@ struct ActOptions: ParsableArguments {
         return time
     }
 
-    func act(_ act: IncidentAct, on number: Int64, why reason: String? = nil) throws {
+    /// - Parameter reason: in the place of that of the options.
+    func act(_ act: IncidentAct, why reason: String? = nil) throws {
         let time = try time()
-        try incident.run { ledger in
-            let view = try ledger.act(act, on: number, who: who, why: reason ?? why, at: time)
-            if incident.format == "text" {
+        try deed.incident.run { ledger in
+            let view = try ledger.act(act, on: number, who: deed.who, why: reason ?? deed.why, at: time)
+            if deed.incident.format == "text" {
                 let owner = view.owner.map { " by \($0)" } ?? ""
                 print("incident \(number): \(view.state.rawValue)\(owner); \(view.severity.name): \(view.title)")
             } else {
-                incident.show(view)
+                deed.incident.show(view)
             }
         }
     }
@@ -140,14 +155,19 @@ struct IncidentsListCommand: ParsableCommand {
     @Option(help: ArgumentHelp("open, closed, watched (not yet worth a person), merged or all.", valueName: "state"))
     var state = "open"
 
-    func run() throws {
-        let states: [String: [IncidentState]] = [
-            "open": [.new, .taken, .contained], "closed": [.closed], "watched": [.watched], "merged": [.merged],
-            "all": IncidentState.allCases.filter { $0 != .merged },
-        ]
-        guard let wanted = states[state] else {
+    private static let states: [String: [IncidentState]] = [
+        "open": [.new, .taken, .contained], "closed": [.closed], "watched": [.watched], "merged": [.merged],
+        "all": IncidentState.allCases.filter { $0 != .merged },
+    ]
+
+    func validate() throws {
+        guard IncidentsListCommand.states[state] != nil else {
             throw ValidationError("--state \(state): choose open, closed, watched, merged or all")
         }
+    }
+
+    func run() throws {
+        let wanted = IncidentsListCommand.states[state] ?? []
         try options.run { ledger in
             let outcome = try ledger.correlate()
             let list = try ledger.list(wanted)
@@ -205,11 +225,9 @@ struct IncidentsTakeCommand: ParsableCommand {
         commandName: "take", abstract: "Work on an incident: it is acknowledged, and yours.",
         discussion: "Example:\n  weir incidents take 3 --store demo")
 
-    @Argument(help: ArgumentHelp("The incident.", valueName: "number"))
-    var number: Int64
     @OptionGroup var options: ActOptions
 
-    func run() throws { try options.act(.take(owner: options.who), on: number) }
+    func run() throws { try options.act(.take(owner: options.deed.who)) }
 }
 
 struct IncidentsNoteCommand: ParsableCommand {
@@ -217,13 +235,11 @@ struct IncidentsNoteCommand: ParsableCommand {
         commandName: "note", abstract: "Add a note to an incident.",
         discussion: "Example:\n  weir incidents note 3 \"clara is on leave\" --store demo")
 
-    @Argument(help: ArgumentHelp("The incident.", valueName: "number"))
-    var number: Int64
+    @OptionGroup var options: ActOptions
     @Argument(help: ArgumentHelp("The note.", valueName: "text"))
     var text: String
-    @OptionGroup var options: ActOptions
 
-    func run() throws { try options.act(.note, on: number, why: text) }
+    func run() throws { try options.act(.note, why: text) }
 }
 
 struct IncidentsVerdictCommand: ParsableCommand {
@@ -231,21 +247,13 @@ struct IncidentsVerdictCommand: ParsableCommand {
         commandName: "verdict", abstract: "Say what it was.",
         discussion: "Example:\n  weir incidents verdict 3 benign-true-positive --why \"a test of ours\" --store demo")
 
-    @Argument(help: ArgumentHelp("The incident.", valueName: "number"))
-    var number: Int64
+    @OptionGroup var options: ActOptions
     @Argument(help: ArgumentHelp("true-positive, benign-true-positive or false-positive.", valueName: "verdict"))
-    var verdict: String
+    var verdict: IncidentVerdict
     @Flag(help: "Somebody else noticed it first, and told us.")
     var foundOutside = false
-    @OptionGroup var options: ActOptions
 
-    func run() throws {
-        guard let verdict = IncidentVerdict(rawValue: verdict) else {
-            let known = IncidentVerdict.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("\(self.verdict): there is no such verdict; choose from \(known)")
-        }
-        try options.act(.verdict(verdict, isFoundOutside: foundOutside), on: number)
-    }
+    func run() throws { try options.act(.verdict(verdict, isFoundOutside: foundOutside)) }
 }
 
 struct IncidentsEscalateCommand: ParsableCommand {
@@ -253,13 +261,11 @@ struct IncidentsEscalateCommand: ParsableCommand {
         commandName: "escalate", abstract: "Hand it to somebody else.",
         discussion: "Example:\n  weir incidents escalate 3 --to \"incident response\" --store demo")
 
-    @Argument(help: ArgumentHelp("The incident.", valueName: "number"))
-    var number: Int64
     @Option(help: ArgumentHelp("To whom.", valueName: "name"))
     var to: String
     @OptionGroup var options: ActOptions
 
-    func run() throws { try options.act(.escalate(to: to), on: number) }
+    func run() throws { try options.act(.escalate(to: to)) }
 }
 
 struct IncidentsContainCommand: ParsableCommand {
@@ -267,11 +273,9 @@ struct IncidentsContainCommand: ParsableCommand {
         commandName: "contain", abstract: "Say that the attacker is cut off.",
         discussion: "Example:\n  weir incidents contain 3 --why \"port is off\" --at '2026-11-22 14:05' --store demo")
 
-    @Argument(help: ArgumentHelp("The incident.", valueName: "number"))
-    var number: Int64
     @OptionGroup var options: ActOptions
 
-    func run() throws { try options.act(.contain, on: number) }
+    func run() throws { try options.act(.contain) }
 }
 
 struct IncidentsCloseCommand: ParsableCommand {
@@ -279,11 +283,9 @@ struct IncidentsCloseCommand: ParsableCommand {
         commandName: "close", abstract: "Close an incident: all is as it was before.",
         discussion: "Example:\n  weir incidents close 3 --why \"rebuilt from the backup\" --store demo")
 
-    @Argument(help: ArgumentHelp("The incident.", valueName: "number"))
-    var number: Int64
     @OptionGroup var options: ActOptions
 
-    func run() throws { try options.act(.close, on: number) }
+    func run() throws { try options.act(.close) }
 }
 
 struct IncidentsReopenCommand: ParsableCommand {
@@ -291,11 +293,9 @@ struct IncidentsReopenCommand: ParsableCommand {
         commandName: "reopen", abstract: "Open a closed incident again.",
         discussion: "Example:\n  weir incidents reopen 3 --why \"the beacon is back\" --store demo")
 
-    @Argument(help: ArgumentHelp("The incident.", valueName: "number"))
-    var number: Int64
     @OptionGroup var options: ActOptions
 
-    func run() throws { try options.act(.reopen, on: number) }
+    func run() throws { try options.act(.reopen) }
 }
 
 struct IncidentsBeganCommand: ParsableCommand {
@@ -304,14 +304,13 @@ struct IncidentsBeganCommand: ParsableCommand {
         discussion:
             "Example:\n  weir incidents began 3 --at '2026-11-20 08:00' --why \"the mail of Friday\" --store demo")
 
-    @Argument(help: ArgumentHelp("The incident.", valueName: "number"))
-    var number: Int64
     @OptionGroup var options: ActOptions
 
-    func run() throws {
+    func validate() throws {
         guard options.at != nil else { throw ValidationError("say when, with --at") }
-        try options.act(.began, on: number)
     }
+
+    func run() throws { try options.act(.began) }
 }
 
 struct IncidentsMergeCommand: ParsableCommand {
@@ -321,15 +320,20 @@ struct IncidentsMergeCommand: ParsableCommand {
 
     @Argument(help: ArgumentHelp("The incident that goes on, then the others.", valueName: "number"))
     var numbers: [Int64]
-    @OptionGroup var options: ActOptions
+    @OptionGroup var deed: DeedOptions
 
-    func run() throws {
-        guard let target = numbers.first, numbers.count > 1 else {
+    func validate() throws {
+        guard numbers.count > 1 else {
             throw ValidationError("name the incident that goes on, then at least one other")
         }
-        try options.incident.run { ledger in
-            let view = try ledger.merge(Array(numbers.dropFirst()), into: target, who: options.who, why: options.why)
-            options.incident.show(view)
+    }
+
+    func run() throws {
+        try deed.incident.run { ledger in
+            let view = try ledger.merge(Array(numbers.dropFirst()), into: numbers[0], who: deed.who, why: deed.why)
+            deed.incident.show(view)
         }
     }
 }
+
+extension IncidentVerdict: ExpressibleByArgument {}

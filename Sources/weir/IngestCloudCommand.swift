@@ -46,6 +46,10 @@ struct CloudIngestOptions: ParsableArguments {
     }
 
     func run(_ selection: CloudSelection) throws {
+        // A path that is not there is a typing error: nothing is made for it.
+        for path in paths where !FileManager.default.fileExists(atPath: path) {
+            throw Console.fail("\(path): there is no such file or folder; check the path")
+        }
         var settings = CloudIngest.Settings()
         settings.selection = selection
         settings.sensorName = sensor
@@ -88,10 +92,14 @@ struct CloudIngestOptions: ParsableArguments {
         guard format == "json" else {
             print(
                 """
-                \(summary.files) files read, \(summary.unchangedFiles) unchanged; \(summary.records) records, \
+                \(summary.files) \(summary.files == 1 ? "file" : "files") read, \
+                \(summary.unchangedFiles) unchanged; \(summary.records) records, \
                 \(summary.rows) new, \(summary.duplicates) known, \(summary.quarantined) in quarantine; \
                 \(summary.alerts) alerts
                 """)
+            if summary.files + summary.unchangedFiles == 0 {
+                Console.say("no file below is named as audit logs are; see weir ingest auto --help")
+            }
             if summary.quarantined > 0 { Console.say("weir ingest quarantine --store \(folder) lists what is wrong") }
             return
         }

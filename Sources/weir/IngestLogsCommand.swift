@@ -21,9 +21,14 @@ struct IngestLogsOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("Files (plain or gzip), or folders of them.", valueName: "path"))
     var paths: [String]
 
-    func run(_ form: IngestForm) throws {
-        guard ["text", "json"].contains(format) else { throw Console.fail("--format \(format): choose text or json") }
+    func validate() throws {
+        guard ["text", "json"].contains(format) else {
+            throw ValidationError("--format \(format): choose text or json")
+        }
         guard !paths.isEmpty else { throw ValidationError("name a file or a folder") }
+    }
+
+    func run(_ form: IngestForm) throws {
         keepFreedMemory()
         let summary: IngestSummary
         do throws(IngestError) {

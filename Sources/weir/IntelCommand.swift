@@ -59,8 +59,11 @@ struct FeedArguments: ParsableArguments {
     @Option(name: .customLong("warninglist"), help: ArgumentHelp("A warninglist of MISP.", valueName: "file"))
     var warningLists: [String] = []
 
-    func options(_ path: String) throws -> FeedOptions {
-        guard let form = FeedForm(rawValue: type) else {
+    @Option(help: ArgumentHelp("text or json (one object a feed).", valueName: "form"))
+    var format = "text"
+
+    func validate() throws {
+        guard FeedForm(rawValue: type) != nil else {
             throw ValidationError(
                 "--type \(type): choose from \(FeedForm.allCases.map(\.rawValue).joined(separator: ", "))")
         }
@@ -68,15 +71,19 @@ struct FeedArguments: ParsableArguments {
         if let expires, !(0...100_000).contains(expires) {
             throw ValidationError("--expires \(expires): 0 to 100000 days")
         }
+        for entry in mapping where !entry.contains("=") { throw ValidationError("--map \(entry): write COLUMN=TYPE") }
+        guard ["text", "json"].contains(format) else {
+            throw ValidationError("--format \(format): choose text or json")
+        }
+    }
+
+    func options(_ path: String) throws -> FeedOptions {
         var options = FeedOptions(name: name ?? IntelFolder.name(of: path))
-        options.form = form
+        options.form = FeedForm(rawValue: type) ?? .auto
         options.confidence = UInt8(confidence)
         options.days = expires
-        options.mapping = try mapping.map { entry in
-            guard let equals = entry.lastIndex(of: "=") else {
-                throw ValidationError("--map \(entry): write COLUMN=TYPE")
-            }
-            return (String(entry[..<equals]), String(entry[entry.index(after: equals)...]))
+        options.mapping = mapping.compactMap { entry in
+            entry.lastIndex(of: "=").map { (String(entry[..<$0]), String(entry[entry.index(after: $0)...])) }
         }
         for path in allowLists { try options.harmless.allow(path: path) }
         for path in warningLists { try options.harmless.warn(path: path) }
@@ -88,6 +95,7 @@ struct FeedArguments: ParsableArguments {
         let options = try options(path)
         let outcome = try FeedReader.read(path: path, options: options, now: IntelClock.now)
         for remark in options.harmless.remarks + outcome.remarks { Console.warn(remark) }
+        if format == "json" { return outcome }
         for refusal in outcome.refusals.prefix(isFull ? Int.max : 5) {
             Console.say("\(path):\(refusal.place): refused \(refusal.value): \(refusal.reason)")
         }
@@ -106,7 +114,9 @@ struct FeedArguments: ParsableArguments {
                 let outcome = try read(path, isFull: isFull)
                 let name = try take(path, outcome)
                 refused += outcome.refusedCount
-                print("\(name): \(FeedArguments.sentence(outcome))")
+                print(
+                    format == "json"
+                        ? FeedArguments.json(path, name, outcome) : "\(name): \(FeedArguments.sentence(outcome))")
             } catch let error as IntelError {
                 failed += 1
                 Console.say("weir: \(error)")
@@ -114,6 +124,32 @@ struct FeedArguments: ParsableArguments {
         }
         if failed == paths.count { throw ExitStatus.failed }
         if failed > 0 || refused > 0 { throw ExitStatus.damaged }
+    }
+
+    private static func json(_ path: String, _ name: String, _ outcome: FeedOutcome) -> String {
+        var json = JSONWriter()
+        json.object { json in
+            json.member("file", path)
+            json.member("feed", name)
+            json.member("type", outcome.form.rawValue)
+            json.member("read", outcome.readCount)
+            json.member("indicators", outcome.acceptedCount)
+            json.member("doubles", outcome.doubleCount)
+            json.member("expired", outcome.expiredCount)
+            json.member("sinkholes", outcome.sinkholeCount)
+            json.member("refused", outcome.refusedCount)
+            json.key("refusals")
+            json.array { json in
+                for refusal in outcome.refusals {
+                    json.object {
+                        $0.member("place", refusal.place)
+                        $0.member("value", refusal.value)
+                        $0.member("reason", refusal.reason)
+                    }
+                }
+            }
+        }
+        return json.text
     }
 
     private static func sentence(_ outcome: FeedOutcome) -> String {
@@ -144,8 +180,11 @@ struct IntelImportCommand: ParsableCommand {
 
     @OptionGroup var feed: FeedArguments
 
-    func run() throws {
+    func validate() throws {
         if feed.name != nil, paths.count > 1 { throw ValidationError("--name is for one file") }
+    }
+
+    func run() throws {
         let folder = IntelFolder(store: store)
         try feed.each(paths, isFull: false) { _, outcome in
             // Where this fails the feed that was there before stays.
@@ -167,7 +206,7 @@ struct IntelCheckCommand: ParsableCommand {
     @OptionGroup var feed: FeedArguments
 
     func run() throws {
-        try feed.each(paths, isFull: true) { path, _ in path }
+        try feed.each(paths, isFull: true) { path, outcome in feed.format == "json" ? outcome.set.name : path }
     }
 }
 
@@ -183,9 +222,15 @@ struct IntelListCommand: ParsableCommand {
     @Option(help: ArgumentHelp("text or json (one object a line).", valueName: "form"))
     var format = "text"
 
-    func run() throws {
+    func validate() throws {
         guard ["text", "json"].contains(format) else {
             throw ValidationError("--format \(format): choose text or json")
+        }
+    }
+
+    func run() throws {
+        guard StoreFile.isFolder(store) else {
+            throw Console.fail("\(store): there is no such folder; give that of the store")
         }
         var isDamaged = false
         let feeds = IntelFolder(store: store).status(now: IntelClock.now) { line in
@@ -275,10 +320,17 @@ struct IntelRetroCommand: ParsableCommand {
     @Option(help: ArgumentHelp("text or json (one object a line).", valueName: "form"))
     var format = "text"
 
-    func run() throws {
+    func validate() throws {
         guard ["text", "json"].contains(format) else {
             throw ValidationError("--format \(format): choose text or json")
         }
+        guard (0...100).contains(confidence) else { throw ValidationError("--confidence \(confidence): 0 to 100") }
+        for (option, text) in [("--since", since), ("--until", until), ("--known", known)] {
+            _ = try IntelText.time(option, text)
+        }
+    }
+
+    func run() throws {
         do {
             let folder = IntelFolder(store: store)
             let names = feeds.isEmpty ? folder.names() : feeds
@@ -291,9 +343,6 @@ struct IntelRetroCommand: ParsableCommand {
             options.since = try IntelText.time("--since", since)
             options.until = try IntelText.time("--until", until)
             options.addedSince = try IntelText.time("--known", known)
-            guard (0...100).contains(confidence) else {
-                throw ValidationError("--confidence \(confidence): 0 to 100")
-            }
             options.confidenceMin = confidence
             let hunt = RetroHunt(IndicatorIndex(sets), options: options)
             let progress = ProgressBar()

@@ -79,6 +79,21 @@ import Testing
         #expect(titles.contains(hostile[1].title))
     }
 
+    @Test func `of many alerts the page shows those that say most`() throws {
+        let noise = (0..<60).map {
+            alert(30 + Int64($0) % 20, "probe \($0)", "203.0.113.66", "10.20.5.80", severity: 4)
+        }
+        let (_, view) = try view(breakIn + noise)
+        let text = IncidentPage.make(view, .text)
+        let alerts = try #require(text.split(separator: "ALERTS\n").last?.split(separator: "\n\n").first)
+        for rule in breakIn.map(\.rule) where rule != "scan" { #expect(alerts.contains(rule), "\(rule)\n\(alerts)") }
+        #expect(alerts.contains("… and 43 more"), "\(alerts)")
+        let times = alerts.split(separator: "\n").dropFirst().compactMap { line in
+            line.contains("more") ? nil : line.prefix(22)
+        }
+        #expect(times == times.sorted())
+    }
+
     @Test func `the JSON holds everything, with times as RFC 3339 has them`() throws {
         let (store, view) = try view()
         try store.ledger.act(.note, on: view.number, who: "a", why: "x", json: "{\"ticket\":7}")

@@ -232,6 +232,21 @@ let breakIn = [
         #expect(try store.ledger.view(number).sentence == "10.1.0.7 tunnelled to tunnel.example.")
     }
 
+    @Test func `a stage between our own hosts alone still names where it led`() throws {
+        let store = try IncidentStore()
+        let entities = ["host:10.1.0.8", "domain:C2.example"]
+        let beacon = alert(0, "beacons", nil, nil, technique: "T1071", source: "hunt", entities: entities)
+        let far = [
+            alert(0, "iodine", "10.1.0.7", "10.1.0.53", technique: "T1071.004", port: 53),
+            alert(1, "iodine", "10.1.0.7", "10.1.0.53", technique: "T1071.004", port: 53),
+            alert(2, "iodine", "10.1.0.53", "198.51.100.78", technique: "T1071.004", port: 53),
+        ]
+        let first = try #require(try store.ledger.correlate([beacon]).raised.first)
+        #expect(try store.ledger.view(first).sentence == "10.1.0.8 kept in touch with c2.example.")
+        let second = try #require(try store.ledger.correlate(far).raised.first)
+        #expect(try store.ledger.view(second).sentence == "10.1.0.7 tunnelled to 198.51.100.78.")
+    }
+
     @Test func `hostile numbers and texts are taken as they are`() throws {
         let store = try IncidentStore()
         var first = alert(
