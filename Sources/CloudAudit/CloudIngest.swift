@@ -97,7 +97,13 @@ package final class CloudIngest {
 
     /// Reads files, and the audit files below folders. Damage ends no run; a store that cannot be written does.
     package func read(_ paths: [String]) throws(StoreError) {
-        let files = paths.flatMap { CloudFolder.files(at: $0) }
+        var files: [String] = []
+        for path in paths {
+            let found = CloudFolder.files(at: path)
+            files += found
+            guard found.count >= CloudLimits.filesMax else { continue }
+            summary.add(damagedFile: "\(path): it has more than \(CloudLimits.filesMax) files; the rest is left")
+        }
         for (index, path) in files.enumerated() {
             if settings.isCancelled() { break }
             try readFile(path)

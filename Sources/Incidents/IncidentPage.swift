@@ -278,9 +278,16 @@ package struct IncidentPage {
     private mutating func writeEvents() {
         guard !view.events.isEmpty else { return }
         heading("What was done")
+        // Of alerts that joined one after the other the last time says enough; the newest deeds count most.
+        var told: [IncidentEvent] = []
+        for event in view.events {
+            if event.kind == .alerts, told.last?.kind == .alerts { told.removeLast() }
+            told.append(event)
+        }
         table(
             ["time", "who", "what", "why"],
-            view.events.map { [$0.time.text, $0.who, IncidentPage.deed($0), $0.why] })
+            told.suffix(IncidentPage.rowsMax).map { [$0.time.text, $0.who, IncidentPage.deed($0), $0.why] },
+            total: told.count)
     }
 
     /// What was done, with what it changed.

@@ -49,7 +49,14 @@ package struct SigmaRules: Sendable {
         self.init(placeholders, schemas)
         var filters: [(SigmaFilter, String)] = []
         var identities: Set<String> = []
-        for path in paths.flatMap({ SigmaRules.files($0) }) {
+        var files: [String] = []
+        for path in paths {
+            let found = SigmaRules.files(path)
+            files += found
+            guard found.count >= SigmaLimits.filesMax else { continue }
+            refuse(path, "", SigmaRefusal(.file, "it has more than \(SigmaLimits.filesMax) files; the rest is left"))
+        }
+        for path in files {
             // A pipe would be waited for; a file that is no rule by its size is not even read.
             guard let size = SigmaRules.byteCount(path) else {
                 refuse(path, "", SigmaRefusal(.file, "there is no such file"))

@@ -94,6 +94,20 @@ import Testing
         #expect(times == times.sorted())
     }
 
+    @Test func `of many deeds the page shows the newest`() throws {
+        let (store, view) = try view()
+        for number in 0..<40 {
+            try store.ledger.act(.note, on: view.number, who: "clara", why: "step \(number).")
+            _ = try store.ledger.correlate([
+                alert(240 + Int64(number), "more \(number)", "10.20.5.80", "198.51.100.77", severity: 4)
+            ])
+        }
+        let page = IncidentPage.make(try store.ledger.view(view.number), .text)
+        let deeds = try #require(page.split(separator: "WHAT WAS DONE\n").last)
+        #expect(deeds.contains("step 39.") && deeds.contains("step 30.") && !deeds.contains("step 2."))
+        #expect(deeds.contains("more"))
+    }
+
     @Test func `the JSON holds everything, with times as RFC 3339 has them`() throws {
         let (store, view) = try view()
         try store.ledger.act(.note, on: view.number, who: "a", why: "x", json: "{\"ticket\":7}")
