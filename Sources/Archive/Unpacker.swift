@@ -55,17 +55,20 @@ import CZlib
     /// Unpacks `input` from `position` on, and appends at most `room` octets to `target`.
     func unpack(_ input: [UInt8], _ position: inout Int, to target: inout [UInt8], room: Int) -> Outcome {
         guard isStarted else { return .damaged }
+        // Room is made once a call: a file may hold more members than octets of them.
+        let end = target.count + min(room, 64 << 10)
+        var filled = target.count
+        target.append(contentsOf: repeatElement(0, count: end - filled))
+        defer { target.removeLast(end - filled) }
         while position < input.count {
             if isAtEnd, !beginMember(input, &position) { return .hungry }
-            let start = target.count
-            target.append(contentsOf: repeatElement(0, count: min(room, 64 << 10)))
-            let outcome = step(input, &position, &target, start)
+            let outcome = step(input, &position, &target, &filled)
             if outcome == Z_STREAM_END {
                 isAtEnd = true
             } else if outcome != Z_OK && outcome != Z_BUF_ERROR {
                 return .damaged
             }
-            if target.count - start >= min(room, 64 << 10) { return .full }
+            if filled == end { return .full }
         }
         return .hungry
     }
@@ -78,13 +81,17 @@ import CZlib
             return false
         }
         // Safe: a state that `inflateInit2_` has started.
-        guard unsafe inflateReset(state) == Z_OK else { return false }
+        guard unsafe inflateReset(state) == Z_OK else {
+            position = input.count
+            return false
+        }
         isAtEnd = false
         return true
     }
 
-    /// One call of zlib into the octets of `target` from `start` on, which is cut to what came.
-    private func step(_ input: [UInt8], _ position: inout Int, _ target: inout [UInt8], _ start: Int) -> Int32 {
+    /// One call of zlib into the octets of `target` from `filled` on, which moves on by what came.
+    private func step(_ input: [UInt8], _ position: inout Int, _ target: inout [UInt8], _ filled: inout Int) -> Int32 {
+        let start = filled
         var outcome = Z_OK
         var (used, made) = (0, 0)
         // Safe: both arrays keep their place while the closures run, and zlib is told how much of them there is.
@@ -105,7 +112,7 @@ import CZlib
             }
         }
         position += used
-        target.removeLast(target.count - start - made)
+        filled += made
         return outcome
     }
 

@@ -111,6 +111,15 @@ import Testing
         #expect(try scratch.quarantine().isEmpty)
     }
 
+    @Test func `a file of very many empty members costs no more than its length`() throws {
+        let scratch = try Scratch()
+        let empty = try gzip("")
+        var octets: [UInt8] = []
+        for _ in 0..<150_000 { octets += empty }
+        let file = try scratch.write("x.gz", octets + (try gzip(event(1))))
+        #expect(try scratch.ingest([file]).rows == 1)
+    }
+
     @Test func `a zip bomb ends early`() throws {
         let scratch = try Scratch()
         let piece = try gzip(String(repeating: " ", count: 16 << 20))
