@@ -109,7 +109,7 @@ let package = Package(
         tests(
             "SensorTests",
             ["Sensor", "Capture", "Flows", "Wire", "Records", "Protocols", "Signatures", "Store", "Query", "Logs", "weir"]),
-        tests("FuzzTests", ["Fuzzing"]),
+        tests("FuzzTests", ["Fuzzing", "Protocols", "Records"]),
         tests("JSONTests", ["JSON"]),
         tests("CloudAuditTests", ["CloudAudit", "Records", "JSON", "Store", "Query"]),
         tests("SigmaTests", ["Sigma", "Records", "JSON", "Store", "Query"]),

@@ -303,7 +303,7 @@ package struct Analysis {
         guard !isNested, !context.serviceChanges.isEmpty else { return }
         for change in context.serviceChanges {
             switch change {
-            case .confirmed(let kind): services.append(kind)
+            case .confirmed(let kind): if !services.append(kind) { context.limits.met(.services) }
             case .violated(let kind, let wasConfirmed): if wasConfirmed { services.remove(kind) }
             case .left(let kind): left = kind
             }

@@ -155,6 +155,8 @@ package struct AnalyzerContext: ~Copyable {
     var eventRecord = EventRecord()
     /// The analyzer at work, which can tell of its transactions; set where `wantsEvents`.
     weak var describer: Analyzer?
+    /// Limits of tables that were met.
+    package var limits = LimitCounters()
     /// Events of TCP that wait for the packet which acknowledges what they tell of; the worker takes them.
     package var heldEvents: [EventRecord] = []
     /// What the event written last says that its connection carries.

@@ -76,10 +76,13 @@ package struct KindList: Sequence, Sendable {
         return false
     }
 
-    /// Appends a kind, where it is not there yet.
-    mutating func append(_ kind: AnalyzerKind) {
-        guard count < 8, !contains(kind) else { return }
+    /// Appends a kind, where it is not there yet; false where there is no room for it.
+    @discardableResult
+    mutating func append(_ kind: AnalyzerKind) -> Bool {
+        guard !contains(kind) else { return true }
+        guard count < 8 else { return false }
         octets |= (UInt64(kind.rawValue) &+ 1) << UInt64(8 &* count)
+        return true
     }
 
     mutating func remove(_ kind: AnalyzerKind) {

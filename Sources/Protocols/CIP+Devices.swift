@@ -191,7 +191,7 @@ struct CIPImplicit {
             entries[index].last = sequence
             return
         }
-        guard entries.count < CIPImplicit.entriesMax else { return }
+        guard entries.count < CIPImplicit.entriesMax else { return context.limits.met(.sources) }
         entries.append(
             Entry(
                 direction: direction, connection: connection, first: context.now, sequence: sequence, last: sequence,

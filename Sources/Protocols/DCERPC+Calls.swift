@@ -108,6 +108,8 @@ final class DCERPCCalls {
             associations[place].contexts[known].interface = interface
         } else if associations[place].contexts.count < DCERPCAssociation.contextsMax {
             associations[place].contexts.append((context, interface))
+        } else {
+            world.limits.met(.names)
         }
         isAnswered = false
     }
@@ -130,6 +132,8 @@ final class DCERPCCalls {
             associations[place].operations[known].operation = operation
         } else if associations[place].operations.count < DCERPCAssociation.contextsMax {
             associations[place].operations.append((context, operation))
+        } else {
+            world.limits.met(.requests)
         }
         isAnswered = false
     }

@@ -101,8 +101,9 @@ struct DCERPCView {
 
     // MARK: what arrives
 
-    mutating func offer(_ offer: DCERPCOffer) {
-        if offers.count < DCERPCView.offersMax { offers.append(offer) }
+    mutating func offer(_ offer: DCERPCOffer, _ context: inout AnalyzerContext) {
+        guard offers.count < DCERPCView.offersMax else { return context.limits.met(.names) }
+        offers.append(offer)
     }
 
     /// The results of a bind, in the order in which its interfaces were offered.
@@ -124,7 +125,10 @@ struct DCERPCView {
             $0.call == header.call && (isRequest ? $0.request == kind && !header.isFirst : true)
         }
         if place == nil {
-            if exchanges.count >= DCERPCView.exchangesMax { exchanges.removeFirst() }
+            if exchanges.count >= DCERPCView.exchangesMax {
+                context.limits.met(.requests)
+                exchanges.removeFirst()
+            }
             exchanges.append(
                 DCERPCExchange(
                     transaction: context.beginTransaction(carrier == nil ? .dcerpc : .smb), call: header.call,

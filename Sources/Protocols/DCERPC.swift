@@ -147,9 +147,8 @@ final class DCERPC: FramedAnalyzer {
     }
 
     private func joinChannels(_ bytes: RawSpan, _ context: inout AnalyzerContext) {
-        guard cookie == nil, let found = DCERPC.cookie(bytes),
-            let shared = context.virtualConnections.join(found)
-        else { return }
+        guard cookie == nil, let found = DCERPC.cookie(bytes) else { return }
+        guard let shared = context.virtualConnections.join(found) else { return context.limits.met(.channels) }
         cookie = found
         join(0, shared.calls, shared.authentication)
     }
@@ -315,7 +314,8 @@ final class DCERPC: FramedAnalyzer {
             let minor = try cursor.number(UInt16.self, isLittle: header.isLittle)
             try cursor.skip(syntaxes &* 20)
             view.offer(
-                DCERPCOffer(interface: interface, context: id, call: header.call, major: major, minor: minor))
+                DCERPCOffer(interface: interface, context: id, call: header.call, major: major, minor: minor),
+                &context)
             calls.bound(interface, to: id, on: handle, &context)
         }
     }

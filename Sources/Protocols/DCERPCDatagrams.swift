@@ -195,7 +195,10 @@ final class DCERPCDatagrams: Analyzer {
             let isAgain = isRequest && !header.isFragment && calls[known].request != nil
             return isAgain ? nil : known
         }
-        if calls.count >= DCERPCDatagrams.callsMax { end(calls.removeFirst(), isAnswered: false, &context) }
+        if calls.count >= DCERPCDatagrams.callsMax {
+            context.limits.met(.requests)
+            end(calls.removeFirst(), isAnswered: false, &context)
+        }
         calls.append(
             DCERPCDatagramCall(
                 activity: header.activity, sequence: header.sequence, started: context.now,

@@ -357,8 +357,10 @@ struct DNSConversation {
         let limit = context.settings.dnsPendingMax
         let same = pending.count(of: id)
         if same > limit {
+            context.limits.met(.requests, same)
             while let old = pending.take(id) { write(old, &context) }
         } else if same == 0, pending.openIDs > limit {
+            context.limits.met(.requests, pending.entries.count)
             writeAll(&pending, &context)
         }
     }

@@ -53,6 +53,7 @@ struct ENIPPending {
         _ view: ENIPView, transaction: UInt64, members: [UInt8], _ context: inout AnalyzerContext
     ) {
         if entries.count >= ENIPPending.entriesMax {
+            context.limits.met(.requests, entries.count)
             context.transactionEvent("enip.too_many_transactions", tx: transaction, from: .originator)
             finish(&context)
         }

@@ -40,17 +40,23 @@ struct EventDrafts {
     ) {
         if let place = drafts.firstIndex(where: { $0.transaction == transaction }) {
             let before = drafts[place].body.buffer.bytes.count
-            guard before < EventDrafts.draftBytesMax else { return }
+            guard before < EventDrafts.draftBytesMax else { return context.limits.met(.drafts) }
             members(&drafts[place].body)
             byteCount &+= drafts[place].body.buffer.bytes.count &- before
         } else {
-            if drafts.count >= EventDrafts.draftsMax { write(at: 0, type, &context) }
+            if drafts.count >= EventDrafts.draftsMax { writeUnfinished(type, &context) }
             var draft = Draft(transaction: transaction, from: direction, body: EVEBuilder())
             members(&draft.body)
             byteCount &+= draft.body.buffer.bytes.count
             drafts.append(draft)
         }
-        while byteCount > EventDrafts.bytesMax, drafts.count > 1 { write(at: 0, type, &context) }
+        while byteCount > EventDrafts.bytesMax, drafts.count > 1 { writeUnfinished(type, &context) }
+    }
+
+    /// The oldest makes room.
+    private mutating func writeUnfinished(_ type: StaticString, _ context: inout AnalyzerContext) {
+        context.limits.met(.drafts)
+        write(at: 0, type, &context)
     }
 
     /// Writes the members of a transaction that is still open.

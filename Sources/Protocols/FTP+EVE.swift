@@ -115,7 +115,10 @@ struct FTPEvents {
         } else if word.isText("LIST") || word.isText("NLST") {
             transfer = (event.command, [])
         }
-        if pending.count >= FTPEvents.pendingMax { FTPEvents.write(pending.removeFirst(), &context) }
+        if pending.count >= FTPEvents.pendingMax {
+            context.limits.met(.drafts)
+            FTPEvents.write(pending.removeFirst(), &context)
+        }
         pending.append(event)
     }
 

@@ -546,7 +546,10 @@ extension AnalyzerContext {
     /// The same for a coding; nil where too many bodies in Brotli are at work.
     mutating func takeInflater(isBrotli: Bool) -> Inflater? {
         guard isBrotli else { return takeInflater() }
-        guard brotliCount < AnalyzerContext.brotliMax else { return nil }
+        guard brotliCount < AnalyzerContext.brotliMax else {
+            limits.met(.bodies)
+            return nil
+        }
         brotliCount &+= 1
         let inflater = inflaters.popLast() ?? Inflater()
         inflater.beginBrotli()

@@ -36,7 +36,10 @@ extension HTTP {
         originator.state = .message
         originator.isOngoing = true
         let method = line.extracting(0..<parts.method)
-        if unanswered.count >= HTTP.unansweredMax { unanswered.removeFirst() }
+        if unanswered.count >= HTTP.unansweredMax {
+            context.limits.met(.requests)
+            unanswered.removeFirst()
+        }
         unanswered.append(method.isText("HEAD"))
         confirm(&context)
         if method.isText("CONNECT") { isConnect = true }

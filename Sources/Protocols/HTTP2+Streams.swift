@@ -62,6 +62,7 @@ extension HTTP2 {
     private func open(_ id: UInt32, _ context: inout AnalyzerContext) -> HTTP2Stream? {
         if streams.count >= HTTP2.streamsMax, let oldest = streams.first {
             showAnomaly("http2.too_many_streams", stream: id, from: .originator, &context)
+            context.limits.met(.requests)
             write(oldest, &context)
         }
         let stream = idleStreams.popLast() ?? HTTP2Stream()

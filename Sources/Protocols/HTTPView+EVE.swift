@@ -121,7 +121,10 @@ extension HTTPView {
     private func openEvent(_ number: UInt64, _ context: inout AnalyzerContext) -> HTTPEvent {
         if let known = event(of: number) { return known }
         if events.count >= HTTPView.keptEventsMax, events[0].isWritten { idleEvents.append(events.removeFirst()) }
-        if events.count >= HTTPView.pendingMax { write(events.removeFirst(), &context) }
+        if events.count >= HTTPView.pendingMax {
+            context.limits.met(.drafts)
+            write(events.removeFirst(), &context)
+        }
         let new = idleEvents.popLast() ?? HTTPEvent()
         new.clear()
         new.number = number

@@ -61,7 +61,10 @@ extension HTTPView {
         }
         checkBlanks(line, behind: end, tx, &context)
         checkVersion(line.extracting(version), side, &context)
-        if pending.count >= HTTPView.pendingMax { pending.removeFirst() }
+        if pending.count >= HTTPView.pendingMax {
+            context.limits.met(.requests)
+            pending.removeFirst()
+        }
         var request = Pending(transaction: tx, isHead: method.isText("HEAD"), isConnect: method.isText("CONNECT"))
         if request.isConnect { checkConnect(line.extracting(target), tx, &context) }
         request.hasLongPath = (HTTPTarget(line.extracting(target)).path?.count ?? 0) > HTTPView.fileNameBytesMax

@@ -42,6 +42,7 @@ struct LDAPEvents {
         guard let operation = LDAPOperation(tag: tag) else { return }
         if operation.isRequest {
             if pending.count >= LDAPEvents.pendingMax {
+                context.limits.met(.drafts)
                 let oldest = pending.removeFirst()
                 context.transactionEvent("ldap.too_many_transactions", tx: oldest.transaction, from: .originator)
                 LDAPEvents.end(oldest, &context)

@@ -213,7 +213,10 @@ final class MQTT: FramedAnalyzer {
         }
         // The same identifier again replaces what waited under it.
         if let old = place(identifier) { keep(publishes.remove(at: old).record) }
-        if publishes.count >= MQTT.pendingMax { write(publish: 0, &context) }
+        if publishes.count >= MQTT.pendingMax {
+            context.limits.met(.requests)
+            write(publish: 0, &context)
+        }
         publishes.append(MQTTPending(identifier: identifier, record: record))
     }
 
@@ -274,7 +277,10 @@ final class MQTT: FramedAnalyzer {
         record.isEnding = isEnding
         (record.granted, record.isAcknowledged) = (nil, false)
         if let old = subscribes.firstIndex(where: { $0.identifier == identifier }) { subscribes.remove(at: old) }
-        if subscribes.count >= MQTT.pendingMax { write(subscribe: 0, &context) }
+        if subscribes.count >= MQTT.pendingMax {
+            context.limits.met(.requests)
+            write(subscribe: 0, &context)
+        }
         subscribes.append(MQTTPending(identifier: identifier, record: record))
     }
 

@@ -139,6 +139,7 @@ final class Modbus: FramedAnalyzer {
                 } else {
                     if !isFlooded { context.transactionEvent("modbus.flooded", tx: transaction, from: direction) }
                     isFlooded = true
+                    context.limits.met(.requests)
                     pending.removeFirst()
                 }
                 pending.append((number, transaction, message))

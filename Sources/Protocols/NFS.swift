@@ -196,11 +196,17 @@ final class NFS: FramedAnalyzer {
         // A call that was sent again is one call.
         guard !calls.contains(where: { $0.xid == message.xid }) else { return }
         if calls.count >= NFS.callsMax {
+            context.limits.met(.requests)
             let oldest = calls.removeFirst()
             if let tx = oldest.transaction {
                 context.transactionEvent("nfs.too_many_transactions", tx: tx, from: .originator)
             }
             write(oldest, &context)
+        }
+        // The answer to one call names a few files at most.
+        if names.count >= NFS.namesMax {
+            context.limits.met(.names, names.count)
+            names.removeAll(keepingCapacity: true)
         }
         var record = idle.popLast() ?? NFSRecord()
         record.clear()
@@ -255,7 +261,6 @@ final class NFS: FramedAnalyzer {
     /// Remembers the name of a file by its handle.
     func remember(_ handle: [UInt8], as name: [UInt8]) {
         guard !handle.isEmpty, !name.isEmpty else { return }
-        if names.count >= NFS.namesMax { names.removeAll(keepingCapacity: true) }
         names[handle] = name
     }
 

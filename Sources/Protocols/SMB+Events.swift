@@ -157,7 +157,10 @@ struct SMBView {
         _ context: inout AnalyzerContext
     ) {
         let isFull = exchanges.count >= SMBView.exchangesMax
-        if isFull { exchanges.removeAll(keepingCapacity: true) }
+        if isFull {
+            context.limits.met(.requests, exchanges.count)
+            exchanges.removeAll(keepingCapacity: true)
+        }
         let tx = showTransaction(isFirstVersion, &context)
         if isFull { context.transactionEvent("smb.too_many_transactions", tx: tx, from: .originator) }
         exchanges[number] = SMBExchange(
@@ -360,7 +363,7 @@ struct SMBView {
             }
             return context.enterTransaction(known.transaction, from: isWrite ? .originator : .responder)
         }
-        guard transfers.count < SMBView.exchangesMax else { return }
+        guard transfers.count < SMBView.exchangesMax else { return context.limits.met(.requests) }
         let command: UInt16 = isFirstVersion ? (isWrite ? 0x2F : 0x2E) : isWrite ? 9 : 8
         var exchange = SMBExchange(
             transaction: showTransaction(isFirstVersion, &context), command: command, tree: tree,

@@ -231,11 +231,13 @@ extension SMB {
     func write(_ file: SMBFile, _ action: SMBAction, _ context: inout AnalyzerContext) {
         file.record.action = action
         guard action.isLogged, !file.record.name.isAbsent else { return }
-        if let times = file.record.times, isRecent(file.record, times, context.now) { return }
+        if let times = file.record.times, isRecent(file.record, times, &context) { return }
         context.output.emit(file.record)
     }
 
-    private func isRecent(_ record: borrowing SMBFilesRecord, _ times: SMBTimes, _ now: Timestamp) -> Bool {
+    private func isRecent(
+        _ record: borrowing SMBFilesRecord, _ times: SMBTimes, _ context: inout AnalyzerContext
+    ) -> Bool {
         var hasher = Hasher()
         hasher.combine(record.action.rawValue)
         hasher.combine(record.file)
@@ -248,10 +250,13 @@ extension SMB {
         hasher.combine(times.changed)
         let identity = hasher.finalize()
         let last = recent[identity]
-        if last == nil, recent.count >= SMB.recentMax { recent.removeAll(keepingCapacity: true) }
-        recent[identity] = now
+        if last == nil, recent.count >= SMB.recentMax {
+            context.limits.met(.names, recent.count)
+            recent.removeAll(keepingCapacity: true)
+        }
+        recent[identity] = context.now
         guard let last else { return false }
-        return now.since(last) < SMB.silence
+        return context.now.since(last) < SMB.silence
     }
 
     // MARK: pipes

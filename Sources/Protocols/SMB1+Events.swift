@@ -249,7 +249,7 @@ extension SMBView {
             builder.text("request", exchange.service[...])
             if let tree = waiting.tree { builder.text("response", tree.record.text[tree.record.service]) }
             builder.close()
-        case .createAndX where header.status == 0: created(part, bytes, waiting)
+        case .createAndX where header.status == 0: created(part, bytes, waiting, &context)
         case .createAndX: notCreated()
         default: break
         }
@@ -267,7 +267,9 @@ extension SMBView {
     }
 
     //  AndX (4) | oplock | handle (2) | action (4) | times (8 each) | attributes (4) | room (8) | end of file (8) | ...
-    private mutating func created(_ part: SMB1Part, _ bytes: RawSpan, _ waiting: SMBPending) {
+    private mutating func created(
+        _ part: SMB1Part, _ bytes: RawSpan, _ waiting: SMBPending, _ context: inout AnalyzerContext
+    ) {
         guard let words = part.block?.words, words.count >= 63 else { return }
         let start = words.lowerBound
         let handle = UInt64(bytes.load16(start &+ 5).byteSwapped)
@@ -275,7 +277,10 @@ extension SMBView {
         builder.count("size", bytes.load(start &+ 55, as: UInt64.self).byteSwapped)
         fileNumber(handle)
         guard let file = waiting.file else { return }
-        if names1.count >= SMBView.namesMax { names1.removeAll(keepingCapacity: true) }
+        if names1.count >= SMBView.namesMax {
+            context.limits.met(.names, names1.count)
+            names1.removeAll(keepingCapacity: true)
+        }
         names1[handle] = Array(file.record.text[file.record.name])
     }
 

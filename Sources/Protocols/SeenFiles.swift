@@ -133,10 +133,11 @@ struct SeenFiles {
         }
     }
 
-    /// Remembers a connection's file for `open`.
-    fileprivate mutating func link(_ file: SeenFile, to uid: UID) {
-        guard byConnection[uid, default: []].count < SeenFiles.linkedMax else { return }
+    /// Remembers a connection's file for `open`; false where it has too many.
+    fileprivate mutating func link(_ file: SeenFile, to uid: UID) -> Bool {
+        guard byConnection[uid, default: []].count < SeenFiles.linkedMax else { return false }
         byConnection[uid, default: []].append(file.slot)
+        return true
     }
 
     private mutating func unlink(_ file: SeenFile) {
@@ -331,6 +332,8 @@ extension AnalyzerContext {
 
     /// Figures for the statistics.
     package var fileCounters: FileCounters { files.counters }
+    /// Certificates that had to be forgotten, and are read again when they are met.
+    package var forgottenCertificates: UInt64 { certificates.forgotten }
 }
 
 // MARK: how it is done
@@ -349,9 +352,12 @@ extension AnalyzerContext {
     /// Adds the connection at work to a file's; false where it is there.
     private mutating func join(_ file: SeenFile) -> Bool {
         for known in file.connections where known.uid == uid { return false }
-        guard file.connections.count < SeenFiles.connectionsMax else { return false }
+        guard file.connections.count < SeenFiles.connectionsMax else {
+            limits.met(.connectionsOfFile)
+            return false
+        }
         file.connections.append(FileConnection(uid: uid, id: id, ordinal: output.ordinal))
-        if wantsEvents { files.link(file, to: uid) }
+        if wantsEvents, !files.link(file, to: uid) { limits.met(.connectionsOfFile) }
         return true
     }
 

@@ -62,6 +62,8 @@ struct CertificateCache {
     private var young: [X509Fingerprint: ReadCertificate] = [:]
     private var old: [X509Fingerprint: ReadCertificate] = [:]
     private var youngTextBytes = 0
+    /// Certificates that went to make room.
+    private(set) var forgotten: UInt64 = 0
     private var scratch: [UInt8] = []
 
     /// What is known of a certificate. Allocates for a new one only.
@@ -73,6 +75,7 @@ struct CertificateCache {
         let read = old[fingerprint] ?? ReadCertificate(X509Certificate(parsing: der, fingerprint: fingerprint))
         if young.count >= CertificateCache.countMax || youngTextBytes >= CertificateCache.textBytesMax {
             swap(&young, &old)
+            forgotten &+= UInt64(young.count)
             young.removeAll(keepingCapacity: true)
             youngTextBytes = 0
         }

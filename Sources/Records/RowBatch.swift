@@ -32,6 +32,9 @@
     @usableFromInline var bit: UInt64 = 1
     @usableFromInline var present: UInt64 = 0
     @usableFromInline var describing = false
+    /// Whether a text of the row at work was cut.
+    @usableFromInline var isCut = false
+    @usableFromInline var cutCount: UInt64 = 0
     package private(set) var described: [Column] = []
 
     @usableFromInline package static var headerWords: Int { 3 }
@@ -67,6 +70,12 @@
     /// Octets of words, and of texts, that an empty batch keeps.
     private static let keptBytesMax = 4 << 20
 
+    /// Rows since the last time of which a text was cut (`TextBuffer.textBytesMax`, `bytesMax`).
+    package mutating func takeCutCount() -> UInt64 {
+        defer { cutCount = 0 }
+        return cutCount
+    }
+
     // MARK: writing
 
     /// Opens a row, has the record fill it, and closes it.
@@ -82,6 +91,9 @@
         record.write(to: &self)
         words[start &+ 2] = present
         count &+= 1
+        guard isCut else { return }
+        isCut = false
+        cutCount &+= 1
     }
 
     /// Appends a row of another batch of the same log, texts and lists included.
@@ -239,6 +251,7 @@
         guard !value.isAbsent else { return skip(1) }
         let start = UInt64(usedBytes)
         copy(buffer.bytes, Int(value.offset), Int(value.count))
+        if value.count >= TextBuffer.textBytesMax || buffer.bytes.count >= TextBuffer.bytesMax { isCut = true }
         put(start << 32 | UInt64(value.count))
     }
 
@@ -327,6 +340,7 @@
             unsafe withUnsafeBytes(of: length) { unsafe copy($0) }
             if !value.isAbsent { copy(buffer.bytes, Int(value.offset), Int(value.count)) }
         }
+        if !values.isEmpty, buffer.bytes.count >= TextBuffer.bytesMax { isCut = true }
         put(start << 32 | UInt64(values.count))
     }
 

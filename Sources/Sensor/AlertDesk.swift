@@ -26,10 +26,19 @@ struct AlertDesk {
     private var event = EventRecord()
     private var match = SignatureMatchRecord()
     private(set) var count: UInt64 = 0
+    /// Rows that were written before their time.
+    private var unfolded: UInt64 = 0
 
     init(_ settings: AlertSettings, writesEvents: Bool) {
         folded = FoldedAlerts(seconds: settings.foldSeconds)
         self.writesEvents = writesEvents
+    }
+
+    /// Limits that were met.
+    var limits: LimitCounters {
+        var limits = filter.limits
+        limits.met(.alerts, unfolded)
+        return limits
     }
 
     /// Takes candidates in any order; empties the list.
@@ -75,7 +84,10 @@ struct AlertDesk {
         if folded.seconds == 0 {
             own.emit(AlertDesk.record(candidate))
         } else if !folded.count(key, at: candidate.alert.facts.now) {
-            if folded.isFull, let row = folded.next() { write(row, order: candidate.order, into: &own) }
+            if folded.isFull, let row = folded.next() {
+                unfolded &+= 1
+                write(row, order: candidate.order, into: &own)
+            }
             folded.hold(AlertDesk.record(candidate), key, ordinal: candidate.ordinal)
         }
         own.order = candidate.order

@@ -49,8 +49,8 @@ struct AlertFilter {
     private var bits: [BitKey: Timestamp] = [:]
     /// When bits that are over were last looked for among as many as there may be.
     private var purged = Timestamp.zero
-    /// Bits that found no room.
-    private(set) var refused: UInt64 = 0
+    /// What found no room.
+    private(set) var limits = LimitCounters()
     /// Alerts that thresholds held back.
     private(set) var suppressed: UInt64 = 0
 
@@ -92,10 +92,16 @@ struct AlertFilter {
         case .none, .rule, .flow: break
         }
         if limit.kind == .rateFilter {
-            if rates.count >= AlertFilter.entriesMax { rates.removeAll(keepingCapacity: true) }
+            if rates.count >= AlertFilter.entriesMax {
+                limits.met(.thresholds, rates.count)
+                rates.removeAll(keepingCapacity: true)
+            }
             return rates[key, default: Rate()].admits(limit, at: facts.now)
         }
-        if counters.count >= AlertFilter.entriesMax { counters.removeAll(keepingCapacity: true) }
+        if counters.count >= AlertFilter.entriesMax {
+            limits.met(.thresholds, counters.count)
+            counters.removeAll(keepingCapacity: true)
+        }
         return counters[key, default: LimitCounter()].admits(limit, at: facts.now)
     }
 
@@ -185,7 +191,7 @@ struct AlertFilter {
             bits = bits.filter { now <= $0.value }
         }
         guard bits.count < AlertFilter.entriesMax else {
-            refused &+= 1
+            limits.met(.bits)
             return
         }
         bits[key] = seconds == 0 ? Timestamp(nanoseconds: .max) : now.adding(Int64(seconds) * 1_000_000_000)

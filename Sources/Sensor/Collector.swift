@@ -59,6 +59,15 @@ struct Collector: ~Copyable {
 
     var suppressedWeirds: UInt64 { sampler.suppressed }
 
+    /// Limits of the tables that span connections, as far as they were met.
+    var limits: LimitCounters {
+        var limits = desk.limits
+        limits.met(.tunnels, ledger.forgotten)
+        limits.met(.anomalies, sampler.forgotten)
+        for filter in daily.values { limits.met(.assets, filter.forgotten) }
+        return limits
+    }
+
     /// Takes what all workers made of one block; empties `parts`. `order` is that of
     /// the block's last packet, `time` the network time there.
     mutating func take(

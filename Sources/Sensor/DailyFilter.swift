@@ -13,10 +13,12 @@ import Records
 /// key columns; what stands in the others is that of the first row of the day, whatever the number of workers.
 struct DailyFilter {
     /// Things remembered at once; beyond, the memory starts anew.
-    private static let thingsMax = 200_000
+    static let thingsMax = 200_000
 
     /// The day of each thing's last row.
     private var logged: [UInt64: Int64] = [:]
+    /// Things that went to make room.
+    private(set) var forgotten: UInt64 = 0
     private let time: Column?
     private let keys: [(index: Int, column: Column)]
 
@@ -59,7 +61,10 @@ struct DailyFilter {
         let key = DailyFilter.hash(keys, batch, row)
         let day = Timestamp(nanoseconds: Int64(bitPattern: batch.word(row, time))).day(since: first)
         if let last = logged[key], last >= day { return false }
-        if logged.count >= DailyFilter.thingsMax { logged.removeAll(keepingCapacity: true) }
+        if logged.count >= DailyFilter.thingsMax {
+            forgotten &+= UInt64(logged.count)
+            logged.removeAll(keepingCapacity: true)
+        }
         logged[key] = day
         return true
     }

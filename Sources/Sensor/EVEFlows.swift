@@ -56,8 +56,10 @@ struct EVEFlows: ~Copyable {
     private var held: [[EventRecord]] = []
     /// The direction of the packet at work, and its connection.
     private var current: (slot: UInt32, isReversed: Bool) = (.max, false)
-    private var heldCount = 0
-    private var heldBytes = 0
+    private(set) var heldCount = 0
+    private(set) var heldBytes = 0
+    /// Limits that were met.
+    private(set) var limits = LimitCounters()
     private let takesMidstream: Bool
     private var record = EventRecord()
 
@@ -69,13 +71,14 @@ struct EVEFlows: ~Copyable {
     // MARK: events that wait
 
     /// Events of one connection that wait, and of all; beyond, they are written at once.
-    private static let heldMax = 4096
-    private static let heldOfAllMax = 1 << 18
+    static let heldMax = 4096
+    static let heldOfAllMax = 1 << 18
     /// Octets of all events that wait: one may have a megabyte.
-    private static let heldBytesMax = 64 << 20
+    static let heldBytesMax = 64 << 20
 
-    /// Keeps the events that a packet's data has made until the other end has acknowledged it.
-    mutating func hold(_ events: inout [EventRecord], _ slot: UInt32) {
+    /// Keeps the events that a packet's data has made until the other end has acknowledged it. Where too many wait
+    /// already they are written as they stand.
+    mutating func hold(_ events: inout [EventRecord], _ slot: UInt32, _ output: inout RecordOutput) {
         let place = Int(slot)
         guard !isIgnored(slot) else { return events.removeAll(keepingCapacity: true) }
         if held.count <= place {
@@ -84,10 +87,15 @@ struct EVEFlows: ~Copyable {
         for index in events.indices {
             events[index].isDataReversed = current.slot == slot && current.isReversed
             note(events[index].appProtocol, of: slot)
+            guard heldCount < EVEFlows.heldOfAllMax, heldBytes < EVEFlows.heldBytesMax else {
+                limits.met(.heldEvents)
+                output.emit(events[index])
+                continue
+            }
             held[place].append(events[index])
+            heldCount &+= 1
             heldBytes &+= events[index].body.buffer.bytes.count
         }
-        heldCount &+= events.count
         events.removeAll(keepingCapacity: true)
     }
 
@@ -109,9 +117,7 @@ struct EVEFlows: ~Copyable {
     private mutating func release(_ arrival: EVEArrival, isReversed: Bool, to output: inout RecordOutput) {
         let place = Int(arrival.slot)
         guard place < held.count, !held[place].isEmpty else { return }
-        let isCrowded =
-            held[place].count > EVEFlows.heldMax || heldCount > EVEFlows.heldOfAllMax
-            || heldBytes > EVEFlows.heldBytesMax
+        let isCrowded = held[place].count > EVEFlows.heldMax
         guard isCrowded || held[place].contains(where: { $0.isDataReversed != isReversed }) else { return }
         output.ordinal = arrival.ordinal
         var kept: [EventRecord] = []
@@ -120,6 +126,7 @@ struct EVEFlows: ~Copyable {
                 kept.append(event)
                 continue
             }
+            if event.isDataReversed == isReversed { limits.met(.heldEvents) }
             event.ts = arrival.now
             event.packet = arrival.packet
             output.emit(event)
@@ -209,7 +216,10 @@ struct EVEFlows: ~Copyable {
             count &+= 1
             place = pool[Int(place) &- 1].next
         }
-        if count >= EVEFlows.perConnectionMax { return Int(heads[slot]) &- 1 }
+        if count >= EVEFlows.perConnectionMax {
+            limits.met(.flowEvents)
+            return Int(heads[slot]) &- 1
+        }
         // Each further flow of a connection has an identity of its own, derived from the connection's.
         let uid = UID(value: arrival.uid.value &+ UInt64(count) &* 0x9E37_79B9_7F4A_7C15)
         var flow = EVEFlow(
@@ -268,6 +278,7 @@ struct EVEFlows: ~Copyable {
             }
             place = pool[Int(index)].next
             if waiting.count >= EVEFlows.waitingMax {
+                limits.met(.flowEvents)
                 write(index, "forced", &output)
             } else {
                 pool[Int(index)].isWaiting = true

@@ -41,20 +41,25 @@ struct ExpectedConnections {
 
     var isEmpty: Bool { entries.isEmpty }
 
-    mutating func add(_ expectation: Announcement, at now: Timestamp) {
-        guard let kind = AnalyzerKind(rawValue: expectation.analyzer) else { return }
-        if entries.count >= sweepCount { sweep(now) }
+    /// Answers how many announcements went to make room.
+    @discardableResult
+    mutating func add(_ expectation: Announcement, at now: Timestamp) -> Int {
+        guard let kind = AnalyzerKind(rawValue: expectation.analyzer) else { return 0 }
+        let forgotten = entries.count >= sweepCount ? sweep(now) : 0
         entries[ExpectedConnections.key(expectation)] = Entry(
             kind: kind, announcer: expectation.announcer, until: now.adding(ExpectedConnections.patience))
         mark(expectation.port)
+        return forgotten
     }
 
-    private mutating func sweep(_ now: Timestamp) {
+    private mutating func sweep(_ now: Timestamp) -> Int {
         entries = entries.filter { $0.value.until > now }
-        if entries.count >= ExpectedConnections.countMax { entries.removeAll(keepingCapacity: true) }
+        let waiting = entries.count
+        if waiting >= ExpectedConnections.countMax { entries.removeAll(keepingCapacity: true) }
         sweepCount = min(max(entries.count &* 2, ExpectedConnections.sweepCountMin), ExpectedConnections.countMax)
         ports.removeAll(keepingCapacity: true)
         for key in entries.keys { mark(key.port) }
+        return waiting &- entries.count
     }
 
     private mutating func mark(_ port: UInt16) {
@@ -98,10 +103,12 @@ final class SharedExpectations: Sendable {
     private let expected = Mutex(ExpectedConnections())
     private let count = Atomic<Int>(0)
 
-    func add(_ expectation: Announcement, at now: Timestamp) {
+    @discardableResult
+    func add(_ expectation: Announcement, at now: Timestamp) -> Int {
         expected.withLock {
-            $0.add(expectation, at: now)
+            let forgotten = $0.add(expectation, at: now)
             count.store($0.isEmpty ? 0 : 1, ordering: .relaxed)
+            return forgotten
         }
     }
 

@@ -76,6 +76,7 @@ struct Ingress: ~Copyable {
             block.frames.append((UInt32(truncatingIfNeeded: index), layers.frame))
         }
         counters.fragmentsRefused = defragmenter.evictedCount
+        counters.limits.met(.tunnels, tunnels.takeForgotten())
         if !layers.findings.isEmpty { report(time, into: block) }
         place(bytes, index, into: block)
     }
@@ -240,8 +241,15 @@ struct TunnelNumbers {
 
     private var numbers: [Key: UInt32] = [:]
     private var next: UInt32
+    /// Tunnels that get another number when they are met again, since the last time.
+    private var forgotten: UInt64 = 0
 
     init(first: UInt32) { next = first }
+
+    mutating func takeForgotten() -> UInt64 {
+        defer { forgotten = 0 }
+        return forgotten
+    }
 
     /// `ports` are those of the outer datagram in the order of the wire, 0 where it has none.
     mutating func number(of kind: TunnelKind, _ id: ConnectionID, ports: UInt32) -> UInt32 {
@@ -250,7 +258,10 @@ struct TunnelNumbers {
             low: isOrdered ? id.originator : id.responder, high: isOrdered ? id.responder : id.originator,
             ports: isOrdered ? ports : ports << 16 | ports >> 16, kind: kind.rawValue)
         if let known = numbers[key] { return known }
-        if numbers.count >= TunnelNumbers.tunnelsMax { numbers.removeAll(keepingCapacity: true) }
+        if numbers.count >= TunnelNumbers.tunnelsMax {
+            forgotten &+= UInt64(numbers.count)
+            numbers.removeAll(keepingCapacity: true)
+        }
         let number = next
         next &+= 1
         numbers[key] = number

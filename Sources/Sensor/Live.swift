@@ -99,6 +99,7 @@ package struct Live: Sendable {
     private func counters(_ latest: [SensorCounters], _ collector: borrowing Collector) -> SensorCounters {
         var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
         counters.weirdsSampled = collector.suppressedWeirds
+        counters.limits += collector.limits
         counters.storeRowsLost = collector.lostRowCount
         counters.ring = ring?.counters ?? PacketRingCounters()
         return counters

@@ -111,6 +111,7 @@ package struct Replay {
         var counters = read
         for worker in workers { counters += worker }
         counters.weirdsSampled = collector.suppressedWeirds
+        counters.limits += collector.limits
         ring?.finish()
         counters.ring = ring?.counters ?? PacketRingCounters()
         var stats = StatsRecord()

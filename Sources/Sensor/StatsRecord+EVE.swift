@@ -40,6 +40,9 @@ extension StatsRecord {
         record.body.open("tcp")
         record.body.count("segment_memcap_drop", counters.reassemblyRefused)
         record.body.close()
+        record.body.open("limits")
+        for limit in TableLimit.allCases { record.body.count(limit.column, counters.limits[limit]) }
+        record.body.close()
         record.body.close()
         return record
     }

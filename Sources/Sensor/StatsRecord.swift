@@ -41,6 +41,7 @@ package struct StatsRecord: LogRecord {
         row.count("ring_dropped", counters.ring.dropped, "Packets not kept because the disk was slow, or full.")
         row.count("ring_cut", counters.ring.cut, "Packets not kept because they are beyond their connection's cutoff.")
         row.count("ring_elephants", counters.ring.elephants, "Connections that reached the cutoff.")
+        for limit in TableLimit.allCases { row.count(limit.column, counters.limits[limit], limit.summary) }
     }
 }
 
@@ -64,6 +65,8 @@ package struct SensorCounters: Sendable, Equatable {
     package var filesOverflow: UInt64 = 0
     package var filesNotExtracted: UInt64 = 0
     package var storeRowsLost: UInt64 = 0
+    /// Limits of other tables that were met.
+    package var limits = LimitCounters()
     /// Of the packet ring, which all workers share.
     package var ring = PacketRingCounters()
 
@@ -88,5 +91,6 @@ package struct SensorCounters: Sendable, Equatable {
         left.filesOverflow &+= right.filesOverflow
         left.filesNotExtracted &+= right.filesNotExtracted
         left.storeRowsLost &+= right.storeRowsLost
+        left.limits += right.limits
     }
 }

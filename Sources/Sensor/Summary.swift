@@ -57,7 +57,7 @@ package struct Summary: Sendable {
             ("files ended early for want of room", counters.filesEvicted),
             ("files that could not be saved whole", counters.filesNotExtracted),
             ("anomalies left out of the log by sampling", counters.weirdsSampled),
-        ].filter { $0.1 > 0 }
+        ].filter { $0.1 > 0 } + TableLimit.allCases.map { ("\($0.phrase)", counters.limits[$0]) }.filter { $0.1 > 0 }
         if !limits.isEmpty {
             lines.append("limits: " + limits.map { "\(Summary.grouped($0.1)) \($0.0)" }.joined(separator: ", "))
         }

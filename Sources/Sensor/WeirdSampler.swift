@@ -31,6 +31,8 @@ struct WeirdSampler {
     private var sampled: [Weird: (since: Timestamp, count: UInt64)] = [:]
     /// Rows left out by sampling.
     private(set) var suppressed: UInt64 = 0
+    /// Identities that went to make room.
+    private(set) var forgotten: UInt64 = 0
 
     mutating func admits(_ weird: Weird, _ id: ConnectionID?, at time: Timestamp) -> Bool {
         guard weird.action != .never else { return false }
@@ -55,7 +57,10 @@ struct WeirdSampler {
         }
         let window = action == .always ? WeirdSampler.window : WeirdSampler.day
         if let last = seen[identity], time.since(last) < window { return false }
-        if seen.count >= WeirdSampler.identitiesMax { seen.removeAll(keepingCapacity: true) }
+        if seen.count >= WeirdSampler.identitiesMax {
+            forgotten &+= UInt64(seen.count)
+            seen.removeAll(keepingCapacity: true)
+        }
         seen[identity] = time
         return true
     }

@@ -194,6 +194,7 @@ struct Worker: ~Copyable {
 
     /// Gives the rows and notes since the last time, and takes empty batches for them.
     mutating func handOver(_ output: inout WorkerOutput) {
+        countCutTexts()
         swap(&context.output.batches, &output.records.batches)
         swap(&notes, &output.notes)
         swap(&alerts, &output.alerts)
@@ -207,11 +208,22 @@ struct Worker: ~Copyable {
         counters.filesEvicted = files.evicted
         counters.filesOverflow = files.overflowed
         counters.filesNotExtracted = files.notExtracted
+        counters.limits = context.limits
+        counters.limits += eve.limits
+        counters.limits.met(.certificates, context.forgottenCertificates)
         output.counters = counters
+    }
+
+    /// A batch that is handed over takes no counters with it.
+    private mutating func countCutTexts() {
+        for index in context.output.batches.indices {
+            context.limits.met(.texts, context.output.batches[index].takeCutCount())
+        }
     }
 
     /// Gives what `Collector.takePart` takes, in the middle of a block.
     mutating func handOverPart(_ output: inout WorkerOutput) {
+        countCutTexts()
         for log in LogID.allCases where Collector.isOfWorkers(log) {
             let index = Int(log.rawValue)
             swap(&context.output.batches[index], &output.records.batches[index])
@@ -362,7 +374,7 @@ struct Worker: ~Copyable {
             if context.wantsEvents { writeAnomalies() }
             context.transactions.clear()
         }
-        if !context.heldEvents.isEmpty { eve.hold(&context.heldEvents, slot) }
+        if !context.heldEvents.isEmpty { eve.hold(&context.heldEvents, slot, &context.output) }
         if !context.requests.isEmpty {
             for request in context.requests {
                 // Signatures look at streams that no analyzer wants any more.
@@ -386,8 +398,9 @@ struct Worker: ~Copyable {
 
     /// Another connection is to come; where it is between other addresses another worker may get it.
     private mutating func expect(_ expectation: Announcement) {
-        expected.add(expectation, at: now)
-        if !expectation.isOfSameEnds { shared?.add(expectation, at: now) }
+        context.limits.met(.announcements, expected.add(expectation, at: now))
+        guard !expectation.isOfSameEnds, let shared else { return }
+        context.limits.met(.announcements, shared.add(expectation, at: now))
     }
 
     /// A connection is new: perhaps it was announced.

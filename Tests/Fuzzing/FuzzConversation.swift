@@ -66,6 +66,93 @@ struct FuzzConversation: Sendable {
         FuzzConversation.write(player.context.output.batches)
     }
 
+    // MARK: one thing wrong
+
+    /// What goes wrong once in a conversation that is otherwise whole; places are octets of all turns in order.
+    enum Trouble: Sendable {
+        case none
+        /// A segment of TCP ends there.
+        case split(Int)
+        /// Nothing follows.
+        case cut(Int)
+        /// This octet of a stream is never seen; of datagrams, the one with it.
+        case gap(Int)
+        /// Four octets are 0xFF: lengths that cannot be.
+        case damage(Int)
+    }
+
+    /// What came of a conversation.
+    struct Outcome: Sendable, Equatable {
+        /// Rows of all logs, as lines of JSON.
+        var rows: [String] = []
+        var service = ""
+        /// Whether nobody wanted the rest.
+        var isOver = false
+    }
+
+    /// Turns of a script, without what it says of pieces, gaps and time.
+    static func turns(_ octets: [UInt8]) -> (isDatagrams: Bool, turns: [(Direction, [UInt8])]) {
+        var script = Script(octets)
+        var turns: [(Direction, [UInt8])] = []
+        while let step = script.next() {
+            switch step {
+            case .data(let direction, let range), .pieces(let direction, let range, _):
+                if !range.isEmpty { turns.append((direction, Array(octets[range]))) }
+            default: break
+            }
+        }
+        return (script.prefersDatagrams, turns)
+    }
+
+    /// Plays turns to the analyzer with one thing wrong.
+    func play(_ turns: [(Direction, [UInt8])], isDatagrams: Bool, _ trouble: Trouble = .none) -> Outcome {
+        let transport = isDatagrams ? transports[transports.count - 1] : transports[0]
+        var player = Player(kind, transport, port: port, isPartial: false)
+        var at = 0
+        for (direction, whole) in turns {
+            var turn = whole
+            let place = at
+            at += turn.count
+            let range = place..<at
+            switch trouble {
+            case .split(let offset) where range.contains(offset) && transport == .tcp:
+                player.deliver(Array(turn[..<(offset - place)]).octets, from: direction)
+                player.deliver(Array(turn[(offset - place)...]).octets, from: direction, isSameTime: offset > place)
+                continue
+            case .cut(let offset) where offset < at: turn = offset > place ? Array(turn[..<(offset - place)]) : []
+            case .gap(let offset) where range.contains(offset):
+                if transport == .tcp {
+                    player.deliver(Array(turn[..<(offset - place)]).octets, from: direction)
+                    player.gap(1, from: direction)
+                    player.deliver(Array(turn[(offset - place + 1)...]).octets, from: direction, isSameTime: true)
+                }
+                continue
+            case .damage(let offset) where range.contains(offset):
+                for index in (offset - place)..<min(turn.count, offset - place + 4) { turn[index] = 0xFF }
+            default: break
+            }
+            if !turn.isEmpty { player.deliver(turn.octets, from: direction) }
+        }
+        var outcome = Outcome()
+        outcome.isOver = player.isOver
+        outcome.service = player.finish()
+        outcome.rows = FuzzConversation.lines(player.context.output.batches)
+        return outcome
+    }
+
+    private static func lines(_ batches: [RowBatch]) -> [String] {
+        var line = [UInt8](repeating: 0, count: 1 << 16)
+        var scratch: [UInt8] = []
+        var lines: [String] = []
+        for (index, batch) in batches.enumerated() {
+            for row in 0..<batch.count {
+                let count = fit(forms[index].json, row, batch, &line, &scratch)
+                lines.append("\(batch.log) " + String(decoding: line[..<count], as: UTF8.self))
+            }
+        }
+        return lines
+    }
+
     /// Writes rows as lines of both forms; a row that no room is enough for is a failure.
     private static func write(_ batches: [RowBatch]) {
         var line = [UInt8](repeating: 0, count: 1 << 16)
@@ -78,13 +165,15 @@ struct FuzzConversation: Sendable {
         }
     }
 
+    /// Answers how long the line is.
+    @discardableResult
     private static func fit(
         _ form: some RowForm, _ row: Int, _ batch: RowBatch, _ line: inout [UInt8], _ scratch: inout [UInt8]
-    ) {
+    ) -> Int {
         while true {
             var at = 0
             var span = line.mutableSpan
-            if form.append(row, of: batch, to: &span, &at, scratch: &scratch) { return }
+            if form.append(row, of: batch, to: &span, &at, scratch: &scratch) { return at }
             precondition(line.count < 1 << 27, "a row of \(batch.log) fits nowhere")
             line = [UInt8](repeating: 0, count: line.count * 2)
         }
@@ -113,9 +202,10 @@ struct FuzzConversation: Sendable {
             analysis.begin(with: kind, &context)
         }
 
-        mutating func deliver(_ bytes: RawSpan, from direction: Direction) {
+        mutating func deliver(_ bytes: RawSpan, from direction: Direction, isSameTime: Bool = false) {
+            guard !isOver else { return }
             let from = isFlipped ? direction.opposite : direction
-            context.now = context.now.adding(1_000_000)
+            if !isSameTime { context.now = context.now.adding(1_000_000) }
             context.sizeSoFar &+= UInt64(bytes.byteCount)
             if isStream {
                 guard bytes.byteCount > 0 else { return }
@@ -145,13 +235,16 @@ struct FuzzConversation: Sendable {
             context.advance(to: context.now)
         }
 
-        mutating func finish() {
+        /// Ends the connection; answers its `service`.
+        @discardableResult
+        mutating func finish() -> String {
             analysis.finish(&context)
             settle()
             var text = TextBuffer()
-            _ = analysis.writeServices(to: &text)
+            let services = analysis.writeServices(to: &text)
             analysis.reset(&context)
             context.finish()
+            return String(decoding: text[services], as: UTF8.self)
         }
 
         /// What the worker does after each call.
