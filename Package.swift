@@ -85,7 +85,10 @@ let package = Package(
         library("Lake", ["Records", "Store", "Query", crypto, httpClient] + nio),
         library(
             "Sensor",
-            ["Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store", "CloudAudit", yams]),
+            [
+                "Wire", "Records", "JSON", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store",
+                "CloudAudit", yams,
+            ]),
         .executableTarget(
             name: "weir",
             dependencies: [

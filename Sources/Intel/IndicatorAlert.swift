@@ -16,6 +16,8 @@ struct RowFacts {
     var id: ConnectionID?
     /// Whom a record of a cloud is about, which has no connection.
     var entities: [String] = []
+    /// The file that the row is of, its type by content, and its name.
+    var (file, fileType, fileName): (String?, String?, String?) = (nil, nil, nil)
 
     init() {}
 
@@ -40,6 +42,13 @@ struct RowFacts {
             default: continue
             }
         }
+        if rows.log == .files, let identity = schema.index(of: "fuid"), rows.isSet(row, identity) {
+            var name: [UInt8] = []
+            UID(value: rows.word(row, schema.columns[identity])).write(prefix: UID.filePrefix, to: &name)
+            file = String(decoding: name, as: UTF8.self)
+            fileType = RowFacts.text("mime_type", rows, row, schema)
+            fileName = RowFacts.text("filename", rows, row, schema)
+        }
         guard rows.log == .cloudAudit else { return }
         let batch = copy rows
         entities = RowFacts.entities { name in
@@ -56,6 +65,13 @@ struct RowFacts {
             (text("actor_arn") ?? text("actor_id")).map { "principal:\($0)" }, text("actor_name").map { "user:\($0)" },
             text("src_ip").map { "host:\($0)" }, text("record_id").map { "record:\($0)" },
         ].compactMap { $0 }
+    }
+
+    private static func text(
+        _ name: String, _ rows: borrowing RowBatch, _ row: Int, _ schema: LogSchema
+    ) -> String? {
+        guard let index = schema.index(of: name), rows.isSet(row, index) else { return nil }
+        return String(decoding: rows.bytes[rows.textRange(row, schema.columns[index])], as: UTF8.self)
     }
 }
 
@@ -153,6 +169,9 @@ struct IndicatorAlert {
             if confidence != row.confidence { $0.member("confidence_at_first", Double(row.confidence) / 100) }
             if let prevalence { $0.member("prevalence", (prevalence * 100).rounded() / 100) }
             if !label.isEmpty { $0.member("label", label) }
+            if let file = seen.file { $0.member("fuid", file) }
+            if let type = seen.fileType { $0.member("mime_type", type) }
+            if let name = seen.fileName { $0.member("filename", name) }
             if row.threat != 0 { $0.member("threat", set.text(row.threat)) }
             if row.isSinkhole { $0.member("sinkhole", true) }
             $0.member("known_since", Int(row.added))

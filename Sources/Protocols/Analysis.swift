@@ -30,8 +30,11 @@ package struct Analysis {
     /// Probes are open: those of `memory`, or all of the transport's where there is none yet.
     private var isProbing = false
     private let isNested: Bool
-    /// The protocol that both ends agreed to leave for another one.
+    /// The protocol that both ends agreed to leave for another one, and which that is, where they said so.
     private(set) var left: AnalyzerKind?
+    private(set) var agreed: AnalyzerKind?
+    /// What each side of a stream looks like by its first octets, for EVE.
+    private(set) var sides: SidesOfStream?
     /// Names for `service`, in order of confirmation.
     package private(set) var services = KindList()
     /// Transactions begun on the connection, kept here between deliveries by the worker.
@@ -59,6 +62,7 @@ package struct Analysis {
 
     package mutating func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         if !hasBegun { begin(&context) }
+        if context.wantsEvents, !isNested { recognise(bytes, from: direction, context) }
         // What begins a stream is looked at by all probes, even if the port's analyzer takes it for its own.
         if isProbing, analyzers.isDecided { endProbing(&context) }
         for place in 0..<analyzers.count where !analyzers[place].isDetached {
@@ -131,7 +135,7 @@ package struct Analysis {
         services = KindList()
         hasBegun = false
         expectedKind = nil
-        left = nil
+        (left, agreed, sides) = (nil, nil, nil)
         endProbing(&context)
         transactionCount = 0
         transactionsBegun = 0
@@ -247,6 +251,19 @@ package struct Analysis {
         makeRoom(for: bytes.byteCount, probes, &context)?.keep(bytes, from: direction)
     }
 
+    /// Asks every probe that looks at a side whether its first delivery is of the probe's protocol.
+    private mutating func recognise(
+        _ bytes: RawSpan, from direction: Direction, _ context: borrowing AnalyzerContext
+    ) {
+        let sides = self.sides ?? SidesOfStream()
+        self.sides = sides
+        let side = Int(direction.rawValue)
+        guard !sides.isKnown[side], bytes.byteCount > 0 else { return }
+        sides.isKnown[side] = true
+        let probes = context.selection.probes(.tcp).forward[side]
+        sides.matches[side] = OpenProbes.matches(probes & ProbeTable.shared.forward[Int(bytes.octet(0))], bytes)
+    }
+
     /// Attaches what the satisfied probes name; answers their places among the analyzers. A violation of one takes
     /// effect when the packet at work is done with.
     private mutating func start(_ satisfied: ProbeSet, _ context: inout AnalyzerContext) -> Range<Int> {
@@ -305,11 +322,17 @@ package struct Analysis {
             switch change {
             case .confirmed(let kind): if !services.append(kind) { context.limits.met(.services) }
             case .violated(let kind, let wasConfirmed): if wasConfirmed { services.remove(kind) }
-            case .left(let kind): left = kind
+            case .left(let kind, let next): (left, agreed) = (kind, next)
             }
         }
         context.serviceChanges.removeAll(keepingCapacity: true)
     }
+}
+
+/// The probes that match the first octets of each side of a stream, whatever the other side says.
+final class SidesOfStream {
+    fileprivate var isKnown: [2 of Bool] = [false, false]
+    var matches: [2 of ProbeSet] = [0, 0]
 }
 
 /// A stream inside the stream of an analyzer: probes run again, ports are ignored.

@@ -87,8 +87,8 @@ package class Analyzer {
 enum ServiceChange: Equatable {
     case confirmed(AnalyzerKind)
     case violated(AnalyzerKind, wasConfirmed: Bool)
-    /// What follows is another protocol, by agreement (CONNECT).
-    case left(AnalyzerKind)
+    /// What follows is another protocol, by agreement: which one, where that was said (STARTTLS; not CONNECT).
+    case left(AnalyzerKind, for: AnalyzerKind?)
 }
 
 /// What an analyzer sees of the world: the connection at work, the time, and the

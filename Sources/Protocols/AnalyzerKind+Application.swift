@@ -54,23 +54,54 @@ extension AnalyzerKind {
     }
 }
 
+/// The application protocols of a connection, as EVE has them; `unknown` for what was not found.
+package struct Applications: BitwiseCopyable, Equatable, Sendable {
+    /// What it carries.
+    package var now = AppProtocol.unknown
+    /// What it carried before another took over the stream (STARTTLS, CONNECT, an upgrade).
+    package var before = AppProtocol.unknown
+    /// What one side alone looks like, where that is something else.
+    package var toServer = AppProtocol.unknown
+    package var toClient = AppProtocol.unknown
+    /// What both ends agreed on and did not speak then.
+    package var expected = AppProtocol.unknown
+
+    package init() {}
+}
+
 extension Analysis {
-    /// The application protocol as EVE has it, and the one before where another took over the stream
-    /// (STARTTLS, CONNECT, an upgrade). `unknown` where none was found.
-    package func applications(_ id: ConnectionID) -> (now: AppProtocol, before: AppProtocol) {
-        var now = AppProtocol.unknown
-        var before = AppProtocol.unknown
+    /// - Parameter comparesSides: whether to look at what each side begins with, which is for the end.
+    package func applications(_ id: ConnectionID, comparesSides: Bool = false) -> Applications {
+        var found = Applications()
         for kind in services {
             let application = kind.application(id)
             guard application != .failed else { continue }
-            if now == .unknown {
-                now = application
-            } else if now != .quic, [.tls, .http2, .websocket].contains(application) {
-                before = now
-                now = application
+            if found.now == .unknown {
+                found.now = application
+            } else if found.now != .quic, [.tls, .http2, .websocket].contains(application) {
+                (found.before, found.now) = (found.now, application)
             }
         }
-        if let left, case let application = left.application(id), now == application { (now, before) = (.failed, now) }
-        return (now, before)
+        if let left, case let application = left.application(id), found.now == application {
+            (found.now, found.before) = (.failed, application)
+            if let agreed { found.expected = agreed.application(id) }
+        }
+        if comparesSides, found.before == .unknown, let sides { compare(sides, id, &found) }
+        return found
+    }
+
+    /// Where one side says what the connection carries, and the other says something else.
+    private func compare(_ sides: SidesOfStream, _ id: ConnectionID, _ found: inout Applications) {
+        let both = (0..<2).map { side in
+            Registry.probes.indices.filter { sides.matches[side] & (1 << $0) != 0 }
+                .map { Registry.probes[$0].kind.application(id) }.filter { $0 != .failed }
+        }
+        guard let first = both[0].first, let second = both[1].first, Set(both[0]).isDisjoint(with: both[1]) else {
+            return
+        }
+        // Nothing was found by what follows: the client's word counts.
+        if found.now == .unknown { found.now = first }
+        if !both[0].contains(found.now), both[1].contains(found.now) { found.toServer = first }
+        if !both[1].contains(found.now), both[0].contains(found.now) { found.toClient = second }
     }
 }

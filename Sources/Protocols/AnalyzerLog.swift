@@ -15,6 +15,7 @@ package struct AnalyzerRecord: LogRecord {
     package var uid: UID?
     package var id: ConnectionID?
     var name = Text.absent
+    var reason = Text.absent
     package var text = TextBuffer()
 
     package init() {}
@@ -28,6 +29,9 @@ package struct AnalyzerRecord: LogRecord {
         row.enumeration("proto", id?.transport.name, "Transport of the connection.")
         row.text("analyzer_kind", "protocol", "What was taken back; always `protocol`.")
         row.text("analyzer_name", name, in: text, "Which, in capitals.", isKey: true)
+        row.text(
+            "failure_reason", reason, in: text,
+            "What was wrong: the anomaly that was met last, or that the octets are no message of the protocol.")
     }
 }
 
@@ -39,6 +43,10 @@ extension AnalyzerContext {
         record.uid = uid
         record.id = id
         record.name = record.text.add(capitals: kind.serviceName)
+        // What the delivery at work has met so far.
+        let start = record.text.begin()
+        record.text.append(weirds.last?.weird.name ?? "no message of this protocol")
+        record.reason = record.text.end(start)
         output.emit(record)
     }
 }

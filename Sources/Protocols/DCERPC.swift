@@ -40,6 +40,9 @@ struct DCERPCHeader {
     let authenticationLength: Int
     let call: UInt32
 
+    /// Integers of either order, ASCII or EBCDIC, one of four kinds of reals, two octets of nothing (C706 chapter 14).
+    static func isRepresentation(_ word: UInt32) -> Bool { word & 0xEEFC_FFFF == 0 }
+
     var isFirst: Bool { flags & 1 != 0 }
     var isLast: Bool { flags & 2 != 0 }
     /// The request names an object.
@@ -51,8 +54,9 @@ struct DCERPCHeader {
         minorVersion = try input.read(UInt8.self)
         kind = Kind(rawValue: try input.read(UInt8.self))
         flags = try input.read(UInt8.self)
-        isLittle = try input.read(UInt8.self) >> 4 != 0
-        try input.skip(3)
+        let representation = try input.read(UInt32.self)
+        guard DCERPCHeader.isRepresentation(representation) else { throw .malformed(at: start) }
+        isLittle = representation >> 28 != 0
         length = Int(try input.number(UInt16.self, isLittle: isLittle))
         authenticationLength = Int(try input.number(UInt16.self, isLittle: isLittle))
         call = try input.number(UInt32.self, isLittle: isLittle)
@@ -69,7 +73,7 @@ extension Cursor {
     }
 }
 
-/// Version 5, minor version 0 or 1, a kind that there is.
+/// Version 5, minor version 0 or 1, a kind and a representation that there are (C706 section 12.6.3).
 enum DCERPCProbe {
     /// What a server of `ncacn_http` says before anything else (MS-RPCH section 2.1.1.1).
     static let greeting: StaticString = "ncacn_http/1.0"
@@ -80,16 +84,17 @@ enum DCERPCProbe {
     static func isHead(_ bytes: RawSpan) -> Bool {
         var cursor = Cursor(bytes)
         guard message(bytes) == .matches, let header = try? DCERPCHeader(parsing: &cursor) else { return false }
-        // The representation's octets have few values.
-        return bytes.octet(4) & 0xEE == 0 && bytes.octet(5) <= 3 && bytes.load(6, as: UInt16.self) == 0
-            && header.authenticationLength < header.length
+        return header.authenticationLength < header.length
     }
 
     static func message(_ bytes: RawSpan) -> ProbeVerdict {
         guard bytes.byteCount > 0 else { return .needsMore }
         guard bytes.octet(0) == 5 else { return .never }
         guard bytes.byteCount > 2 else { return .needsMore }
-        return bytes.octet(1) <= 1 && bytes.octet(2) <= 0x13 ? .matches : .never
+        guard bytes.octet(1) <= 1, bytes.octet(2) <= 0x13 else { return .never }
+        guard bytes.byteCount >= 8 else { return .needsMore }
+        // SOCKS begins alike.
+        return DCERPCHeader.isRepresentation(bytes.load(4, as: UInt32.self)) ? .matches : .never
     }
 }
 

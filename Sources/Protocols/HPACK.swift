@@ -7,6 +7,9 @@
 // Leaves  how blocks are cut into frames (HTTP2.swift), what fields mean.
 //
 // Bounded: the table by `tableBytesMax`, what one block may become by `listBytesMax`.
+//
+// A direction that is joined in the middle has entries that nobody here knows. What is put into the table from then on
+// is known, and has the lowest numbers; a field of an older one is left out and counted.
 
 import Records
 import Wire
@@ -34,6 +37,10 @@ struct HPACK {
     private(set) var sizeUpdates: [UInt64] = []
     /// The block became more than is kept; the rest of it was only followed.
     private(set) var isExcessive = false
+    /// The table's first entries were not seen.
+    var isJoinedLate = false
+    /// Fields that older entries than those stand for; never reset by a block.
+    private(set) var unknownCount: UInt64 = 0
     private var table = HPACKTable()
 
     mutating func reset() {
@@ -41,7 +48,7 @@ struct HPACK {
         sizeUpdates.removeAll(keepingCapacity: true)
         if text.bytes.capacity > TLS.keptBytesMax { text = TextBuffer() }
         text.clear()
-        isExcessive = false
+        (isExcessive, isJoinedLate, unknownCount) = (false, false, 0)
         table = HPACKTable()
     }
 
@@ -75,6 +82,8 @@ struct HPACK {
     }
 
     private mutating func keep(_ field: HPACKField) {
+        // No field is without a name but one whose name is not known.
+        if isJoinedLate, field.name.count == 0 { return unknownCount &+= 1 }
         guard fields.count < HPACK.fieldsMax else {
             isExcessive = true
             return
@@ -88,9 +97,15 @@ struct HPACK {
             return
         }
         guard let name = copy(index, isValue: false), let value = copy(index, isValue: true) else {
-            throw .malformed(at: offset)
+            guard isUnknown(index) else { throw .malformed(at: offset) }
+            return unknownCount &+= 1
         }
-        fields.append(HPACKField(name: name, value: value))
+        keep(HPACKField(name: name, value: value))
+    }
+
+    /// Whether a number may be of an entry that was put into the table before this direction was joined.
+    private func isUnknown(_ index: Int) -> Bool {
+        isJoinedLate && index > 0 && index <= HPACKTables.entries.count &+ HPACK.tableBytesMax / 32
     }
 
     /// The name or the value of an entry: 1 to 61 are the same for all, those behind them this direction's own.
@@ -112,6 +127,8 @@ struct HPACK {
             name = try string(&input)
         } else if let known = copy(index, isValue: false) {
             name = known
+        } else if isUnknown(index) {
+            name = text.add(RawSpan())
         } else {
             throw .malformed(at: input.offset)
         }

@@ -180,6 +180,7 @@ extension HTTP2 {
             if frame.stream == 0 {
                 showAnomaly("http2.data_stream_zero", stream: 0, from: direction, &context)
             }
+            if isJoinedLate { strayBytes &+= UInt64(bytes.byteCount) }
             return
         }
         let side = Int(direction.rawValue)

@@ -3,10 +3,12 @@
 // HTTP/2 (RFC 9113): with prior knowledge, after HTTP/1.1's upgrade, and inside of TLS
 // that is decrypted.
 //
-// Reads   both directions of a connection from the client's preface on.
+// Reads   both directions of a connection from the client's preface on; where that was not seen, frames as far as they
+//         are frames.
 // Writes  one `HTTPRecord` per stream, path "http", version 2; files for bodies.
 // Leaves  flow control and priorities, which change nothing of what is said; server push
-//         beyond the request that it promises.
+//         beyond the request that it promises; of a connection that is joined in the middle, the fields that only
+//         earlier ones would tell (`HTTP2_joined_midstream` says how many).
 //
 // This file cuts frames. HTTP2+Streams.swift has streams and their rows, HPACK.swift
 // headers, HTTP2+Events.swift what EVE and the signatures see.
@@ -50,6 +52,25 @@ struct HTTP2Frame {
     var isPadded: Bool { flags & 0x08 != 0 }
     var hasPriority: Bool { flags & 0x20 != 0 }
 
+    /// Whether this can be the head of a frame, looked at alone: its flags, its stream and its length are such as its
+    /// type may have (RFC 9113 section 6), and it is no longer than an end allows that was not asked for more.
+    var isPlausible: Bool {
+        guard length <= 1 << 14, hasFittingLength else { return false }
+        return switch type {
+        case Kind.data: stream != 0 && flags & ~0x09 == 0
+        case Kind.headers: stream != 0 && flags & ~0x2D == 0 && length > 0
+        case Kind.priority: stream != 0 && flags == 0
+        case Kind.reset: stream != 0 && flags == 0
+        case Kind.settings: stream == 0 && length % 6 == 0 && (flags == 0 || flags == 1 && length == 0)
+        case Kind.promise: stream != 0 && flags & ~0x0C == 0 && length > 4
+        case Kind.ping: stream == 0 && length == 8 && flags & ~0x01 == 0
+        case Kind.goAway: stream == 0 && flags == 0
+        case Kind.window: flags == 0
+        case Kind.continuation: stream != 0 && flags & ~0x04 == 0
+        default: false
+        }
+    }
+
     /// Frames of a fixed form are as long as it (RFC 9113 section 6).
     var hasFittingLength: Bool {
         switch type {
@@ -64,6 +85,10 @@ struct HTTP2Frame {
 /// One direction: the frame at work, and the header block at work.
 struct HTTP2Side {
     var isPrefaceSeen = false
+    /// Joined in the middle of something that is no frame: nothing of this side is read.
+    var isUnread = false
+    /// A frame has begun.
+    var hasBegun = false
     /// A frame's header, or a frame that is read whole, as far as it has come.
     var held: [UInt8] = []
     var frame: HTTP2Frame?
@@ -102,6 +127,12 @@ final class HTTP2: Analyzer {
     private(set) var isOver = false
     /// The stream whose transaction was shown last.
     var lastShown: HTTP2Stream?
+    /// The client's preface was seen, from which on both tables of HPACK are known.
+    private var hasPreface = false
+    /// The beginning was not seen, and frames are read as far as they are frames.
+    private(set) var isJoinedLate = false
+    /// Octets of content whose streams were not seen to begin.
+    var strayBytes: UInt64 = 0
     /// A weight that came with the headers of a stream that is not open yet.
     var pendingPriority: UInt64?
 
@@ -109,8 +140,9 @@ final class HTTP2: Analyzer {
 
     override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let side = Int(direction.rawValue)
+        if context.isPartial, !hasPreface { join(bytes, from: direction) }
         var at = 0
-        while at < bytes.byteCount, !isOver {
+        while at < bytes.byteCount, !isOver, !sides[side].isUnread {
             let rest = bytes.extracting(at..<bytes.byteCount)
             if sides[side].frame == nil {
                 at &+= header(rest, from: direction, &context)
@@ -125,6 +157,16 @@ final class HTTP2: Analyzer {
     override func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
         // The tables of HPACK are lost with one frame.
         isOver = true
+    }
+
+    /// Octets of a connection whose beginning was not seen. The client's preface may be among what is missing: no
+    /// frame is so long that it would begin with that letter.
+    private func join(_ bytes: RawSpan, from direction: Direction) {
+        isJoinedLate = true
+        guard direction == .originator, !sides[0].isPrefaceSeen, sides[0].held.isEmpty, bytes.byteCount > 0,
+            bytes.octet(0) != 0x50
+        else { return }
+        sides[0].isPrefaceSeen = true
     }
 
     // MARK: frames
@@ -146,6 +188,7 @@ final class HTTP2: Analyzer {
                 return count
             }
             sides[side].isPrefaceSeen = true
+            (hasPreface, isJoinedLate) = (true, false)
             return count
         }
         begin(HTTP2Frame(held.octets), from: direction, &context)
@@ -154,16 +197,18 @@ final class HTTP2: Analyzer {
 
     private func begin(_ frame: HTTP2Frame, from direction: Direction, _ context: inout AnalyzerContext) {
         let side = Int(direction.rawValue)
+        guard !isJoinedLate || admits(frame, from: direction, &context) else { return }
         // RFC 9113 section 6.10: nothing may come between the frames of a header block.
         let isContinued = sides[side].blockFrame != nil
-        guard isContinued == (frame.type == HTTP2Frame.Kind.continuation),
+        let isOrphan = isJoinedLate && !isContinued
+        guard isContinued == (frame.type == HTTP2Frame.Kind.continuation) || isOrphan,
             !isContinued || frame.stream == sides[side].blockFrame?.stream
         else { return fail(&context) }
         // The server begins with its settings, and so does the client behind the preface.
-        guard isConfirmed || frame.type == HTTP2Frame.Kind.settings && frame.length % 6 == 0 else {
+        guard isConfirmed || isJoinedLate || frame.type == HTTP2Frame.Kind.settings && frame.length % 6 == 0 else {
             return fail(&context)
         }
-        if frame.type == HTTP2Frame.Kind.settings { confirm(&context) }
+        if frame.type == HTTP2Frame.Kind.settings, !isJoinedLate { confirm(&context) }
         showFrame(frame, from: direction, &context)
         if frame.type == HTTP2Frame.Kind.data, frame.length >= HTTP2.longDataBytes {
             showAnomaly("http2.long_frame_data", stream: frame.stream, from: direction, &context)
@@ -172,6 +217,21 @@ final class HTTP2: Analyzer {
         sides[side].left = frame.length
         sides[side].padding = frame.isPadded ? nil : 0
         if frame.length == 0 { frameEnd(from: direction, &context) }
+    }
+
+    /// Whether a frame of a connection that was joined in the middle can be one. A side that begins with something else
+    /// was joined inside of a frame, and is not read; where frames end to be frames, none are read any more.
+    private func admits(
+        _ frame: HTTP2Frame, from direction: Direction, _ context: inout AnalyzerContext
+    ) -> Bool {
+        let side = Int(direction.rawValue)
+        guard frame.isPlausible else {
+            if sides[side].hasBegun { fail(&context) } else { sides[side].isUnread = true }
+            return false
+        }
+        if sides[0].hasBegun || sides[1].hasBegun { confirm(&context) }
+        sides[side].hasBegun = true
+        return true
     }
 
     /// Octets of a DATA frame, which is never gathered.
@@ -236,7 +296,8 @@ final class HTTP2: Analyzer {
         switch frame.type {
         case HTTP2Frame.Kind.data: if frame.endsStream { endStream(frame.stream, from: direction, &context) }
         case HTTP2Frame.Kind.headers, HTTP2Frame.Kind.promise: beginBlock(payload, frame, from: direction, &context)
-        case HTTP2Frame.Kind.continuation: goOn(payload, frame, from: direction, &context)
+        case HTTP2Frame.Kind.continuation where sides[side].blockFrame != nil:
+            goOn(payload, frame, from: direction, &context)
         case HTTP2Frame.Kind.reset: reset(payload, frame, from: direction, &context)
         case HTTP2Frame.Kind.settings: settings(payload, frame, from: direction, &context)
         case HTTP2Frame.Kind.goAway: goAway(payload, from: direction, &context)
@@ -298,6 +359,7 @@ final class HTTP2: Analyzer {
         swap(&block, &sides[side].block)
         var hpack = HPACK()
         swap(&hpack, &sides[side].hpack)
+        hpack.isJoinedLate = isJoinedLate
         do throws(WireError) {
             try hpack.decode(block.octets)
             let stream = sides[side].promised ?? frame.stream
@@ -323,10 +385,19 @@ final class HTTP2: Analyzer {
     func fail(_ context: inout AnalyzerContext) {
         isOver = true
         violation(&context)
+        // Nobody takes a service back of which the beginning was not seen; what was read stands.
+        if isJoinedLate { isDetached = true }
     }
 
     override func finish(_ context: inout AnalyzerContext) {
         while let first = streams.first { write(first, &context) }
+        guard isJoinedLate, isConfirmed else { return }
+        var text = TextBuffer()
+        text.append("fields=")
+        text.append(decimal: sides[0].hpack.unknownCount &+ sides[1].hpack.unknownCount)
+        text.append(" octets=")
+        text.append(decimal: strayBytes)
+        context.weird(.HTTP2_joined_midstream, addl: text.bytes.octets, source: "HTTP")
     }
 
     override func writeEVE(tx: UInt64, to event: inout EVEBuilder) {
@@ -345,12 +416,27 @@ final class HTTP2: Analyzer {
         for stream in streams { keep(stream) }
         streams.removeAll(keepingCapacity: true)
         (lastShown, pendingPriority) = (nil, nil)
-        depth = 0
-        isOver = false
+        (depth, strayBytes) = (0, 0)
+        (isOver, hasPreface, isJoinedLate) = (false, false, false)
     }
 }
 
 /// The client's preface (RFC 9113 section 3.4).
 enum HTTP2Probe {
     static func preface(_ bytes: RawSpan) -> ProbeVerdict { bytes.beginning(with: HTTP2.preface, at: 0) }
+
+    /// A whole frame and the head of the next one, not both of content, for connections of which the preface was not
+    /// seen. On others the analyzer wants the preface all the same.
+    static func frames(_ bytes: RawSpan) -> ProbeVerdict {
+        guard bytes.byteCount >= HTTP2Frame.headerBytes else {
+            return bytes.byteCount > 0 && bytes.octet(0) != 0 ? .never : .needsMore
+        }
+        let first = HTTP2Frame(bytes)
+        guard first.isPlausible else { return .never }
+        let next = HTTP2Frame.headerBytes &+ first.length
+        guard bytes.byteCount >= next &+ HTTP2Frame.headerBytes else { return .needsMore }
+        let second = HTTP2Frame(bytes.extracting(next..<bytes.byteCount))
+        let isContent = first.type == HTTP2Frame.Kind.data && second.type == HTTP2Frame.Kind.data
+        return second.isPlausible && !isContent ? .matches : .never
+    }
 }

@@ -239,7 +239,7 @@ extension HTTPView {
                 "http.switching_proto_with_content_length", tx: side.transaction, from: .responder)
         }
         if request?.isConnect == true, 200..<300 ~= status {
-            context.serviceChanges.append(.left(.http))
+            context.serviceChanges.append(.left(.http, for: nil))
             endMessage(side, &context)
             (side.state, originator.state) = (.ignored, .ignored)
             return

@@ -15,11 +15,14 @@ struct InnerTLS {
     private var inner: Analyzer?
     /// Whether the stream was handed over, with a dissector for it or without.
     private(set) var isActive = false
+    /// The carrier, until the first octets come that are not its.
+    private var left: AnalyzerKind?
 
     /// `carrier` is the protocol whose stream becomes TLS.
     mutating func begin(_ context: inout AnalyzerContext, in carrier: AnalyzerKind) {
         guard !isActive else { return }
         isActive = true
+        left = carrier
         inner = context.take(.ssl)
         guard let tls = inner as? TLS else { return }
         switch carrier {
@@ -30,7 +33,10 @@ struct InnerTLS {
     }
 
     mutating func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
-        guard let inner, bytes.byteCount > 0 else { return }
+        guard bytes.byteCount > 0 else { return }
+        if let left { context.serviceChanges.append(.left(left, for: .ssl)) }
+        left = nil
+        guard let inner else { return }
         inner.stream(bytes, from: direction, &context)
         if inner.isDetached { finish(&context) }
     }
@@ -56,7 +62,7 @@ struct InnerTLS {
     }
 
     mutating func reset() {
-        inner = nil
+        (inner, left) = (nil, nil)
         isActive = false
     }
 }

@@ -149,6 +149,18 @@ struct OpenProbes {
         return satisfied
     }
 
+    /// Those of some probes that match what a side begins with.
+    static func matches(_ probes: ProbeSet, _ bytes: RawSpan) -> ProbeSet {
+        var matches: ProbeSet = 0
+        var rest = probes
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            rest &= rest &- 1
+            if Registry.probes[index].test(bytes) == .matches { matches |= 1 << index }
+        }
+        return matches
+    }
+
     /// Runs the open probes on one datagram. Whatever it is, the next one is a new chance.
     mutating func testDatagram(_ bytes: RawSpan, from direction: Direction) -> ProbeSet {
         guard bytes.byteCount > 0 else { return 0 }

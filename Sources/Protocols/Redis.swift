@@ -113,6 +113,8 @@ final class Redis: FramedAnalyzer {
     }
 
     private var frames: [Frame] = []
+    /// Octets of each side's line at work that have no end in them.
+    private var searched: [2 of Int] = [0, 0]
     private var reply = RedisReply()
     /// Attributes around the value at work: their text is left out.
     private var attributeDepth = 0
@@ -131,6 +133,7 @@ final class Redis: FramedAnalyzer {
         (wordsLeft, wordCount, attributeDepth) = (0, 0, 0)
         wordText.clear()
         frames.removeAll(keepingCapacity: true)
+        searched = [0, 0]
         reply.clear()
     }
 
@@ -148,16 +151,25 @@ final class Redis: FramedAnalyzer {
         }
     }
 
-    /// Octets of the first line without its end, or nil where the end is not there yet.
-    private func lineCount(_ bytes: RawSpan, max: Int = lineBytesMax) throws(WireError) -> Int? {
-        var at = 0
+    /// Octets of a side's first line without its end, or nil where the end is not there yet. What was looked at for
+    /// nothing is not looked at again when more has come.
+    private func lineCount(
+        _ bytes: RawSpan, from direction: Direction, max: Int = lineBytesMax
+    ) throws(WireError) -> Int? {
+        let side = Int(direction.rawValue)
+        var at = min(searched[side], bytes.byteCount)
+        searched[side] = 0
         while let end = bytes.firstIndex(of: 0x0D, from: at) {
             guard end <= max else { break }
-            guard end &+ 1 < bytes.byteCount else { return nil }
+            guard end &+ 1 < bytes.byteCount else {
+                searched[side] = end
+                return nil
+            }
             if bytes.octet(end &+ 1) == 0x0A { return end }
             at = end &+ 1
         }
         guard bytes.byteCount <= max else { throw .malformed(at: max) }
+        searched[side] = bytes.byteCount
         return nil
     }
 
@@ -188,14 +200,16 @@ final class Redis: FramedAnalyzer {
             return try word(bytes, &context)
         }
         if type == 0x2A {
-            guard let end = try lineCount(bytes) else { return .needs(bytes.byteCount &+ 1) }
+            guard let end = try lineCount(bytes, from: .originator) else { return .needs(bytes.byteCount &+ 1) }
             let count = try number(bytes, end)
             guard count > 0, count <= Redis.elementsMax else { throw .malformed(at: 1) }
             beginCommand()
             wordsLeft = count
             return .took(end &+ 2)
         }
-        guard let end = try lineCount(bytes, max: Redis.inlineBytesMax) else { return .needs(bytes.byteCount &+ 1) }
+        guard let end = try lineCount(bytes, from: .originator, max: Redis.inlineBytesMax) else {
+            return .needs(bytes.byteCount &+ 1)
+        }
         beginCommand()
         inline(bytes.extracting(0..<end))
         guard wordCount > 0 else { throw .malformed(at: 0) }
@@ -214,7 +228,7 @@ final class Redis: FramedAnalyzer {
     }
 
     private func word(_ bytes: RawSpan, _ context: inout AnalyzerContext) throws(WireError) -> Framing {
-        guard let end = try lineCount(bytes) else { return .needs(bytes.byteCount &+ 1) }
+        guard let end = try lineCount(bytes, from: .originator) else { return .needs(bytes.byteCount &+ 1) }
         let count = try number(bytes, end)
         guard count >= 0, count <= Redis.bulkBytesMax else { throw .malformed(at: 1) }
         let kept = min(count, wordBytesMax)
@@ -284,7 +298,7 @@ final class Redis: FramedAnalyzer {
     // MARK: server
 
     private func server(_ bytes: RawSpan, _ context: inout AnalyzerContext) throws(WireError) -> Framing {
-        guard let end = try lineCount(bytes) else { return .needs(bytes.byteCount &+ 1) }
+        guard let end = try lineCount(bytes, from: .responder) else { return .needs(bytes.byteCount &+ 1) }
         let type = bytes.octet(0)
         let content = bytes.extracting(min(1, end)..<end)
         if frames.isEmpty { reply.begin(type) }

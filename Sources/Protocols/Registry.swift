@@ -180,6 +180,7 @@ package enum Registry {
         Probe(.http, .tcp, .originator, HTTPProbe.request),
         Probe(.http, .tcp, .responder, HTTPProbe.response),
         Probe(.http2, .tcp, .originator, HTTP2Probe.preface),
+        Probe(.http2, .tcp, nil, HTTP2Probe.frames),
         Probe(.ssh, .tcp, .originator, SSHProbe.originator, reverse: SSHProbe.responder),
         Probe(.smtp, .tcp, .responder, SMTPProbe.responder, reverse: SMTPProbe.originator),
         Probe(.ftp, .tcp, .responder, FTPProbe.responder, reverse: FTPProbe.originator),

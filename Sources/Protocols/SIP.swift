@@ -227,6 +227,7 @@ final class SIP: Analyzer {
         guard let head = SIP.headEnd(whole.octets, from: max(0, streams[side].searched &- 3)) else {
             streams[side].searched = whole.count
             guard whole.count <= SIP.headBytesMax else {
+                streams[side].searched = 0
                 violation(&context)
                 return bytes.byteCount
             }

@@ -79,7 +79,13 @@ extension SSH {
     }
 
     func noteOffer(_ payload: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
-        guard context.wantsEvents, let offer = SSH.hassh(payload, from: direction) else { return }
+        guard let offer = SSH.hassh(payload, from: direction) else { return }
+        if direction == .originator {
+            if record.hassh.isAbsent { record.hassh = record.text.add(offer.hash) }
+        } else if record.serverHASSH.isAbsent {
+            record.serverHASSH = record.text.add(offer.hash)
+        }
+        guard context.wantsEvents else { return }
         if direction == .originator {
             (event.client.hassh, event.client.hasshString) = (offer.hash, offer.string)
         } else {

@@ -28,6 +28,8 @@ package struct SSHRecord: LogRecord {
     package var keyExchange = Text.absent
     package var hostKeyAlgorithm = Text.absent
     package var fingerprint = Text.absent
+    package var hassh = Text.absent
+    package var serverHASSH = Text.absent
     package var text = TextBuffer()
 
     package init() {}
@@ -49,6 +51,8 @@ package struct SSHRecord: LogRecord {
         row.text("kex_alg", keyExchange, in: text, "Key exchange that was agreed on.")
         row.text("host_key_alg", hostKeyAlgorithm, in: text, "Kind of the server's key.")
         row.text("host_key_fingerprint", fingerprint, in: text, "SHA-256 of the server's key, base64.", isKey: true)
+        row.text("hassh", hassh, in: text, "HASSH: MD5 of what the client offers for the key exchange.", isKey: true)
+        row.text("hassh_server", serverHASSH, in: text, "The same of the server.", isKey: true)
     }
 
     /// Blank again; keeps memory.
@@ -56,22 +60,8 @@ package struct SSHRecord: LogRecord {
         (version, authSuccess, authAttempts, direction) = (nil, nil, 0, nil)
         (client, server, cipher, mac) = (.absent, .absent, .absent, .absent)
         (compression, keyExchange, hostKeyAlgorithm, fingerprint) = (.absent, .absent, .absent, .absent)
+        (hassh, serverHASSH) = (.absent, .absent)
         text.clear()
-    }
-}
-
-/// `SSH-`, a version, from each side; the two belong together.
-enum SSHProbe {
-    static func originator(_ bytes: RawSpan) -> ProbeVerdict { banner(bytes) }
-    static func responder(_ bytes: RawSpan) -> ProbeVerdict { banner(bytes) }
-
-    private static func banner(_ bytes: RawSpan) -> ProbeVerdict {
-        let verdict = bytes.beginning(with: "SSH-", at: 0, anyCase: true)
-        guard verdict == .matches else { return verdict }
-        guard bytes.byteCount > 4 else { return .needsMore }
-        guard bytes.octet(4) == 0x31 || bytes.octet(4) == 0x32 else { return .never }
-        guard bytes.byteCount > 5 else { return .needsMore }
-        return bytes.octet(5) == 0x2E ? .matches : .never
     }
 }
 

@@ -66,6 +66,9 @@ struct CertificateCache {
     private(set) var forgotten: UInt64 = 0
     private var scratch: [UInt8] = []
 
+    /// Certificates that are remembered.
+    var count: Int { young.count &+ old.count }
+
     /// What is known of a certificate. Allocates for a new one only.
     mutating func read(_ der: RawSpan) -> ReadCertificate {
         scratch.removeAll(keepingCapacity: true)

@@ -86,6 +86,8 @@
     /// What raised its hand, and the same in the form of Zeek's signature framework.
     case alert
     case signatures
+    /// Indicators that were met, in the form of Zeek's intelligence framework.
+    case intel
     /// Calls to clouds' interfaces, out of audit logs that stand beside the traffic.
     case cloudAudit
     /// Events in Suricata's form: no log or table of its own, the EVE writer alone reads it.

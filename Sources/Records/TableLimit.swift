@@ -44,7 +44,7 @@ package enum TableLimit: Int, CaseIterable, Sendable {
         case .texts: "Records of which a text is cut, or empty, because it or all of them were too long."
         case .drafts: "Events of EVE written before their transaction was complete, or without all it said."
         case .heldEvents: "Events of EVE written before the packet came that acknowledges what they tell of."
-        case .flowEvents: "Flows of EVE written before their time-out, or not told apart from another of their connection."
+        case .flowEvents: "Flows of EVE written before their time-out, or not told apart from others of a connection."
         case .requests: "Requests that were given up without an answer because too many of their connection waited."
         case .sources: "Senders of media, device connections and announced streams that were not followed."
         case .names: "Handles, names and interfaces of a connection that were forgotten or not kept."

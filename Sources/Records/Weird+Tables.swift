@@ -79,6 +79,7 @@
     case FTP_too_many_expected_data_channels
     case FTP_too_many_pending_commands
     case FTP_user_too_long
+    case HTTP2_joined_midstream
     case HTTP_bad_chunk_size
     case HTTP_bad_content_length
     case HTTP_chunked_multi
@@ -584,6 +585,7 @@ extension Weird {
         "FTP_too_many_expected_data_channels",
         "FTP_too_many_pending_commands",
         "FTP_user_too_long",
+        "HTTP2_joined_midstream",
         "HTTP_bad_chunk_size",
         "HTTP_bad_content_length",
         "HTTP_chunked_multi",

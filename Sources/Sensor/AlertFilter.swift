@@ -13,6 +13,9 @@ import Signatures
 struct AlertFilter {
     /// Counters and bits that are kept at once, each.
     static let entriesMax = 1_000_000
+    private let entriesMax: Int
+
+    init(entriesMax: Int = AlertFilter.entriesMax) { self.entriesMax = entriesMax }
 
     private struct CounterKey: Hashable {
         var rule: RuleID
@@ -92,13 +95,13 @@ struct AlertFilter {
         case .none, .rule, .flow: break
         }
         if limit.kind == .rateFilter {
-            if rates.count >= AlertFilter.entriesMax {
+            if rates.count >= entriesMax {
                 limits.met(.thresholds, rates.count)
                 rates.removeAll(keepingCapacity: true)
             }
             return rates[key, default: Rate()].admits(limit, at: facts.now)
         }
-        if counters.count >= AlertFilter.entriesMax {
+        if counters.count >= entriesMax {
             limits.met(.thresholds, counters.count)
             counters.removeAll(keepingCapacity: true)
         }
@@ -185,12 +188,12 @@ struct AlertFilter {
             bits[key] = nil
             return
         }
-        if bits.count >= AlertFilter.entriesMax, now.since(purged) >= second {
+        if bits.count >= entriesMax, now.since(purged) >= second {
             // All of them are looked at: not for every alert while none is over.
             purged = now
             bits = bits.filter { now <= $0.value }
         }
-        guard bits.count < AlertFilter.entriesMax else {
+        guard bits.count < entriesMax else {
             limits.met(.bits)
             return
         }

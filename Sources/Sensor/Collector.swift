@@ -26,6 +26,7 @@ struct Collector: ~Copyable {
     private var references: [Reference] = []
     private var notes: [Note] = []
     private var weird = WeirdRecord()
+    private var intel = IntelLog()
     private static let weirdsByName: [[UInt8]: Weird] = Dictionary(
         uniqueKeysWithValues: Weird.allCases.map { (Array("\($0)".utf8), $0) })
     private static let alertLog = Int(LogID.alert.rawValue)
@@ -127,8 +128,7 @@ struct Collector: ~Copyable {
         own.order = .max
         own.ordinal = 0
         own.emit(trouble.alert(of: sensorName))
-        var none: [WorkerOutput] = []
-        try pass(Schemas.all[Int(LogID.alert.rawValue)], &none)
+        try passAlerts()
     }
 
     /// What an operator should hear of the outputs since the last time.
@@ -141,10 +141,15 @@ struct Collector: ~Copyable {
     consuming func finish() throws -> Totals {
         desk.finish(into: &own)
         if outputs.isObserved { outputs.showEnd(alerts: &own.batches[Collector.alertLog]) }
-        var none: [WorkerOutput] = []
-        try pass(Schemas.all[Int(LogID.alert.rawValue)], &none)
+        try passAlerts()
         try outputs.finish()
         return Totals(rows: rowCounts, weirds: weirdCounts, suppressed: sampler.suppressed)
+    }
+
+    /// What waits in `alert`, and what follows from it.
+    private mutating func passAlerts() throws {
+        var none: [WorkerOutput] = []
+        for log in [LogID.alert, .intel] { try pass(Schemas.all[Int(log.rawValue)], &none) }
     }
 
     struct Totals: Sendable {
@@ -269,6 +274,7 @@ struct Collector: ~Copyable {
         // The alerts that come of it follow: `alert` is passed after the logs of the traffic, at the latest in the end.
         if outputs.isObserved { outputs.show(batch, alerts: &own.batches[Collector.alertLog]) }
         try outputs.append(batch, schema)
+        if schema.log == .alert, outputs.isObserved { intel.take(batch, schema, into: &own) }
     }
 
     /// Whether a row of the anomaly log is to be written.

@@ -6,6 +6,7 @@
 // Writes  one `flow`, and one `netflow` for each direction that had a packet.
 // Leaves  the fields common to all events (Logs/EVEForm.swift).
 
+import Protocols
 import Records
 
 extension EVEFlow {
@@ -20,7 +21,7 @@ extension EVEFlow {
         let swaps: Bool
         switch id.transport {
         case .tcp: swaps = isMidstream && takesMidstream && isOtherWay
-        case .udp: swaps = isOtherWay && (app == .dns || !wasBornFlipped)
+        case .udp: swaps = isOtherWay && (applications.now == .dns || !wasBornFlipped)
         default: swaps = false
         }
         guard swaps else { return }
@@ -44,6 +45,7 @@ extension EVEFlow {
         record.parent = announcer
         record.isReversed = false
         record.transaction = nil
+        let app = applications.now
         let isNamed = app != .unknown && app != .failed
         record.appProtocol = isNamed ? app.name : appOfEvents ?? (app == .unknown ? nil : app.name)
         record.icmp = id.transport == .icmp ? icmp : nil
@@ -88,7 +90,11 @@ extension EVEFlow {
             event.count("response_icmp_type", UInt64(answerICMP.type))
             event.count("response_icmp_code", UInt64(answerICMP.code))
         }
-        if appBefore != .unknown, appBefore != app { event.text("app_proto_orig", appBefore.name) }
+        let others: [(StaticString, AppProtocol)] = [
+            ("app_proto_ts", applications.toServer), ("app_proto_tc", applications.toClient),
+            ("app_proto_orig", applications.before), ("app_proto_expected", applications.expected),
+        ]
+        for (key, other) in others where other != .unknown && other != applications.now { event.text(key, other.name) }
         event.open("flow")
         event.count("pkts_toserver", sides[0].packets)
         event.count("pkts_toclient", sides[1].packets)

@@ -7,6 +7,7 @@
 // Writes  nothing: EVEFlows.swift keeps them, EVEFlow+Event.swift writes them.
 // Leaves  windows: but for resets, what a packet claims is believed.
 
+import Protocols
 import Records
 import Wire
 
@@ -66,9 +67,7 @@ struct EVEFlow: BitwiseCopyable, Sendable {
     var transactions: UInt64 = 0
     /// The connection that has announced it (data of FTP).
     var announcer: UID?
-    var app = AppProtocol.unknown
-    /// The protocol before another one took over the stream (STARTTLS, an upgrade).
-    var appBefore = AppProtocol.unknown
+    var applications = Applications()
     var packet = EventPacket()
     /// The protocol that its events name.
     var appOfEvents: StaticString?

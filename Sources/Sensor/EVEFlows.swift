@@ -260,7 +260,7 @@ struct EVEFlows: ~Copyable {
 
     /// A connection is over: its flows wait for Suricata's time-out, since a capture may end before.
     mutating func end(
-        _ slot: UInt32, id: ConnectionID, app: AppProtocol, before: AppProtocol, transactions: UInt64, announcer: UID?,
+        _ slot: UInt32, id: ConnectionID, _ found: Applications, transactions: UInt64, announcer: UID?,
         hasGap: (Bool, Bool), to output: inout RecordOutput
     ) {
         guard Int(slot) < heads.count else { return }
@@ -268,8 +268,11 @@ struct EVEFlows: ~Copyable {
         heads[Int(slot)] = 0
         while place != 0 {
             let index = place &- 1
-            if pool[Int(index)].app == .unknown || app != .unknown { pool[Int(index)].app = app }
-            if before != .unknown { pool[Int(index)].appBefore = before }
+            if pool[Int(index)].applications.now == .unknown || found.now != .unknown {
+                let before = pool[Int(index)].applications.before
+                pool[Int(index)].applications = found
+                if found.before == .unknown { pool[Int(index)].applications.before = before }
+            }
             pool[Int(index)].transactions &+= transactions
             pool[Int(index)].announcer = announcer
             if !pool[Int(index)].isSettled {

@@ -33,7 +33,7 @@ package final class Outputs {
 
     /// Shows rows to those who look on; their alerts go into `alerts`.
     func show(_ batch: borrowing RowBatch, alerts: inout RowBatch) {
-        guard batch.log != .alert, batch.log != .signatures, batch.log != .eve else { return }
+        guard batch.log != .alert, batch.log != .signatures, batch.log != .intel, batch.log != .eve else { return }
         for index in observers.indices { observers[index].observe(batch, alerts: &alerts) }
     }
 
@@ -53,8 +53,9 @@ package final class Outputs {
     func append(_ batch: borrowing RowBatch, _ schema: LogSchema) throws {
         witness?(batch, schema)
         try logs?.append(batch: batch, schema: schema)
-        // Both say again what the store has in `alert` and the protocols' tables.
-        if schema.log != .eve, schema.log != .signatures { try store?.append(batch, schema: schema) }
+        // All of them say again what the store has in `alert` and the protocols' tables.
+        guard schema.log != .eve, schema.log != .signatures, schema.log != .intel else { return }
+        try store?.append(batch, schema: schema)
     }
 
     /// The packet time has reached `time`. Segments of the hour that is over are ended, so

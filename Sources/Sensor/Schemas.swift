@@ -70,7 +70,7 @@ package enum Schemas {
                 MySQLRecord.makeSchema(),
                 CloudAuditRecord.makeSchema(),
                 AlertRecord.makeSchema(),
-                SignatureMatchRecord.makeSchema(),
+                SignatureMatchRecord.makeSchema(), IntelRecord.makeSchema(),
                 IKERecord.makeSchema(), BitTorrentRecord.makeSchema(), BitTorrentDHTRecord.makeSchema(),
                 TelnetRecord.makeSchema(), STUNRecord.makeSchema(), WireGuardRecord.makeSchema(),
                 OpenVPNRecord.makeSchema(), RTPRecord.makeSchema(), RTCPRecord.makeSchema(),

@@ -77,17 +77,17 @@ extension Worker {
         let view = flows.view(slot)
         let connection = flows[slot]
         eve.releaseAll(slot, at: connection.last, to: &context.output)
-        var (app, before) = analysis?.applications(view.id) ?? (.unknown, .unknown)
+        var found = analysis?.applications(view.id, comparesSides: true) ?? Applications()
         let (originator, responder) = (connection.size(.originator) > 0, connection.size(.responder) > 0)
         switch view.id.transport {
-        case .tcp: if app == .unknown, originator, responder { app = .failed }
-        case .udp: if app == .unknown, originator || responder { app = .failed }
-        default: (app, before) = (.unknown, .unknown)
+        case .tcp: if found.now == .unknown, originator, responder { found.now = .failed }
+        case .udp: if found.now == .unknown, originator || responder { found.now = .failed }
+        default: found = Applications()
         }
-        if isIgnored(view) || eve.isIgnored(slot) { (app, before) = (.unknown, .unknown) }
-        let isNamed = app != .unknown && app != .failed
+        if isIgnored(view) || eve.isIgnored(slot) { found = Applications() }
+        let isNamed = found.now != .unknown && found.now != .failed
         eve.end(
-            slot, id: view.id, app: app, before: before, transactions: isNamed ? analysis?.transactionsBegun ?? 0 : 0,
+            slot, id: view.id, found, transactions: isNamed ? analysis?.transactionsBegun ?? 0 : 0,
             announcer: analysis?.announcer, hasGap: connection.gaps, to: &context.output)
     }
 

@@ -374,6 +374,10 @@ struct Worker: ~Copyable {
             if context.wantsEvents { writeAnomalies() }
             context.transactions.clear()
         }
+        if context.wantsEvents, let application = context.lastEventApplication {
+            eve.note(application, of: slot)
+            context.lastEventApplication = nil
+        }
         if !context.heldEvents.isEmpty { eve.hold(&context.heldEvents, slot, &context.output) }
         if !context.requests.isEmpty {
             for request in context.requests {

@@ -115,9 +115,9 @@ struct FuzzConversation: Sendable {
             at += turn.count
             let range = place..<at
             switch trouble {
-            case .split(let offset) where range.contains(offset) && transport == .tcp:
+            case .split(let offset) where range.contains(offset) && offset > place && transport == .tcp:
                 player.deliver(Array(turn[..<(offset - place)]).octets, from: direction)
-                player.deliver(Array(turn[(offset - place)...]).octets, from: direction, isSameTime: offset > place)
+                player.deliver(Array(turn[(offset - place)...]).octets, from: direction, isSameTime: true)
                 continue
             case .cut(let offset) where offset < at: turn = offset > place ? Array(turn[..<(offset - place)]) : []
             case .gap(let offset) where range.contains(offset):
@@ -137,6 +137,16 @@ struct FuzzConversation: Sendable {
         outcome.isOver = player.isOver
         outcome.service = player.finish()
         outcome.rows = FuzzConversation.lines(player.context.output.batches)
+        return outcome
+    }
+
+    /// Plays turns on a connection of which nothing is known, to a port that no protocol is registered for.
+    static func recognise(_ turns: [(Direction, [UInt8])], isDatagrams: Bool) -> Outcome {
+        var player = Player(nil, isDatagrams ? .udp : .tcp, port: 40_001, isPartial: false)
+        for (direction, turn) in turns { player.deliver(turn.octets, from: direction) }
+        var outcome = Outcome(isOver: player.isOver)
+        outcome.service = player.finish()
+        outcome.rows = lines(player.context.output.batches)
         return outcome
     }
 
@@ -187,7 +197,8 @@ struct FuzzConversation: Sendable {
         private var isFlipped = false
         private(set) var isOver = false
 
-        init(_ kind: AnalyzerKind, _ transport: Transport, port: UInt16, isPartial: Bool) {
+        /// Without a kind ports and probes choose the analyzers.
+        init(_ kind: AnalyzerKind?, _ transport: Transport, port: UInt16, isPartial: Bool) {
             isStream = transport == .tcp
             context = AnalyzerContext(
                 output: RecordOutput(schemas: Schemas.all), settings: AnalyzerSettings(),
@@ -199,7 +210,7 @@ struct FuzzConversation: Sendable {
                 originatorPort: 40_000, responderPort: port, transport: transport,
                 protocolNumber: transport.rawValue)
             context.isPartial = isPartial
-            analysis.begin(with: kind, &context)
+            if let kind { analysis.begin(with: kind, &context) }
         }
 
         mutating func deliver(_ bytes: RawSpan, from direction: Direction, isSameTime: Bool = false) {

@@ -53,7 +53,7 @@ private let allowedImports: [String: Set<String>] = [
         "Synchronization",
     ],
     "Sensor": [
-        "Wire", "Records", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store",
+        "Wire", "Records", "JSON", "Flows", "Files", "Protocols", "Signatures", "Capture", "Logs", "Store",
         "CloudAudit", "Yams",
         "Glibc", "Foundation",
         "FoundationEssentials", "Synchronization",
