@@ -72,7 +72,8 @@ struct Correlation {
     private mutating func refresh(_ key: Data, _ alert: StoredAlert) throws -> Bool {
         guard
             let row = try Row.fetchOne(
-                database, sql: "SELECT incident, last, count FROM incident_alerts WHERE key = ?", arguments: [key])
+                database.cachedStatement(sql: "SELECT incident, last, count FROM incident_alerts WHERE key = ?"),
+                arguments: [key])
         else { return false }
         let known: (incident: Int64, last: Int64, count: Int) = (row["incident"], row["last"], row["count"])
         guard alert.last.nanoseconds > known.last || alert.count > known.count else { return true }

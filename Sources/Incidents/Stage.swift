@@ -69,8 +69,12 @@ package enum Stage: String, Sendable, CaseIterable, Comparable {
             self = stage == .scan && isBetweenOwn ? .discovery : stage == .discovery && !isBetweenOwn ? .scan : stage
             return
         }
-        let words = "\(rule) \(title) \(category)".lowercased()
-        let found = Stage.words.first { words.contains($0.word) }?.stage ?? .other
+        var text: [UInt8] = []
+        for part in [rule, title, category] {
+            for octet in part.utf8 { text.append(0x41...0x5A ~= octet ? octet | 0x20 : octet) }
+            text.append(0x20)
+        }
+        let found = Stage.words.first { Stage.contains($0.word, text) }?.stage ?? .other
         self = found == .scan && isBetweenOwn ? .discovery : found
     }
 
@@ -122,12 +126,22 @@ package enum Stage: String, Sendable, CaseIterable, Comparable {
         return table
     }()
 
+    /// Whether a word, in ASCII, stands in a text. Octets are compared: as characters the text of an alert is the
+    /// dearest thing about it.
+    private static func contains(_ word: [UInt8], _ text: [UInt8]) -> Bool {
+        guard let first = word.first, text.count >= word.count else { return false }
+        for start in 0...text.count - word.count where text[start] == first {
+            if text[start ..< start + word.count].elementsEqual(word) { return true }
+        }
+        return false
+    }
+
     /// Words of rules without techniques; the first that is found decides.
-    private static let words: [(word: String, stage: Stage)] = [
+    private static let words: [(word: [UInt8], stage: Stage)] = [
         ("exfil", .exfiltration), ("tunnel", .tunnel), ("beacon", .beacon), ("command and control", .beacon),
         ("c2", .beacon), ("brute", .credentials), ("credential", .credentials), ("password spray", .credentials),
         ("lateral", .lateral), ("web shell", .persistence), ("webshell", .persistence), ("port scan", .scan),
         ("portscan", .scan), ("scan", .scan), ("recon", .scan), ("sweep", .scan), ("exploit", .exploit),
         ("web application attack", .exploit), ("injection", .exploit), ("ransom", .impact), ("miner", .impact),
-    ]
+    ].map { (Array($0.utf8), $1) }
 }

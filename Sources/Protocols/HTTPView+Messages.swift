@@ -237,11 +237,10 @@ extension HTTPView {
         var at = start
         // What was not appended yet.
         var first = start
-        while at < block.byteCount {
-            let octet = block.octet(at)
-            guard octet == 0x0A || octet == 0x0D,
-                let length = HTTPView.lineEnd(block, at, isRequest: side.isRequest)
-            else {
+        while true {
+            at = HTTPView.nextEnd(block, from: at)
+            guard at < block.byteCount else { break }
+            guard let length = HTTPView.lineEnd(block, at, isRequest: side.isRequest) else {
                 at &+= 1
                 continue
             }

@@ -333,13 +333,11 @@ final class HTTPView {
     private func blockEnd(_ bytes: RawSpan, from start: Int, _ side: HTTPViewSide) -> Int? {
         var at = start
         var isLineStart = start == 0
-        while at < bytes.byteCount {
-            let octet = bytes.octet(at)
-            guard octet == 0x0A || octet == 0x0D else {
-                isLineStart = false
-                at &+= 1
-                continue
-            }
+        while true {
+            let next = HTTPView.nextEnd(bytes, from: at)
+            if next > at { isLineStart = false }
+            at = next
+            guard at < bytes.byteCount else { return nil }
             guard let length = HTTPView.lineEnd(bytes, at, isRequest: side.isRequest) else {
                 // A lone CR in a request, or an end that is not yet whole.
                 isLineStart = false
@@ -350,7 +348,22 @@ final class HTTPView {
             isLineStart = true
             at &+= length
         }
-        return nil
+    }
+
+    /// The place of the next CR or LF from `start` on; the count of the octets where there is none.
+    static func nextEnd(_ bytes: RawSpan, from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var at = start
+        while at &+ 8 <= bytes.byteCount {
+            // A high bit stands where an octet is zero, and perhaps before such a one: the word has one, or has none.
+            let word = bytes.load64(at)
+            let (first, second) = (word ^ (ones &* 0x0A), word ^ (ones &* 0x0D))
+            let zeros = (first &- ones) & ~first | (second &- ones) & ~second
+            if zeros & (ones &<< 7) != 0 { break }
+            at &+= 8
+        }
+        while at < bytes.byteCount, bytes.octet(at) != 0x0A, bytes.octet(at) != 0x0D { at &+= 1 }
+        return at
     }
 
     /// Octets of the line end at `at`: CRLF or LF, in responses also LF CR and CR alone.

@@ -70,7 +70,7 @@ extension Worker {
 
     /// Takes other rules from the next packet on.
     mutating func reload(_ rules: RuleIndex) {
-        engine?.reload(rules)
+        engine = engine.map { SignatureEngine(rules, replacing: $0) }
         if let engine { context.transactions.wantsEvents = engine.wantsEvents || context.wantsEvents }
     }
 

@@ -66,6 +66,8 @@ struct GramSearch: Sendable {
     private let twosFilter: [UInt64]
     /// Patterns of one octet.
     private let ones: [Entry]
+    /// Octets of the shortest pattern.
+    private let lengthMin: Int
 
     init(_ patterns: [Pattern]) {
         areCaseless = patterns.map(\.isCaseless)
@@ -88,7 +90,7 @@ struct GramSearch: Sendable {
             case 2...4: twos += GramSearch.pairs(pattern, number)
             default:
                 let grams = GramSearch.grams(pattern.octets)
-                let counts: [Int] = grams.map { gram in Int(shared[Int(GramSearch.hash(gram) >> 16)]) }
+                let counts = grams.map { Int(shared[Int(GramSearch.hash($0) >> 16)]) + GramSearch.commonness($0) }
                 var best = 0
                 for place in 1 ..< grams.count - 1
                 where counts[place] + counts[place + 1] < counts[best] + counts[best + 1] { best = place }
@@ -109,6 +111,7 @@ struct GramSearch: Sendable {
         for entry in twos { filter[Int(entry.gram >> 6)] |= 1 << UInt64(entry.gram & 63) }
         twosFilter = filter
         (self.fours, self.twos, self.ones) = (Table(fours), Table(twos), ones)
+        lengthMin = patterns.map(\.octets.count).min() ?? .max
     }
 
     /// All stretches of four octets, folded, the first octet lowest.
@@ -143,6 +146,13 @@ struct GramSearch: Sendable {
         isCaseless && octet.isLetter ? [octet | 0x20, octet & 0xDF] : [octet]
     }
 
+    /// Stretches with zeros stand in most binary messages, however few patterns have them.
+    private static func commonness(_ gram: UInt32) -> Int {
+        var zeros = 0
+        for shift in stride(from: UInt32(0), to: 32, by: 8) where (gram >> shift) & 0xFF == 0 { zeros += 1 }
+        return zeros < 2 ? 0 : zeros << 8
+    }
+
     /// Upper and lower case made one; of what is no letter little more.
     @inline(__always)
     private static func fold(_ gram: UInt32) -> UInt32 { gram | (gram & 0x4040_4040) >> 1 }
@@ -150,14 +160,16 @@ struct GramSearch: Sendable {
     @inline(__always)
     private static func hash(_ gram: UInt32) -> UInt32 { gram &* 0x9E37_79B1 }
 
-    /// Calls `found` with each pattern and the offset behind its last octet, for each place where it stands.
+    /// Calls `found` with each pattern and the offset behind its last octet, for each place where it stands; of a
+    /// pattern of one octet for the last place.
     func forEach(in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
+        guard bytes.byteCount >= lengthMin else { return }
         if !fours.entries.isEmpty { lookUpFours(in: bytes, found) }
         if !twos.entries.isEmpty { lookUpTwos(in: bytes, found) }
         for entry in ones {
-            for place in 0..<bytes.byteCount where GramSearch.fold(UInt32(bytes.octet(place))) == entry.gram {
-                if stands(entry.pattern, at: place, bytes) { found(entry.pattern, place &+ 1) }
-            }
+            let octet = octets[Int(places[Int(entry.pattern)].lowerBound)]
+            let place = PatternSearch.last(octet, in: bytes, isCaseless: areCaseless[Int(entry.pattern)])
+            if let place { found(entry.pattern, place &+ 1) }
         }
     }
 

@@ -151,6 +151,7 @@ extension SignatureEngine {
             let tag = PacketTag(rule.id, metric, count, at: alert.facts.now)
             guard isHost else {
                 flow?.tags.add(tag, at: alert.facts.now)
+                hasSessionTags = true
                 continue
             }
             let host = side == .target ? alert.facts.target : alert.facts.source
@@ -161,7 +162,7 @@ extension SignatureEngine {
     /// Counts the packet at work, of so many octets on the wire, behind its inspection: whether it is tagged.
     package func takeTags(_ slot: UInt32?, _ facts: PacketFacts, octets: Int) -> Bool {
         var isTagged = false
-        if let flow = slot.flatMap({ self.flow($0) }), !flow.tags.isEmpty {
+        if hasSessionTags, let flow = slot.flatMap({ self.flow($0) }), !flow.tags.isEmpty {
             isTagged = flow.tags.take(octets, at: facts.now)
         }
         return index.hostTags.take(facts, octets) || isTagged

@@ -21,6 +21,7 @@ enum PatternSearch {
         let last = end &- length
         let head = pattern.octet(0)
         let tail = pattern.octet(length &- 1)
+        if length == 1, other(head, isCaseless) == head { return first(head, in: bytes, start, end) }
         let heads = (SIMD16(repeating: head), SIMD16(repeating: other(head, isCaseless)))
         let tails = (SIMD16(repeating: tail), SIMD16(repeating: other(tail, isCaseless)))
         var place = start
@@ -41,6 +42,46 @@ enum PatternSearch {
         while place <= last {
             if matches(pattern, bytes, place, isCaseless) { return place }
             place &+= 1
+        }
+        return nil
+    }
+
+    /// The first place of an octet, thirty-two at a time.
+    private static func first(_ octet: UInt8, in bytes: RawSpan, _ start: Int, _ end: Int) -> Int? {
+        let wanted = SIMD16(repeating: octet)
+        var place = start
+        while place &+ 32 <= end {
+            // Safe: `place + 32 <= end`, which lies inside the span.
+            let one = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: SIMD16<UInt8>.self)
+            // Safe: as above.
+            let two = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place &+ 16, as: SIMD16<UInt8>.self)
+            if any((one .== wanted) .| (two .== wanted)) { break }
+            place &+= 32
+        }
+        while place < end {
+            if bytes.octet(place) == octet { return place }
+            place &+= 1
+        }
+        return nil
+    }
+
+    /// The last place of an octet, sixteen at a time. A caseless letter is in lower case.
+    static func last(_ octet: UInt8, in bytes: RawSpan, isCaseless: Bool) -> Int? {
+        let both = (SIMD16(repeating: octet), SIMD16(repeating: other(octet, isCaseless)))
+        var end = bytes.byteCount
+        while end >= 16 {
+            // Safe: `end` is at least 16 and at most the length of the span.
+            let part = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 16, as: SIMD16<UInt8>.self)
+            let found = (part .== both.0) .| (part .== both.1)
+            if any(found) {
+                for lane in stride(from: 15, through: 0, by: -1) where found[lane] { return end &- 16 &+ lane }
+            }
+            end &-= 16
+        }
+        while end > 0 {
+            end &-= 1
+            let found = bytes.octet(end)
+            if (isCaseless ? found.lowered : found) == octet { return end }
         }
         return nil
     }

@@ -19,8 +19,16 @@ struct PatternUses: OptionSet, Sendable, BitwiseCopyable {
     static let stream = PatternUses(rawValue: 4)
     /// The rule is a candidate for the transactions of the direction as long as the pattern is at hand.
     static let transaction = PatternUses(rawValue: 8)
+    /// The pattern is looked for in files, and in bodies of responses. These are mostly the same octets.
+    static let file = PatternUses(rawValue: 16)
+    static let responseBody = PatternUses(rawValue: 32)
 
     init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// What is looked for in a buffer: nothing in particular but of those whose octets are looked through together.
+    init(_ buffer: SignatureBuffer, transforms: UInt16) {
+        self = transforms != 0 ? [] : buffer == .fileData ? .file : buffer == .httpResponseBody ? .responseBody : []
+    }
 
     /// What a rule for segments looks at.
     init(_ rule: Rule) {
@@ -31,7 +39,7 @@ struct PatternUses: OptionSet, Sendable, BitwiseCopyable {
     }
 }
 
-/// A rule that a pattern makes a candidate. In the buffers of transactions all are of one use.
+/// A rule that a pattern makes a candidate.
 struct PatternRule: Sendable, BitwiseCopyable {
     var rule: UInt32
     var uses: PatternUses

@@ -12,6 +12,8 @@ package import Records
 final class BufferGroup: Sendable {
     let buffer: SignatureBuffer
     let transforms: UInt16
+    /// Of the patterns, whose rules are the group's; none where all are.
+    let uses: PatternUses
     let patterns: ZonedPatterns?
     /// Patterns that a buffer holds many times if at all: the first place is enough.
     let weak: [Weak]
@@ -35,6 +37,7 @@ final class BufferGroup: Sendable {
     ) {
         self.buffer = buffer
         self.transforms = transforms
+        uses = PatternUses(buffer, transforms: transforms)
         self.patterns = patterns
         self.weak = weak
         self.loose = loose
@@ -120,9 +123,13 @@ package final class RuleIndex: Sendable {
         self.application = application
         decoderEvents = builder.decoderEvents
         var buffers: [BufferGroup] = []
+        var refused: [PatternRule] = []
+        let bodies = builder.bodies.build(zones) { refused.append($0) }
         for group in builder.groups.sorted(by: { $0.buffer.rawValue < $1.buffer.rawValue }) {
             var (collector, loose) = (group.patterns, group.loose)
-            let patterns = collector.build(zones) { loose.append($0) }
+            let uses = PatternUses(group.buffer, transforms: group.transforms)
+            if !uses.isEmpty { loose += refused.filter { $0.uses == uses } }
+            let patterns = uses.isEmpty ? collector.build(zones) { loose.append($0) } : bodies
             buffers.append(
                 BufferGroup(
                     group.buffer, transforms: group.transforms, patterns: patterns, weak: group.weak, loose: loose))
@@ -176,6 +183,8 @@ struct RuleIndexBuilder {
     var application: [UInt32] = []
     var decoderEvents: [UInt32] = []
     var groups: [Group] = []
+    /// What is looked for in files and in bodies of responses.
+    var bodies = PatternCollector()
     private var groupNumbers: [UInt32: Int] = [:]
     var byNumber = [[UInt32]](repeating: [], count: 256)
     var byEvent: [UInt32] = []
@@ -336,7 +345,14 @@ struct RuleIndexBuilder {
             }
         }
         if let fast = rule.fast, set.buffers[Int(fast.buffer)].buffer != .payload, let pattern = pattern(fast) {
-            groups[group(set.buffers[Int(fast.buffer)])].add(pattern, ofTransaction(number, rule), set)
+            let test = set.buffers[Int(fast.buffer)]
+            let (place, uses) = (group(test), PatternUses(test.buffer, transforms: test.transforms))
+            let entry = ofTransaction(number, rule, uses)
+            if uses.isEmpty || pattern.isUniform {
+                groups[place].add(pattern, entry, set)
+            } else {
+                bodies.add(pattern, entry)
+            }
             return
         }
         if addPattern(ofTransaction: number, rule) { return }
@@ -344,9 +360,9 @@ struct RuleIndexBuilder {
     }
 
     /// One that looks at both sides of a transaction has the pattern on either of them.
-    private func ofTransaction(_ number: UInt32, _ rule: Rule) -> PatternRule {
+    private func ofTransaction(_ number: UInt32, _ rule: Rule, _ uses: PatternUses = []) -> PatternRule {
         let bothWays = rule.flags.contains(.isTransactional)
-        return PatternRule(rule: number, uses: [], pairs: zones.pairs(rule.header, bothWays: bothWays))
+        return PatternRule(rule: number, uses: uses, pairs: zones.pairs(rule.header, bothWays: bothWays))
     }
 
     /// A rule of transactions whose pattern stands in the payload: where it does not stand, no transaction matches.

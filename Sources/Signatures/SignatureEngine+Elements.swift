@@ -130,7 +130,7 @@ extension SignatureEngine {
         guard let buffer = element.buffer else { return false }
         let text = transaction.text
         for entry in transaction.entries
-        where entry.kind == .octets && entry.buffer == buffer && entry.direction == from && entry.transforms == 0 {
+        where entry.kind == .octets && entry.buffer == buffer && entry.direction == from {
             let octets = text.octets.extracting(Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count))
             switch element {
             case .dcerpcInterface(let high, let low, let version, let anyFragment):

@@ -37,9 +37,14 @@ extension SignatureEngine {
             inspectPacket(index, bytes, facts, flow, slot)
         }
         if let flow, let slot {
-            if flow.isTCP { inspectStreams(index, bytes, facts, flow, slot) }
-            if !flow.transactions.isEmpty { inspectTransactions(index, bytes, facts, flow, slot) }
-            if flow.isTCP { flow.stream(toServer: facts.isToServer).slide() }
+            if flow.isTCP {
+                let stream = flow.stream(toServer: facts.isToServer)
+                if index.hasStreams { inspect(index, stream, facts, flow, slot) }
+                if !flow.transactions.isEmpty { inspectTransactions(index, bytes, facts, flow, slot) }
+                if stream.isInspected { stream.slide() }
+            } else if !flow.transactions.isEmpty {
+                inspectTransactions(index, bytes, facts, flow, slot)
+            }
         }
         if !queue.isEmpty { finish(flow) }
         if let flow, flow.detectionEvent != nil, !facts.isPseudo { flow.detectionEvent = nil }
@@ -226,7 +231,7 @@ extension SignatureEngine {
         return holds
     }
 
-    func matchAndNote(
+    private func matchAndNote(
         _ test: BufferTest, _ bytes: RawSpan, streamOffset: UInt64, isComplete: Bool, _ evidence: inout Evidence
     ) -> Bool {
         let window = Walker.Window(streamOffset: streamOffset, isComplete: isComplete)
@@ -333,20 +338,13 @@ extension SignatureEngine {
         segment.clear()
     }
 
-    private func inspectStreams(
-        _ index: RuleIndex, _ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32
-    ) {
-        guard index.hasStreams else { return }
-        let stream = flow.stream(toServer: facts.isToServer)
-        // Mail is inspected line by line.
-        guard stream.isDue || flow.application == .smtp, stream.newCount > 0 else { return stream.isDue = false }
-        guard facts.isPseudo || !flow.unacknowledged.contains(FlowSides(toServer: facts.isToServer)) else { return }
-        inspect(index, stream, facts, flow, slot)
-    }
-
+    /// Inspects a stream that is due.
     private func inspect(
         _ index: RuleIndex, _ stream: SignatureStream, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32
     ) {
+        // Mail is inspected line by line.
+        guard stream.isDue || flow.application == .smtp, stream.newCount > 0 else { return stream.isDue = false }
+        guard facts.isPseudo || !flow.unacknowledged.contains(FlowSides(toServer: facts.isToServer)) else { return }
         beginRound()
         stream.isDue = false
         let window = stream.window

@@ -31,9 +31,11 @@ extension SignatureEngine {
         for exposure in output.exposures {
             if last == nil || last?.number != exposure.transaction { last = self.transaction(exposure, flow) }
             guard let transaction = last else { continue }
-            if exposure.kind != .begin {
-                // An event is the whole transaction's.
-                transaction.changed.formUnion(exposure.kind == .event ? .both : FlowSides(exposure.direction))
+            switch exposure.kind {
+            case .begin: break
+            // An event is the whole transaction's.
+            case .event: transaction.changed.formUnion(.both)
+            default: transaction.changed.formUnion(FlowSides(exposure.direction))
             }
             if flow.isTCP { transaction.unacknowledged.insert(sent) }
             switch exposure.kind {
@@ -235,11 +237,8 @@ extension SignatureEngine {
             let body = transaction.bodies[place]
             guard body.isDue, sides.contains(FlowSides(body.direction)) else { continue }
             beginRound()
-            let window = body.window
             let pair = flow.pair(toServer: body.direction == .originator)
-            for group in index.groups(of: body.buffer) {
-                scan(window.octets, index.buffers[group], body.direction, pair, transaction, isBody: true)
-            }
+            look(through: body, place, pair, transaction)
             takeCandidates(body.direction, transaction, facts, flow)
         }
         guard !transaction.ranAtEnd, !index.atEnd.isEmpty else { return }
@@ -260,15 +259,11 @@ extension SignatureEngine {
         let text = transaction.text
         for place in transaction.scannedEntries..<count {
             let entry = transaction.entries[place]
-            // What a transform has made is looked at where it is made.
-            guard entry.transforms == 0 else { continue }
             beginRound()
             if case .octets = entry.kind {
                 let octets = text.octets.extracting(Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count))
                 let pair = flow.pair(toServer: entry.direction == .originator)
-                for group in index.groups(of: entry.buffer) {
-                    scan(octets, index.buffers[group], entry.direction, pair, transaction)
-                }
+                for group in index.groups(of: entry.buffer) { scan(octets, group, pair) }
             }
             if case .event = entry.kind {
                 for rule in index.byEvent { addCandidate(rule) }
@@ -298,45 +293,6 @@ extension SignatureEngine {
             beginRound()
             for hit in near { addCandidate(hit.rule) }
             takeCandidates(direction, transaction, facts, flow)
-        }
-    }
-
-    /// Looks for the patterns of one group; with transforms the result is kept for the rules' lists.
-    private func scan(
-        _ octets: RawSpan, _ group: BufferGroup, _ direction: Direction, _ pair: Int,
-        _ transaction: SignatureTransaction, isBody: Bool = false
-    ) {
-        guard group.pairs.contains(pair: pair) else { return }
-        for rule in group.loose where rule.pairs.contains(pair: pair) { addCandidate(rule.rule) }
-        guard group.patternPairs.contains(pair: pair) else { return }
-        guard group.transforms != 0 else { return look(for: group, pair, in: octets) }
-        var target: [UInt8] = []
-        swap(&target, &transformed)
-        target.removeAll(keepingCapacity: true)
-        walker.transform(group.transforms, octets, into: &target)
-        look(for: group, pair, in: target.octets)
-        let room = SignatureTransaction.textBytesMax &- transaction.text.count &- transaction.changedText.count
-        if !isBody, target.count <= room, transaction.entries.count < SignatureTransaction.entriesMax {
-            let start = UInt32(truncatingIfNeeded: transaction.changedText.count)
-            transaction.changedText.append(contentsOf: target)
-            transaction.append(
-                SignatureEntry(
-                    kind: .octets, buffer: group.buffer, direction: direction, transforms: group.transforms,
-                    offset: start, count: UInt32(truncatingIfNeeded: target.count)))
-        }
-        swap(&target, &transformed)
-    }
-
-    /// Adds the rules of a group whose pattern stands in the octets.
-    private func look(for group: BufferGroup, _ pair: Int, in octets: RawSpan) {
-        if let patterns = group.patterns?.group(pair) { scan(octets, patterns) }
-        guard !group.weak.isEmpty else { return }
-        let patterns = set.patterns
-        for weak in group.weak where weak.pairs.contains(pair: pair) {
-            let pattern = patterns.octets.extracting(weak.octets)
-            let place = PatternSearch.first(pattern, in: octets, 0, octets.byteCount, isCaseless: weak.isCaseless)
-            guard place != nil else { continue }
-            for rule in weak.rules { addCandidate(rule) }
         }
     }
 
@@ -505,22 +461,12 @@ extension SignatureEngine {
             let place = next &- 1
             let entry = transaction.entries[place]
             next = Int(entry.next)
-            guard case .octets = entry.kind, entry.direction == from,
-                entry.transforms == 0 || entry.transforms == test.transforms
-            else { continue }
+            guard case .octets = entry.kind, entry.direction == from else { continue }
             isThere = true
             guard place >= Int(candidate.seenEntries) else { continue }
             let range = Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count)
-            let holds: Bool
-            if entry.transforms != 0 {
-                let changed = transaction.changedText
-                holds = matchAndNote(
-                    test, changed.octets.extracting(range), streamOffset: 0, isComplete: true, &candidate.evidence)
-            } else {
-                // Octets as exposed; the list's transforms, where it has any, come first.
-                let text = transaction.text
-                holds = walk(test, text.octets.extracting(range), streamOffset: 0, &candidate.evidence)
-            }
+            let text = transaction.text
+            let holds = walk(test, text.octets.extracting(range), streamOffset: 0, &candidate.evidence)
             if holds, test.absence != .mustBeAbsent { return .matches }
         }
         for index in transaction.bodies.indices {

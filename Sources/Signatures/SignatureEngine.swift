@@ -48,12 +48,13 @@ package struct SignatureAlert: Sendable {
 }
 
 package final class SignatureEngine {
-    private(set) var set: RuleSet
-    private(set) var index: RuleIndex
+    // Constant, as a look at what may change counts references. Other rules have another engine.
+    let set: RuleSet
+    let index: RuleIndex
     package var rules: RuleSet { self.set }
     let settings: SignatureSettings
-    var walker: Walker
-    var scratch: PatternScratch
+    let walker: Walker
+    let scratch: PatternScratch
     /// By the slot of the flow table.
     private var flows: [SignatureFlow?] = []
     private var idleFlows: [SignatureFlow] = []
@@ -67,6 +68,12 @@ package final class SignatureEngine {
     var candidates: [UInt32] = []
     private var rounds: [UInt32]
     private var round: UInt32 = 0
+    /// Some session was tagged.
+    var hasSessionTags = false
+    /// What stood in short buffers.
+    var memo = FoundMemo()
+    /// Rules whose pattern stands in the buffer at work.
+    var found: [UInt32] = []
     /// Hits in the segment at work that are the stream's and the transactions', and whose segment it is.
     var segment = SegmentHits()
     /// The end of a stream and the beginning of what follows.
@@ -108,27 +115,34 @@ package final class SignatureEngine {
         rounds = [UInt32](repeating: 0, count: index.set.rules.count)
     }
 
-    /// Takes other rules from the next packet on. Flowbits stay by name where both sets have it.
-    package func reload(_ index: RuleIndex) {
+    /// The engine of other rules from the next packet on, which takes all that another one has, and leaves it empty.
+    /// Flowbits stay by name where both sets have it.
+    package convenience init(_ index: RuleIndex, replacing former: SignatureEngine) {
+        self.init(index, settings: former.settings)
+        (flows, former.flows) = (former.flows, [])
+        (idleFlows, former.idleFlows) = (former.idleFlows, [])
+        (idleTransactions, former.idleTransactions) = (former.idleTransactions, [])
+        (idleBodies, former.idleBodies) = (former.idleBodies, [])
+        (packetEvents, eventNames) = (former.packetEvents, former.eventNames)
+        (arrival, arrivalNumber) = (former.arrival, former.arrivalNumber)
+        hasSessionTags = former.hasSessionTags
+        (counters, profile, alerts) = (former.counters, former.profile, former.alerts)
+        takeFlows(from: former)
+    }
+
+    private func takeFlows(from former: SignatureEngine) {
         let names = Dictionary(
-            self.index.set.variableNames.enumerated().map { ($1, UInt16(truncatingIfNeeded: $0)) },
+            former.set.variableNames.enumerated().map { ($1, UInt16(truncatingIfNeeded: $0)) },
             uniquingKeysWith: { first, _ in first })
         var newNumber: [UInt16: UInt16] = [:]
-        for (number, name) in index.set.variableNames.enumerated() {
+        for (number, name) in set.variableNames.enumerated() {
             if let old = names[name] { newNumber[old] = UInt16(truncatingIfNeeded: number) }
         }
-        let old = set.rules
+        let old = former.set.rules
         // The same rule, in whatever revision, goes on where it was.
         let places = Dictionary(
             index.set.rules.enumerated().map { ($1.place, UInt32(truncatingIfNeeded: $0)) },
             uniquingKeysWith: { first, _ in first })
-        self.index = index
-        set = index.set
-        memos = (AddressMemo(), AddressMemo())
-        walker = Walker(index.set)
-        scratch = PatternScratch(index.databases)
-        rounds = [UInt32](repeating: 0, count: index.set.rules.count)
-        round = 0
         for flow in flows {
             guard let flow else { continue }
             flow.findZones(index.zones)
@@ -181,18 +195,6 @@ package final class SignatureEngine {
         guard rounds[Int(rule)] != round else { return }
         rounds[Int(rule)] = round
         candidates.append(rule)
-    }
-
-    /// Adds the rules whose pattern stands in `bytes`.
-    func scan(_ bytes: RawSpan, _ group: PatternGroup) {
-        let scratch = scratch
-        group.find(in: bytes, scratch)
-        counters.scannedOctets &+= UInt64(bytes.byteCount)
-        let count = scratch.count
-        guard count > 0 else { return }
-        for place in 0..<count {
-            for entry in group.rules(of: scratch[place].pattern) { addCandidate(group.rules[entry].rule) }
-        }
     }
 
     /// The same for patterns that are looked for in packets of few ports, where they end behind `start`.

@@ -281,11 +281,13 @@ final class SignatureBody {
     var isComplete = false
     /// The window has something that was not inspected, and enough of it.
     var isDue = false
+    /// What is looked for in it was looked for in another one with the same octets.
+    var wasSearched = false
 
     func reset() {
         window.removeAll(keepingCapacity: window.capacity <= 131_072)
         (offset, instance, inspectedCount) = (0, 0, 0)
-        (isComplete, isDue) = (false, false)
+        (isComplete, isDue, wasSearched) = (false, false, false)
     }
 }
 
@@ -295,8 +297,6 @@ struct SignatureEntry: BitwiseCopyable {
     var kind: Kind
     var buffer: SignatureBuffer
     var direction: Direction
-    /// Transforms that were applied; 0 for the octets as exposed.
-    var transforms: UInt16 = 0
     var offset: UInt32 = 0
     var count: UInt32 = 0
     /// The value, or the event's place in the engine's names.
@@ -338,9 +338,8 @@ final class SignatureTransaction {
     /// By buffer, the places of the first and the last entry, from 1.
     private var firsts = [UInt16](repeating: 0, count: 256)
     private var lasts = [UInt16](repeating: 0, count: 256)
-    /// Octets of the entries as they were exposed, and as transforms have changed them.
+    /// Octets of the entries as they were exposed.
     var text: [UInt8] = []
-    var changedText: [UInt8] = []
     var bodies: [SignatureBody] = []
     var candidates: [SignatureCandidate] = []
     /// Rules that have fired, twice their number plus the direction.
@@ -399,8 +398,6 @@ final class SignatureTransaction {
     func takeOtherRules(_ place: (UInt32) -> UInt32?) {
         candidates.removeAll(keepingCapacity: true)
         fired = fired.compactMap { key in place(key >> 1).map { $0 << 1 | key & 1 } }
-        // Chains of transforms have other numbers now.
-        for index in entries.indices where entries[index].transforms != 0 { entries[index].transforms = .max }
         scannedEntries = 0
         (ranAtBegin, ranAtEnd) = (false, false)
         if !entries.isEmpty || doneSides != [] { changed = .both }
@@ -414,7 +411,6 @@ final class SignatureTransaction {
         }
         entries.removeAll(keepingCapacity: true)
         text.removeAll(keepingCapacity: text.capacity <= 65_536)
-        changedText.removeAll(keepingCapacity: changedText.capacity <= 65_536)
         bodies.removeAll(keepingCapacity: true)
         candidates.removeAll(keepingCapacity: true)
         fired.removeAll(keepingCapacity: true)

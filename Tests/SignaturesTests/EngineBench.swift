@@ -10,7 +10,7 @@ import Wire
 
 /// One connection, 10.0.0.1:40000 to 10.0.0.2:80, whose packets are handed to an engine.
 struct Conversation {
-    let engine: SignatureEngine
+    private(set) var engine: SignatureEngine
     private let slot: UInt32 = 0
     private var second: Int64 = 0
     /// What the engine was told of the packet sent last.
@@ -37,6 +37,9 @@ struct Conversation {
         #expect(loaded.rejected.isEmpty)
         return RuleIndex(loaded.set)
     }
+
+    /// Other rules, from the next packet on.
+    mutating func reload(_ rules: RuleIndex) { engine = SignatureEngine(rules, replacing: engine) }
 
     /// The sids that have fired since the last time.
     mutating func fired() -> [UInt32] {

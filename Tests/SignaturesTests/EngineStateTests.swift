@@ -74,7 +74,7 @@ import Wire
         var talk = try Conversation(rule, isTCP: false)
         talk.send("go")
         _ = talk.takeTags(octets: 1)
-        talk.engine.reload(RuleIndex(try Conversation.index([rule]).set, replacing: talk.engine.index))
+        talk.reload(RuleIndex(try Conversation.index([rule]).set, replacing: talk.engine.index))
         talk.send("on")
         #expect(talk.takeTags(octets: 1))
     }
@@ -120,6 +120,33 @@ import Wire
         #expect(talk.fired() == [1])
     }
 
+    @Test(arguments: [true, false])
+    func `a file and the body of the response that it is are looked through together`(_ isSame: Bool) throws {
+        var talk = try Conversation(
+            "alert http any any -> any any (flow:to_client; file.data; content:\"needle\"; sid:1;)",
+            "alert http any any -> any any (flow:to_client; http.response_body; content:\"needle\"; sid:2;)",
+            "alert http any any -> any any (flow:to_client; http.response_body; content:\"thread\"; sid:3;)")
+        talk.open()
+        talk.send("GET /")
+        talk.send(fromServer: true, flags: 0x10)
+        var output = TransactionOutput()
+        output.wanted = talk.engine.wanted
+        output.wantsTransactions = true
+        let tx = output.begin(.http)
+        let body = Array((String(repeating: "-", count: 500) + "needle").utf8)
+        // Of the same length where it is another one.
+        let other = isSame ? body : Array((String(repeating: "-", count: 500) + "thread").utf8)
+        output.expose(.fileData, body.octets, .lastPart, transaction: tx, instance: 0, from: .responder)
+        output.expose(.httpResponseBody, other.octets, .lastPart, transaction: tx, instance: 0, from: .responder)
+        output.done(transaction: tx, from: .responder)
+        talk.send("answer", fromServer: true)
+        talk.show(output)
+        talk.send(flags: 0x10)
+        talk.send(fromServer: true, flags: 0x10)
+        talk.end()
+        #expect(talk.fired() == (isSame ? [1, 2] : [1, 3]))
+    }
+
     // MARK: another rule set
 
     @Test func `a transaction under way goes on with other rules, and fires once`() throws {
@@ -138,7 +165,7 @@ import Wire
         talk.send(fromServer: true, flags: 0x10)
         talk.send(flags: 0x10)
         #expect(talk.fired() == [1])
-        talk.engine.reload(RuleIndex(try Conversation.index([more, rule]).set, replacing: talk.engine.index))
+        talk.reload(RuleIndex(try Conversation.index([more, rule]).set, replacing: talk.engine.index))
         talk.send(flags: 0x10)
         talk.end()
         #expect(talk.fired() == [2], "what has fired stays fired, and what was shown is looked at anew")
@@ -150,7 +177,7 @@ import Wire
             """
         var talk = try Conversation(rule, isTCP: false)
         talk.send("x")
-        talk.engine.reload(try Conversation.index([rule]))
+        talk.reload(try Conversation.index([rule]))
         for _ in 0..<3 { talk.send("x") }
         #expect(talk.fired() == [1, 1])
     }

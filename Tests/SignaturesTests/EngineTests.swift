@@ -157,7 +157,7 @@ import Wire
             #"alert udp any any -> any any (content:"one"; flowbits:set,seen; flowbits:noalert; sid:1;)"#, rule,
             isTCP: false)
         talk.send("one")
-        talk.engine.reload(try Conversation.index(["alert udp any any -> any any (flowbits:set,other; sid:9;)", rule]))
+        talk.reload(try Conversation.index(["alert udp any any -> any any (flowbits:set,other; sid:9;)", rule]))
         talk.send("two")
         #expect(talk.fired().contains(2))
     }

@@ -64,10 +64,56 @@ import Wire
                 var found = [Set<Int>](repeating: [], count: patterns.count)
                 search.forEach(in: part.octets) { found[Int($0)].insert($1) }
                 for (number, pattern) in patterns.enumerated() {
-                    #expect(found[number] == ends(pattern, part), "\(pattern.octets) in \(part)")
+                    // Of one octet the last place is enough.
+                    let all = ends(pattern, part)
+                    let wanted = pattern.octets.count == 1 ? Set(all.max().map { [$0] } ?? []) : all
+                    #expect(found[number] == wanted, "\(pattern.octets) in \(part)")
                 }
             }
         }
+    }
+
+    @Test func `finds the first and the last place of an octet in stretches of any length`() {
+        for count in 0...70 {
+            for place in 0..<count {
+                var octets = [UInt8](repeating: 0x2E, count: count)
+                octets[place] = 0x41
+                #expect(PatternSearch.last(0x41, in: octets.octets, isCaseless: false) == place)
+                #expect(PatternSearch.last(0x61, in: octets.octets, isCaseless: true) == place)
+                #expect(PatternSearch.last(0x61, in: octets.octets, isCaseless: false) == nil)
+                for caseless in [false, true] {
+                    let pattern: [UInt8] = [caseless ? 0x61 : 0x41]
+                    #expect(
+                        PatternSearch.first(pattern.octets, in: octets.octets, 0, count, isCaseless: caseless) == place)
+                    #expect(
+                        PatternSearch.first(pattern.octets, in: octets.octets, 0, place, isCaseless: caseless) == nil)
+                }
+            }
+        }
+    }
+
+    @Test func `remembers what stood in a buffer, and takes no other one for it`() {
+        var memo = FoundMemo()
+        let octets: [UInt8] = (0 ..< UInt8(FoundMemo.bytesMax)).map { $0 }
+        for count in 1...octets.count {
+            let part = Array(octets[..<count])
+            let key = FoundMemo.Key(group: 3, pair: 1, count: count)
+            let slot = memo.slot(key, part.octets)
+            memo.keep(slot, key, part.octets, [7, UInt32(count)])
+            #expect(memo.holds(slot, key, part.octets))
+            #expect((0..<memo.count(slot)).map { memo.rule(slot, $0) } == [7, UInt32(count)])
+            for place in 0..<count {
+                var other = part
+                other[place] ^= 0x80
+                #expect(!memo.holds(slot, key, other.octets), "octet \(place) of \(count)")
+            }
+            for other in [FoundMemo.Key(group: 2, pair: 1, count: count), .init(group: 3, pair: 0, count: count)] {
+                #expect(!memo.holds(slot, other, part.octets))
+            }
+            memo.keep(slot, key, part.octets, [UInt32](0...UInt32(FoundMemo.rulesMax)))
+            #expect(memo.count(slot) == 2, "more than it has room for is not remembered")
+        }
+        #expect(FoundMemo.takes(octets.octets) && !FoundMemo.takes((octets + [0]).octets))
     }
 
     @Test func `looks for the first thousand octets of a long literal`() throws {
