@@ -78,15 +78,17 @@ import Wire
             for place in 0..<count {
                 var octets = [UInt8](repeating: 0x2E, count: count)
                 octets[place] = 0x41
-                #expect(PatternSearch.last(0x41, in: octets.octets, isCaseless: false) == place)
-                #expect(PatternSearch.last(0x61, in: octets.octets, isCaseless: true) == place)
-                #expect(PatternSearch.last(0x61, in: octets.octets, isCaseless: false) == nil)
+                let exact = PatternSearch.last(0x41, in: octets.octets, isCaseless: false)
+                let folded = PatternSearch.last(0x61, in: octets.octets, isCaseless: true)
+                let absent = PatternSearch.last(0x61, in: octets.octets, isCaseless: false)
+                #expect(exact == place && folded == place && absent == nil)
                 for caseless in [false, true] {
                     let pattern: [UInt8] = [caseless ? 0x61 : 0x41]
-                    #expect(
-                        PatternSearch.first(pattern.octets, in: octets.octets, 0, count, isCaseless: caseless) == place)
-                    #expect(
-                        PatternSearch.first(pattern.octets, in: octets.octets, 0, place, isCaseless: caseless) == nil)
+                    let all = PatternSearch.first(
+                        pattern.octets, in: octets.octets, 0, count, isCaseless: caseless)
+                    let before = PatternSearch.first(
+                        pattern.octets, in: octets.octets, 0, place, isCaseless: caseless)
+                    #expect(all == place && before == nil)
                 }
             }
         }
@@ -100,20 +102,25 @@ import Wire
             let key = FoundMemo.Key(group: 3, pair: 1, count: count)
             let slot = memo.slot(key, part.octets)
             memo.keep(slot, key, part.octets, [7, UInt32(count)])
-            #expect(memo.holds(slot, key, part.octets))
+            let isKnown = memo.holds(slot, key, part.octets)
+            #expect(isKnown)
             #expect((0..<memo.count(slot)).map { memo.rule(slot, $0) } == [7, UInt32(count)])
             for place in 0..<count {
                 var other = part
                 other[place] ^= 0x80
-                #expect(!memo.holds(slot, key, other.octets), "octet \(place) of \(count)")
+                let isTaken = memo.holds(slot, key, other.octets)
+                #expect(!isTaken, "octet \(place) of \(count)")
             }
             for other in [FoundMemo.Key(group: 2, pair: 1, count: count), .init(group: 3, pair: 0, count: count)] {
-                #expect(!memo.holds(slot, other, part.octets))
+                let isTaken = memo.holds(slot, other, part.octets)
+                #expect(!isTaken)
             }
             memo.keep(slot, key, part.octets, [UInt32](0...UInt32(FoundMemo.rulesMax)))
             #expect(memo.count(slot) == 2, "more than it has room for is not remembered")
         }
-        #expect(FoundMemo.takes(octets.octets) && !FoundMemo.takes((octets + [0]).octets))
+        let isLongest = FoundMemo.takes(octets.octets)
+        let isLonger = FoundMemo.takes((octets + [0]).octets)
+        #expect(isLongest && !isLonger)
     }
 
     @Test func `looks for the first thousand octets of a long literal`() throws {
