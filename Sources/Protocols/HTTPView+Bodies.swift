@@ -165,6 +165,7 @@ extension HTTPView {
                 return requestOver(side)
             }
             side.state = .chunkSize
+            nameRequest(side, &context)
         } else if let length = value("content-length", side) {
             checkLength(length, side, &context)
             guard let count = self.length(length, side) else {
@@ -175,10 +176,19 @@ extension HTTPView {
             side.left = count
             side.state = .body
             guard count > 0 else { return requestOver(side) }
-            if pending.last?.hasLongPath == true { tellLongPath(side, .originator, &context) }
+            nameRequest(side, &context)
         } else {
             requestOver(side)
         }
+    }
+
+    /// The body of a request is a file of the target's path, but for one in parts, which name themselves.
+    private func nameRequest(_ side: HTTPViewSide, _ context: inout AnalyzerContext) {
+        guard let request = pending.last, request.hasFile else { return }
+        if let type = value("content-type", side), contains("multipart", type, side) { return }
+        if request.hasLongPath { tellLongPath(side, .originator, &context) }
+        guard !request.fileName.isEmpty, value("content-disposition", side) == nil else { return }
+        context.expose(.fileName, request.fileName.octets, tx: side.transaction, from: .originator)
     }
 
     /// A body is a file of the target's path, unless a header names it otherwise.

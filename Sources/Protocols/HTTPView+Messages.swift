@@ -67,6 +67,7 @@ extension HTTPView {
         }
         var request = Pending(transaction: tx, isHead: method.isText("HEAD"), isConnect: method.isText("CONNECT"))
         if request.isConnect { checkConnect(line.extracting(target), tx, &context) }
+        request.hasFile = method.isText("POST") || method.isText("PUT")
         request.hasLongPath = (HTTPTarget(line.extracting(target)).path?.count ?? 0) > HTTPView.fileNameBytesMax
         if context.wants(.fileName) { HTTPView.fileName(line.extracting(target), to: &request.fileName) }
         pending.append(request)
@@ -97,6 +98,7 @@ extension HTTPView {
         guard context.wants(.httpURI) else { return }
         var whole: [UInt8] = []
         swap(&whole, &side.scratch)
+        whole.removeAll(keepingCapacity: true)
         parts.writeNormalised(target, to: &whole)
         context.expose(.httpURI, whole.octets, tx: side.transaction, from: .originator)
         whole.removeAll(keepingCapacity: true)

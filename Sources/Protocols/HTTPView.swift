@@ -114,6 +114,8 @@ final class HTTPView {
         var isConnect = false
         /// The last part of the target's path, which names the response's file.
         var fileName: [UInt8] = []
+        /// POST or PUT: the body is a file.
+        var hasFile = false
         /// The path is longer than names of files are.
         var hasLongPath = false
     }

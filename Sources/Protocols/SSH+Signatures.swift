@@ -32,14 +32,15 @@ extension SSH {
         refuse(&side, &context)
     }
 
-    /// `SSH-2.0-OpenSSH_9.6 comment`: the protocol's version, and the software with its comment.
+    /// `SSH-2.0-OpenSSH_9.6 comment`: the protocol's version, and the software without the comment.
     func show(_ line: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let tx = begin(&context)
         guard context.wantsTransactions, line.byteCount > 4 else { return }
         let dash = line.firstIndex(of: 0x2D, from: 4) ?? line.byteCount
         context.expose(.sshProto, line.extracting(4..<dash), tx: tx, from: direction)
         guard dash < line.byteCount else { return }
-        context.expose(.sshSoftware, line.extracting(dash &+ 1 ..< line.byteCount), tx: tx, from: direction)
+        let end = line.firstIndex(of: 0x20, from: dash &+ 1) ?? line.byteCount
+        context.expose(.sshSoftware, line.extracting(dash &+ 1 ..< end), tx: tx, from: direction)
     }
 
     /// HASSH: the lists of key exchange, cipher, MAC and compression in the sender's direction,

@@ -82,7 +82,8 @@ extension PacketEvents {
                 case 2: length == 4
                 case 3: length == 3
                 case 4: length == 2
-                case 5: [10, 18, 26, 34].contains(length)
+                // One without blocks says nothing, and is let pass.
+                case 5: [2, 10, 18, 26, 34].contains(length)
                 case 8: length == 10
                 default: true
                 }

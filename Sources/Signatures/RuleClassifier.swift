@@ -92,7 +92,8 @@ extension RuleParser {
                 "flow says \(flow == .toServer ? "to_server" : "to_client"), and a keyword is of the other direction",
                 advice: "turn the flow around, or leave its direction away")
         }
-        let isRaw = draft.lists.contains { $0.buffer == .httpHeaderRaw }
+        // Suricata asks for it where nothing is made of the buffer; else each side's is looked at.
+        let isRaw = draft.lists.contains { $0.buffer == .httpHeaderRaw && $0.transforms.isEmpty }
         guard !isRaw || flow != .either || toServer || toClient else {
             throw RuleError(
                 .direction, "http.header.raw needs a direction", advice: "write flow:to_server or flow:to_client")

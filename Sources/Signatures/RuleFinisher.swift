@@ -82,6 +82,10 @@ extension RuleParser {
     private mutating func setFollowers(_ list: Int) {
         for index in draft.lists[list].steps.indices {
             guard let relation = draft.lists[list].steps[index].relation else { continue }
+            var isNegated = false
+            if case .content(let content) = draft.lists[list].steps[index].step {
+                isNegated = content.flags.contains(.isNegated)
+            }
             let isOpenPayload = draft.lists[list].buffer == .payload
             let previous = draft.lists[list].steps[..<index].lastIndex { step in
                 switch step.step {
@@ -93,7 +97,9 @@ extension RuleParser {
             switch draft.lists[list].steps[previous].step {
             case .content(var content):
                 content.flags.insert(.hasFollower)
-                if relation != .distance { content.flags.insert(.leadsOn) }
+                // The first hit leaves the widest window: what must be in it is there or nowhere; what must not be
+                // in it may be missing behind a later hit.
+                if relation != .distance || isNegated { content.flags.insert(.leadsOn) }
                 draft.lists[list].steps[previous].step = .content(content)
             case .regex(var regex):
                 regex.flags.insert(.leadsOn)

@@ -129,8 +129,8 @@ extension SignatureEngine {
             }
         case .xbit(let name, .transaction, let change, _):
             if let transaction { self.change(&transaction.bits, name, change) }
-        // As behind `pass`: from the next packet on nobody looks.
-        case .bypass: flow.flags.insert(.isPassed)
+        // As behind `pass`: from the next packet on nobody looks. What is inspected at the end has no packet.
+        case .bypass: if !facts.isPseudo { flow.flags.insert(.isPassed) }
         case .xbit, .hostbits, .tag, .filestore, .logging: break
         }
     }

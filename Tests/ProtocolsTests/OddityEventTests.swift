@@ -228,6 +228,43 @@ import Wire
         #expect(shown[.emailUrl] == "a.example/bc.example/d.")
     }
 
+    // MARK: what signatures see
+
+    @Test func `the target of each request of a connection is shown by itself`() {
+        let request = "GET /one%2e?a HTTP/1.1\r\nHost: A.example:80\r\n\r\n"
+        let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+        let turns: [ApplicationEventTests.Turn] = (0..<3).flatMap { _ in
+            [(Direction.originator, octets(request)), (.responder, octets(response))]
+        }
+        let buffers: [SignatureBuffer] = [.httpURI, .httpURIRaw, .httpHost, .httpHeader, .httpRequestHeader]
+        for wanted in [[SignatureBuffer.httpURI], buffers] {
+            let shown = ApplicationEventTests.shown(
+                HTTP(), turns, port: 80, logs: [HTTPRecord.makeSchema()], buffers: wanted)
+            #expect(shown[.httpURI] == "/one.?a/one.?a/one.?a")
+            #expect(wanted.count == 1 || shown[.httpHost] == "a.examplea.examplea.example")
+        }
+    }
+
+    @Test(arguments: [
+        ("POST", "text/plain", "a.txt"), ("PUT", "text/plain", "a.txt"), ("GET", "text/plain", nil),
+        ("POST", "multipart/form-data; boundary=x", nil),
+    ] as [(String, String, String?)]) func `the body of a request is a file of the target's path`(
+        _ method: String, _ type: String, _ name: String?
+    ) {
+        let head = "\(method) /d/a.txt?q HTTP/1.1\r\nHost: a\r\nContent-Type: \(type)\r\nContent-Length: 3\r\n\r\n"
+        let shown = ApplicationEventTests.shown(
+            HTTP(), [(.originator, octets(head + "abc"))], port: 80, logs: [HTTPRecord.makeSchema()],
+            buffers: [.fileName])
+        #expect(shown[.fileName].map { $0.hasSuffix("a.txt") } == (name == nil ? nil : true))
+    }
+
+    @Test func `the software of SSH is without its comment`() {
+        let shown = ApplicationEventTests.shown(
+            SSH(), [(.originator, octets("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"))], port: 22,
+            logs: [SSHRecord.makeSchema()], buffers: [.sshProto, .sshSoftware])
+        #expect(shown[.sshProto] == "2.0" && shown[.sshSoftware] == "OpenSSH_9.2p1")
+    }
+
     // MARK: other protocols
 
     private static func modbus(_ turns: [(Direction, [UInt8])]) -> [String] {

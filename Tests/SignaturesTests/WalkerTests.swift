@@ -35,6 +35,12 @@ import Wire
     @Test(arguments: [
         (#"content:"a"; content:!"b"; distance:0;"#, "ba", true),
         (#"content:"a"; content:!"b"; distance:0;"#, "ab", false),
+        // What is there behind the first hit may be missing behind a later one.
+        (#"content:"a"; content:!"b"; distance:0;"#, "aba", true),
+        (#"content:"a"; content:!"b"; distance:0;"#, "abab", false),
+        (#"content:"a"; content:!"b"; distance:-2;"#, "abxxa", true),
+        (#"content:"a"; content:"c"; distance:0; content:!"b"; distance:0;"#, "acbc", true),
+        (#"content:"a"; content:!"b"; distance:0; content:"c"; distance:0;"#, "abac", true),
         (#"content:!"b"; content:"a";"#, "a", true), (#"content:!"b";"#, "ab", false),
         // Beyond the end a negated content matches, and a positive one fails.
         (#"content:!"b"; offset:9;"#, "ab", true), (#"content:"b"; offset:9;"#, "ab", false),
