@@ -221,33 +221,47 @@ struct EVEEvent {
 /// Rows that wait for another event, by key; above a bound the oldest wait no longer.
 struct WaitingRows {
     private let countMax: Int
+    private let bytesMax: Int
+    /// Octets of the texts of rows that wait.
+    private var byteCount = 0
     private var rows: [UInt64: (time: Int64, row: IngestedRow)] = [:]
     private var keys: [UInt64] = []
     private var dropped: [IngestedRow] = []
 
-    init(countMax: Int) { self.countMax = countMax }
+    init(countMax: Int, bytesMax: Int = 32 << 20) { (self.countMax, self.bytesMax) = (countMax, bytesMax) }
 
     mutating func add(_ key: UInt64, _ time: Int64, _ row: IngestedRow) {
         // A question that is asked again under the same number does not take the first one's place.
+        byteCount += row.text.bytes.count
         if let earlier = rows.updateValue((time, row), forKey: key) {
-            dropped.append(earlier.row)
+            drop(earlier.row)
         } else {
             keys.append(key)
         }
-        guard keys.count > countMax else { return }
-        for key in keys.prefix(countMax / 2) {
-            if let old = rows.removeValue(forKey: key) { dropped.append(old.row) }
-        }
-        keys.removeFirst(countMax / 2)
+        guard keys.count > countMax || byteCount > bytesMax else { return }
+        let going = (keys.count + 1) / 2
+        for key in keys.prefix(going) { if let old = rows.removeValue(forKey: key) { drop(old.row) } }
+        keys.removeFirst(going)
+    }
+
+    /// A row that waits no longer.
+    private mutating func drop(_ row: IngestedRow) {
+        byteCount -= row.text.bytes.count
+        dropped.append(row)
     }
 
     /// When the row with the key began to wait; it does so no longer.
-    mutating func take(_ key: UInt64) -> Int64? { rows.removeValue(forKey: key)?.time }
+    mutating func take(_ key: UInt64) -> Int64? {
+        guard let found = rows.removeValue(forKey: key) else { return nil }
+        byteCount -= found.row.text.bytes.count
+        return found.time
+    }
 
     mutating func leftover(isAtEnd: Bool) -> [IngestedRow] {
         if isAtEnd {
             dropped += keys.compactMap { rows.removeValue(forKey: $0)?.row }
             keys.removeAll()
+            byteCount = 0
         }
         defer { dropped.removeAll() }
         return dropped

@@ -82,6 +82,8 @@ package final class Ingestion {
     private var pendingFiles: [FileProgress] = []
 
     private static let batchRows = 4096
+    /// Octets of a batch's texts: a line may have megabytes of them, and places in a batch have 32 bits.
+    private static let batchBytesMax = 64 << 20
     /// Rows that become visible together, unless a file ends the run.
     private static let commitRows = 1_000_000
     private static let tellsPerFileMax = 10
@@ -181,7 +183,7 @@ package final class Ingestion {
         batches[log].append(row, order: 0, ordinal: 0)
         summary.rows[schemas[log].path, default: 0] += 1
         pendingRows += 1
-        if batches[log].count >= Ingestion.batchRows { pass(log) }
+        if batches[log].count >= Ingestion.batchRows || batches[log].byteCount >= Ingestion.batchBytesMax { pass(log) }
     }
 
     private func pass(_ log: Int) {

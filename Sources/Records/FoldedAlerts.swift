@@ -45,7 +45,7 @@ extension AlertRecord {
     private static let recordMark = Array("record:".utf8)
 }
 
-/// Alerts that wait for more of their kind. Bounded: beyond `countMax` the eldest goes first.
+/// Alerts that wait for more of their kind. Bounded by their number and their texts: beyond, the eldest goes first.
 package struct FoldedAlerts {
     package struct Row {
         package var record: AlertRecord
@@ -53,6 +53,7 @@ package struct FoldedAlerts {
     }
 
     private static let countMax = 100_000
+    private static let bytesMax = 64 << 20
 
     /// For how long a row takes in others, from its first alert on; 0 for one row each.
     package let seconds: Int
@@ -60,11 +61,13 @@ package struct FoldedAlerts {
     /// Keys in the order in which their rows began.
     private var open: [AlertFoldKey] = []
     private var openStart = 0
+    /// Octets of the texts of rows that are held.
+    private var byteCount = 0
 
     package init(seconds: Int) { self.seconds = seconds }
 
     package var isEmpty: Bool { openStart == open.count }
-    package var isFull: Bool { held.count >= FoldedAlerts.countMax }
+    package var isFull: Bool { held.count >= FoldedAlerts.countMax || byteCount >= FoldedAlerts.bytesMax }
 
     /// Counts an alert into the row that waits for it; false where there is none.
     package mutating func count(_ key: AlertFoldKey, at time: Timestamp) -> Bool {
@@ -76,6 +79,7 @@ package struct FoldedAlerts {
 
     /// Begins a row, of which `count` has found none. Make room first where it `isFull`.
     package mutating func hold(_ record: AlertRecord, _ key: AlertFoldKey, ordinal: UInt64) {
+        byteCount += record.text.bytes.count
         held[key] = Row(record: record, ordinal: ordinal)
         open.append(key)
     }
@@ -93,6 +97,7 @@ package struct FoldedAlerts {
     package mutating func next() -> Row? {
         guard openStart < open.count else { return nil }
         let row = held.removeValue(forKey: open[openStart])
+        byteCount -= row?.record.text.bytes.count ?? 0
         openStart += 1
         if openStart > 1024, openStart * 2 > open.count {
             open.removeFirst(openStart)

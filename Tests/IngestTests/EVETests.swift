@@ -121,6 +121,28 @@ private func event(_ kind: String, _ more: String, ends: String = ends) -> Strin
         #expect(try folder.rows("SELECT rcptto FROM smtp").first?.text("rcptto") == "[\"<c@d>\"]")
     }
 
+    @Test func `questions that wait are bounded by their number and by their texts`() {
+        func row(_ octets: Int) -> IngestedRow {
+            var row = IngestedRow()
+            _ = row.add(Array(repeating: UInt8(0x61), count: octets))
+            return row
+        }
+        var few = WaitingRows(countMax: 10)
+        for key in 0..<11 { few.add(UInt64(key), Int64(key), row(1)) }
+        #expect(few.leftover(isAtEnd: false).count == 6)
+        #expect(few.take(0) == nil && few.take(10) == 10)
+        #expect(few.leftover(isAtEnd: true).count == 4)
+        var long = WaitingRows(countMax: 1000, bytesMax: 10_000)
+        var (dropped, most) = (0, 0)
+        for key in 0..<100 {
+            long.add(UInt64(key), 1, row(1000))
+            dropped += long.leftover(isAtEnd: false).count
+            most = max(most, key + 1 - dropped)
+        }
+        #expect(most <= 11 && dropped >= 89)
+        #expect(long.leftover(isAtEnd: true).count == 100 - dropped)
+    }
+
     @Test func `what is no event is told and counted`() throws {
         let folder = try IngestFolder()
         let text = joined(
