@@ -167,7 +167,8 @@ package final class SignatureEngine {
     // MARK: what analyzers need to know
 
     package var wanted: SignatureBufferSet { index.wanted }
-    package var wantsTransactions: Bool { index.hasTransactions }
+    /// Where rules look at streams alone, too: a stream is inspected when a message is complete.
+    package var wantsTransactions: Bool { index.hasTransactions || index.hasStreams }
     package var wantsEvents: Bool { index.hasEvents }
 
     /// Whether what analyzers read of the flow is looked at.

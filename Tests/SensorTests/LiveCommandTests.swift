@@ -400,6 +400,68 @@ struct LiveCommandTests {
         #expect(!said.contains("nobody-may-see"))
     }
 
+    /// One connection that asks for `/first`, sends requests on others until there is a file `go`, and asks for
+    /// `/second`; the same once more behind `again`.
+    private static let longTalk = """
+        import os, socket, time, urllib.request
+        s = socket.create_connection(('10.98.0.2', 80))
+        def ask(path):
+            s.sendall(b'GET /%s HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n' % path)
+            got = b''
+            while not got.endswith(b'hello ' * 100): got += s.recv(65536)
+        ask(b'first')
+        print('one')
+        count = 0
+        for name in ('go', 'again'):
+            while not os.path.exists(name):
+                urllib.request.urlopen('http://10.98.0.2/many%d' % count, timeout=10).read()
+                count += 1
+                time.sleep(0.005)
+            ask(b'second')
+            print('asked', name)
+        s.close()
+        print('sent', count, 'requests')
+        """
+
+    @Test func `rules that come under traffic know the bits of open connections, and no packet is lost`() throws {
+        let scene = try Scene()
+        let set = #"alert tcp any any -> any 80 (content:"/first"; flowbits:set,seen; flowbits:noalert; sid:1;)"#
+        let ask = #"alert tcp any any -> any 80 (content:"/second"; flowbits:isset,seen; sid:2;)"#
+        let unset = #"alert tcp any any -> any 80 (content:"/second"; flowbits:isnotset,seen; sid:3;)"#
+        let rules = try scene.folder.write("local.rules", Array((set + "\n").utf8))
+        let weir = try scene.watch(["--store", "store", "--logs", "logs", "--rules", rules, "--set", "alerts.fold=0s"])
+        let store = scene.folder.path + "/store"
+        try scene.runNear(Self.longTalk, output: "long")
+        try #require(scene.waits("long", for: "one"), "\(scene.text("long"))")
+        // The ring hands packets over in blocks.
+        Thread.sleep(forTimeInterval: 1)
+        _ = try scene.folder.write("local.rules", Array([set, ask, unset, ""].joined(separator: "\n").utf8))
+        for _ in 0..<5 {
+            let done = try WeirCommand.run(["rules", "reload", "--store", store])
+            #expect(done.status == 0 && done.output == "3 rules in use\n", "\(done)")
+        }
+        _ = try scene.folder.write("go", [])
+        try #require(scene.waits("long", for: "asked go"), "\(scene.text("long"))")
+        Thread.sleep(forTimeInterval: 1)
+        // A file that is gone, told by the bare signal, leaves the rules.
+        try FileManager.default.removeItem(atPath: rules)
+        kill(weir.processIdentifier, SIGHUP)
+        try #require(scene.waits("weir", for: "the rules stay as they were"), "\(scene.text("weir"))")
+        _ = try scene.folder.write("again", [])
+        try #require(scene.waits("long", for: "sent"), "\(scene.text("long"))")
+        Thread.sleep(forTimeInterval: 1)
+        #expect(scene.end(weir, with: SIGINT) == 0, "\(scene.text("weir"))")
+        let alerts = try LogLines(scene.folder.path + "/logs/alert.log").numbers("signature_id")
+        #expect(alerts == [2, 2])
+        let words = scene.text("long").split(separator: " ")
+        let sent = words.firstIndex { $0.hasSuffix("sent") }.flatMap { Int(words[$0 + 1]) } ?? 0
+        let uris = try LogLines(scene.folder.path + "/logs/http.log").texts("uri")
+        #expect(sent > 20 && uris.filter { $0.hasPrefix("/many") }.count == sent)
+        let stats = try LogLines(scene.folder.path + "/logs/stats.log")
+        #expect(stats.numbers("pkts_dropped").last == 0)
+        #expect(stats.numbers("pkts_link").last == stats.numbers("pkts_proc").last)
+    }
+
     @Test func `an interface that goes away ends the run with one line, and rows are kept`() throws {
         let scene = try Scene()
         let weir = try scene.watch(["--logs", "logs"])

@@ -31,6 +31,15 @@ import Wire
         #expect(talk.fired().filter { $0 == 2 } == back)
     }
 
+    // MARK: streams
+
+    @Test func `rules of streams alone ask to be told of complete messages`() throws {
+        let stream = try Conversation("alert tcp any any -> any any (content:\"a\"; sid:1;)")
+        #expect(stream.engine.wantsTransactions)
+        let packets = try Conversation("alert udp any any -> any any (content:\"a\"; sid:1;)", isTCP: false)
+        #expect(!packets.engine.wantsTransactions)
+    }
+
     // MARK: tag
 
     /// Of so many further packets, which are tagged.
