@@ -273,7 +273,14 @@ package struct Analysis {
         while rest != 0 {
             let index = rest.trailingZeroBitCount
             rest &= rest &- 1
-            attach(Registry.probes[index].kind, &context)
+            let probe = Registry.probes[index]
+            let id = context.id
+            if probe.isForOtherPorts,
+                context.selection.kinds(id.transport, port: id.responderPort).contains(probe.kind)
+            {
+                continue
+            }
+            attach(probe.kind, &context)
         }
         return before..<analyzers.count
     }

@@ -33,10 +33,12 @@ struct Probe: Sendable {
     /// Datagrams that begin with another octet are not looked at. Of streams the tests themselves
     /// say what they can begin with.
     let first: ClosedRange<UInt8>
+    /// Only for ports that do not choose the analyzer themselves: there, what it refused it is not given again.
+    let isForOtherPorts: Bool
 
     init(
         _ kind: AnalyzerKind, _ transport: Transport, _ side: Direction?, _ test: @escaping Test,
-        reverse: Test? = nil, first: ClosedRange<UInt8> = 0...0xFF
+        reverse: Test? = nil, first: ClosedRange<UInt8> = 0...0xFF, isForOtherPorts: Bool = false
     ) {
         self.kind = kind
         self.transport = transport
@@ -44,6 +46,7 @@ struct Probe: Sendable {
         self.test = test
         self.reverse = reverse
         self.first = first
+        self.isForOtherPorts = isForOtherPorts
     }
 }
 

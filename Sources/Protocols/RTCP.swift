@@ -139,6 +139,8 @@ struct RTCPReports {
     var isNamed = false
     private var reporters: [Reporter] = []
     private var blocks: [Block] = []
+    /// Reports about sources for which there was no room.
+    private var refusedBlocks = 0
     private var isFull = false
     private var text = TextBuffer()
     private var record = RTCPRecord()
@@ -147,7 +149,7 @@ struct RTCPReports {
         reporters.removeAll(keepingCapacity: true)
         blocks.removeAll(keepingCapacity: true)
         text.clear()
-        (isNamed, isFull) = (false, false)
+        (isNamed, isFull, refusedBlocks) = (false, false, 0)
     }
 
     /// Reads a compound; false where it is none. Once media or reports were seen, packets by themselves are
@@ -274,7 +276,10 @@ struct RTCPReports {
         for index in blocks.indices where blocks[index].reporter == reporter && blocks[index].source == source {
             return index
         }
-        guard blocks.count < RTCPReports.blocksMax else { return nil }
+        guard blocks.count < RTCPReports.blocksMax else {
+            refusedBlocks &+= 1
+            return nil
+        }
         blocks.append(Block(reporter: reporter, source: source))
         return blocks.count &- 1
     }
@@ -282,6 +287,8 @@ struct RTCPReports {
     // MARK: rows
 
     mutating func write(_ context: inout AnalyzerContext) {
+        context.limits.met(.sources, refusedBlocks)
+        refusedBlocks = 0
         for (place, reporter) in reporters.enumerated() where reporter.packets > 0 {
             begin(reporter, context)
             var hasBlock = false

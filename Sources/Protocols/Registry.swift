@@ -181,8 +181,9 @@ package enum Registry {
         Probe(.http, .tcp, .responder, HTTPProbe.response),
         Probe(.http2, .tcp, .originator, HTTP2Probe.preface),
         Probe(.http2, .tcp, nil, HTTP2Probe.frames),
-        Probe(.dns, .udp, .originator, DNSProbe.query, reverse: DNSProbe.response),
-        Probe(.dns, .tcp, .originator, DNSProbe.streamQuery, reverse: DNSProbe.streamResponse),
+        Probe(.dns, .udp, .originator, DNSProbe.query, reverse: DNSProbe.response, isForOtherPorts: true),
+        Probe(
+            .dns, .tcp, .originator, DNSProbe.streamQuery, reverse: DNSProbe.streamResponse, isForOtherPorts: true),
         Probe(.ssh, .tcp, .originator, SSHProbe.originator, reverse: SSHProbe.responder),
         Probe(.smtp, .tcp, .responder, SMTPProbe.responder, reverse: SMTPProbe.originator),
         Probe(.ftp, .tcp, .responder, FTPProbe.responder, reverse: FTPProbe.originator),

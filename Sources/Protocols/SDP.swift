@@ -75,15 +75,18 @@ struct SDPMedia {
         }
         for var stream in found {
             stream.address = stream.address ?? session
-            remember(stream)
+            remember(stream, &context)
             announce(stream, by: analyzer, &context)
         }
     }
 
-    private mutating func remember(_ stream: Stream) {
+    private mutating func remember(_ stream: Stream, _ context: inout AnalyzerContext) {
         guard stream.port > 0, stream.address != nil else { return }
         streams.removeAll { $0.port == stream.port && $0.address == stream.address }
-        if streams.count >= SDPMedia.streamsMax { streams.removeAll(keepingCapacity: true) }
+        if streams.count >= SDPMedia.streamsMax {
+            context.limits.met(.sources, streams.count)
+            streams.removeAll(keepingCapacity: true)
+        }
         streams.append(stream)
     }
 

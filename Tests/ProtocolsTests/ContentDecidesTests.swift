@@ -56,6 +56,8 @@ private struct Line: ~Copyable {
         return (String(decoding: text[service], as: UTF8.self), count)
     }
 
+    var eventCount: Int { context.output.batches[Int(LogID.eve.rawValue)].count }
+
     func applications() -> Applications { analysis.applications(id, comparesSides: true) }
 }
 
@@ -98,6 +100,15 @@ private struct Line: ~Copyable {
         var alone = Line(.udp, port: 8053)
         alone.ask(Self.question)
         #expect(alone.end() == ("", 0))
+    }
+
+    @Test func `what the analyzer of a port has refused no probe gives to it again`() {
+        var line = Line(.udp, port: 53, wantsEvents: true)
+        line.ask([0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xFF])
+        line.ask(Self.question)
+        line.answer(Self.reply)
+        // Events tell of what follows all the same, once.
+        #expect(line.eventCount == 2)
     }
 
     @Test func `the probe of DNS refuses what only looks like it`() {
