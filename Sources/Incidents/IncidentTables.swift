@@ -20,6 +20,14 @@ enum IncidentTables {
             try database.execute(
                 sql: "CREATE INDEX incident_alerts_bare ON incident_alerts (last) WHERE rule IS NULL")
         }
+        migrator.registerMigration("incidents 3") { database in
+            // To look for the same rule near in time without reading all alerts of an incident.
+            try database.execute(
+                sql: """
+                    CREATE INDEX incident_alerts_by_rule ON incident_alerts (incident, rule, last)
+                    WHERE rule IS NOT NULL
+                    """)
+        }
         return migrator
     }()
 
