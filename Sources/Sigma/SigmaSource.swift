@@ -42,7 +42,7 @@ package enum SigmaTarget: Hashable, Sendable {
     }
 
     private static func zeek(_ source: SigmaLogSource) -> [SigmaTarget] {
-        let notTraffic: [LogID] = [.eve, .alert, .signatures, .stats, .cloudAudit]
+        let notTraffic: [LogID] = [.eve, .alert, .signatures, .intel, .stats, .cloudAudit]
         guard let service = source.service ?? source.category else { return [] }
         let log = LogID.allCases.first { $0.path == service && !notTraffic.contains($0) }
         return log.map { [.log($0)] } ?? []

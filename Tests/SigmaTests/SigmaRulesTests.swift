@@ -93,6 +93,22 @@ private let schemas = [RequestRecord.makeSchema()]
         #expect(hits(rules, [request("/evil", 200), request("/evil", 404), request("/good")]) == ["one"])
     }
 
+    @Test func `logs that alerts make are no source for rules`() throws {
+        let scratch = try Scratch()
+        for service in ["intel", "signatures", "conn"] {
+            try scratch.write(
+                "\(service).yml",
+                """
+                title: \(service)
+                logsource: {product: zeek, service: \(service)}
+                detection: {seen: {uid: '*'}, condition: seen}
+                """)
+        }
+        let rules = SigmaRules([scratch.path], schemas: schemas)
+        #expect(rules.accepted.map(\.title) == ["conn"])
+        #expect(rules.withoutSource.map(\.title) == ["intel", "signatures"])
+    }
+
     private func hits(_ rules: SigmaRules, _ records: [RequestRecord]) -> [String] {
         var observer = SigmaObserver(SigmaShelf(SigmaSet(rules, schemas: schemas)), foldSeconds: 0)
         var rows = RowBatch(schemas[0])
