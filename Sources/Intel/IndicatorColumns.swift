@@ -41,8 +41,6 @@ struct IndicatorColumn: Sendable {
     /// `dns.query`: where an indicator was seen.
     var place: String
     var lookup: IndicatorLookup
-    /// The same number where texts are looked up in the same way.
-    var lookupNumber: UInt8
     /// The column itself, and a second one that the lookup needs.
     var column: Column
     var index: Int
@@ -80,10 +78,8 @@ struct IndicatorColumn: Sendable {
             let second = entry.second.flatMap { schema.index(of: $0) }
             if entry.second != nil, second == nil { return nil }
             let name = entry.lookup == .url ? "uri" : entry.column
-            let number = table.firstIndex { $0.lookup == entry.lookup } ?? 0
             return IndicatorColumn(
-                place: "\(schema.path).\(name)", lookup: entry.lookup, lookupNumber: UInt8(number),
-                column: schema.columns[index], index: index,
+                place: "\(schema.path).\(name)", lookup: entry.lookup, column: schema.columns[index], index: index,
                 second: second.map { schema.columns[$0] }, secondIndex: second)
         }
     }
@@ -92,16 +88,23 @@ struct IndicatorColumn: Sendable {
     func find(_ text: ArraySlice<UInt8>, in index: IndicatorIndex, _ found: inout [IndicatorHit]) {
         switch lookup {
         case .host:
-            // A Host header has a port where it is not the usual one.
-            var host = text
-            if host.last != 0x5D, let colon = host.lastIndex(of: 0x3A), host.firstIndex(of: 0x3A) == colon {
-                host = host[..<colon]
+            let octets = text.span
+            var (count, colons, colon) = (octets.count, 0, 0)
+            for place in octets.indices where octets[place] == 0x3A {
+                colons &+= 1
+                colon = place
             }
-            guard let last = host.last else { return }
+            // A Host header has a port where it is not the usual one.
+            if colons == 1, octets[count &- 1] != 0x5D { count = colon }
+            guard count > 0 else { return }
+            let last = octets[count &- 1]
+            let host = text.prefix(count)
             // Addresses end in a digit, or have colons; no top-level domain ends so.
-            if (0x30...0x39).contains(last) || host.contains(0x3A) {
-                if host.first == 0x5B, last == 0x5D { host = host.dropFirst().dropLast() }
-                if let address = IndicatorForm.parseAddress(host) { return index.find(address, port: nil, &found) }
+            if (0x30...0x39).contains(last) || colons > 1 {
+                let isBracketed = last == 0x5D && host.first == 0x5B
+                if let address = IndicatorForm.parseAddress(isBracketed ? host.dropFirst().dropLast() : host) {
+                    return index.find(address, port: nil, &found)
+                }
             }
             index.find(name: host, &found)
         case .digest(let kinds): for kind in kinds { index.find(digest: kind, text, &found) }

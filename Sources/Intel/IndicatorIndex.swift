@@ -15,7 +15,8 @@ package struct IndicatorHit: Sendable, Hashable {
 }
 
 /// All indicators by their values. Open addressing over 64-bit hashes; a filter of one bit a value stands before it,
-/// small enough for the cache, and most questions end there. A hit is compared octet by octet.
+/// small enough for the cache, and most questions end there. Names and the hosts of URLs have one bit more for their
+/// last two labels, so that of most names no more is read than these. A hit is compared octet by octet.
 package final class IndicatorIndex: Sendable {
     package let sets: [IndicatorSet]
     /// Hash of the value and its kind; 0 is a free place.
@@ -51,8 +52,12 @@ package final class IndicatorIndex: Sendable {
                 present |= 1 << UInt64(row.kind.rawValue)
                 if row.kind == .network { lengths.insert(Int(set.value(row).last ?? 128)) }
                 if row.kind == .file || row.kind == .certificate { digests.insert(Int(row.count)) }
-                let hash = IndicatorIndex.hash(set.value(row), row.kind, seed)
+                let value = set.value(row)
+                let hash = IndicatorIndex.hash(value, row.kind, seed)
                 filter[Int(hash >> filterShift) >> 6] |= 1 << ((hash >> filterShift) & 63)
+                if let end = IndicatorIndex.end(of: value, row.kind, seed) {
+                    filter[Int(end >> filterShift) >> 6] |= 1 << ((end >> filterShift) & 63)
+                }
                 var slot = Int(truncatingIfNeeded: hash) & (capacity - 1)
                 var isDouble = false
                 while hashes[slot] != 0, !isDouble {
@@ -102,13 +107,48 @@ package final class IndicatorIndex: Sendable {
         return finish(hash, kind)
     }
 
+    /// The number that the ends of names are hashed with, and that of hosts of URLs: no kind has it.
+    private static let nameEnd: UInt8 = 62
+    private static let hostEnd: UInt8 = 63
+
+    /// Of a name, or of the host of a URL, the hash of its end; nil for other kinds.
+    private static func end(of value: ArraySlice<UInt8>, _ kind: IndicatorKind, _ seed: UInt64) -> UInt64? {
+        switch kind {
+        case .domain, .hostname: end(value.span, value.count, nameEnd, seed)
+        case .url: end(value.span, (value.firstIndex(of: 0x2F) ?? value.endIndex) - value.startIndex, hostEnd, seed)
+        default: nil
+        }
+    }
+
+    /// The hash of the last two labels of the first `count` octets; of all of them where there are fewer.
+    @inline(__always)
+    private static func end(_ name: Span<UInt8>, _ count: Int, _ number: UInt8, _ seed: UInt64) -> UInt64 {
+        var hash = seed
+        var dots = 0
+        var place = count
+        while place > 0 {
+            place &-= 1
+            let octet = IndicatorForm.lowered(name[place])
+            if octet == 0x2E {
+                dots &+= 1
+                if dots == 2 { break }
+            }
+            hash = step(hash, octet)
+        }
+        return finish(hash, number)
+    }
+
     @inline(__always) private static func step(_ hash: UInt64, _ octet: UInt8) -> UInt64 {
         let next = (hash ^ UInt64(octet)) &* 0x9E37_79B9_7F4A_7C15
         return next ^ next >> 29
     }
 
     @inline(__always) private static func finish(_ hash: UInt64, _ kind: IndicatorKind) -> UInt64 {
-        var end = (hash ^ UInt64(kind.rawValue &+ 1)) &* 0xBF58_476D_1CE4_E5B9
+        finish(hash, kind.rawValue)
+    }
+
+    @inline(__always) private static func finish(_ hash: UInt64, _ number: UInt8) -> UInt64 {
+        var end = (hash ^ UInt64(number &+ 1)) &* 0xBF58_476D_1CE4_E5B9
         end ^= end >> 32
         end &*= 0x94D0_49BB_1331_11EB
         end ^= end >> 31
@@ -177,6 +217,7 @@ package final class IndicatorIndex: Sendable {
         var host = host
         if host.suffix(3).elementsEqual(":80".utf8) { host = host.dropLast(3) }
         if host.suffix(4).elementsEqual(":443".utf8) { host = host.dropLast(4) }
+        guard mayHave(IndicatorIndex.end(host.span, host.count, IndicatorIndex.hostEnd, seed)) else { return }
         var target = target
         // A proxy is asked by the whole URL.
         if target.starts(with: "http://".utf8) {
@@ -188,9 +229,18 @@ package final class IndicatorIndex: Sendable {
     }
 
     private func look(_ host: ArraySlice<UInt8>, _ target: ArraySlice<UInt8>, _ found: inout [IndicatorHit]) {
+        let (hostOctets, targetOctets) = (host.span, target.span)
         var hash = seed
-        for octet in target.reversed() { hash = IndicatorIndex.step(hash, octet) }
-        for octet in host.reversed() { hash = IndicatorIndex.step(hash, IndicatorForm.lowered(octet)) }
+        var place = targetOctets.count
+        while place > 0 {
+            place &-= 1
+            hash = IndicatorIndex.step(hash, targetOctets[place])
+        }
+        place = hostOctets.count
+        while place > 0 {
+            place &-= 1
+            hash = IndicatorIndex.step(hash, IndicatorForm.lowered(hostOctets[place]))
+        }
         hash = IndicatorIndex.finish(hash, .url)
         guard mayHave(hash) else { return }
         let isSame = { (value: ArraySlice<UInt8>) in
@@ -202,18 +252,21 @@ package final class IndicatorIndex: Sendable {
 
     /// A name: itself as domain and as host name, and each name above it, down to two labels, as domain.
     func find(name text: ArraySlice<UInt8>, _ found: inout [IndicatorHit]) {
-        var name = text
-        if name.last == 0x2E { name = name.dropLast() }
-        guard name.count >= 3, name.count <= 255, present & IndicatorIndex.nameKinds != 0 else { return }
+        let octets = text.span
+        let count = octets.count > 0 && octets[octets.count &- 1] == 0x2E ? octets.count &- 1 : octets.count
+        guard count >= 3, count <= 255, present & IndicatorIndex.nameKinds != 0,
+            mayHave(IndicatorIndex.end(octets, count, IndicatorIndex.nameEnd, seed))
+        else { return }
+        let name = text.prefix(count)
         var hash = seed
-        var place = name.endIndex
+        var place = count
         var labels = 0
-        while place > name.startIndex {
-            place = name.index(before: place)
-            let octet = IndicatorForm.lowered(name[place])
+        while place > 0 {
+            place &-= 1
+            let octet = IndicatorForm.lowered(octets[place])
             if octet == 0x2E {
                 labels &+= 1
-                if labels >= 2 { look(.domain, hash, name[(place &+ 1)...], &found) }
+                if labels >= 2 { look(.domain, hash, name.dropFirst(place &+ 1), &found) }
             }
             hash = IndicatorIndex.step(hash, octet)
         }

@@ -110,7 +110,7 @@ package struct IndicatorMatcher: RowObserver {
             case .textSet, .textVector:
                 var place = rows.listStart(row, column.column)
                 for _ in 0..<rows.listCount(row, column.column) {
-                    find(rows.bytes[rows.listText(&place)], column)
+                    column.find(rows.bytes[rows.listText(&place)], in: index, &found)
                 }
             default:
                 let text = rows.bytes[rows.textRange(row, column.column)]
@@ -120,7 +120,7 @@ package struct IndicatorMatcher: RowObserver {
                     }
                     index.find(host: text, target: rows.bytes[rows.textRange(row, second)], &found)
                 } else {
-                    find(text, column)
+                    column.find(text, in: index, &found)
                 }
             }
             guard !found.isEmpty else { continue }
@@ -136,13 +136,6 @@ package struct IndicatorMatcher: RowObserver {
         let before = found.count
         index.find(address, port: port, &found)
         if found.count == before { misses.add(address, asked) }
-    }
-
-    private mutating func find(_ text: ArraySlice<UInt8>, _ column: IndicatorColumn) {
-        guard !misses.has(text, column.lookupNumber) else { return }
-        let before = found.count
-        column.find(text, in: index, &found)
-        if found.count == before { misses.add(text, column.lookupNumber) }
     }
 
     private mutating func take(

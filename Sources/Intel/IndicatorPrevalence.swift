@@ -17,7 +17,7 @@ struct IndicatorPrevalence {
 
     private var hosts: Set<Address> = []
     /// Hosts that were seen lately: most rows are about one of them.
-    private var recent = [Address](repeating: Address(high: 0, low: 0), count: 256)
+    private var recent = [Address](repeating: Address(high: 0, low: 0), count: 4096)
     private var meetings: [IndicatorHit: Set<Address>] = [:]
     private var meetingCount = 0
     /// The share in percent, above which an indicator is common; 100 for never.
@@ -30,7 +30,7 @@ struct IndicatorPrevalence {
 
     /// There is such a host of ours.
     mutating func see(_ host: Address) {
-        let place = Int(truncatingIfNeeded: (host.low ^ host.low >> 8 ^ host.high) & 255)
+        let place = Int(truncatingIfNeeded: (host.low ^ host.low >> 12 ^ host.high) & 4095)
         guard recent[place] != host else { return }
         recent[place] = host
         if hosts.count < IndicatorPrevalence.hostsMax { hosts.insert(host) }

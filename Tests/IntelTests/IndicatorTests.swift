@@ -244,19 +244,34 @@ private struct Alerts {
         #expect(IndicatorIndex(sets).count(below: 30) == 2)
     }
 
-    @Test func `what was no indicator lately is told by all of its octets`() {
+    @Test func `an address that was no indicator lately is told by all of it`() {
         var misses = RecentMisses()
-        let texts = (0..<3000).map { Array("host-\($0).example".utf8) } + [[], Array(repeating: 0x61, count: 62)]
-        for text in texts { misses.add(text[...], 1) }
-        #expect(texts.filter { misses.has($0[...], 1) }.count > 1500)
-        #expect(texts.allSatisfy { !misses.has($0[...], 2) && !misses.has(($0 + [0x61])[...], 1) })
-        let long = Array(repeating: UInt8(0x61), count: 300)
-        misses.add(long[...], 1)
-        #expect(!misses.has(long[...], 1))
-        let address = Address(v4: 0x0A00_0001)
-        misses.add(address, 53)
-        #expect(misses.has(address, 53) && !misses.has(address, 54) && !misses.has(Address(v4: 0x0A00_0002), 53))
-        #expect(!misses.has(Address(high: 0, low: 0), 0))
+        let addresses = (0..<3000).map { Address(v4: 0x0A00_0000 + UInt32($0)) }
+        for address in addresses { misses.add(address, 53) }
+        #expect(addresses.filter { misses.has($0, 53) }.count > 1500)
+        #expect(addresses.allSatisfy { !misses.has($0, 54) })
+        #expect(!misses.has(Address(v4: 0x0B00_0001), 53) && !misses.has(Address(high: 0, low: 0), 0))
+    }
+
+    @Test func `names are found at the borders of labels, whatever their ends are`() throws {
+        let urls = "http://x.evil.test:8080/a?b=1\nhttp://203.0.113.9/z\n"
+        let index = IndicatorIndex([try set("f", "evil.example\nb.c.evil.test\nco.example.org\n" + urls)])
+        let found = [
+            "evil.example", "EVIL.example.", "www.evil.example", "a.b.c.evil.test", "b.c.evil.test", "x.co.example.org",
+        ]
+        for name in found { #expect(index.names(name).count == 1, "\(name)") }
+        for name in ["evil.test", "c.evil.test", "notevil.example", "example", ".example", "example.org"] {
+            #expect(index.names(name).isEmpty, "\(name)")
+        }
+        func hits(_ host: String, _ target: String) -> Int {
+            var found: [IndicatorHit] = []
+            index.find(host: Array(host.utf8)[...], target: Array(target.utf8)[...], &found)
+            return found.count
+        }
+        #expect(hits("X.evil.test:8080", "/a?b=1") == 1)
+        #expect(hits("203.0.113.9:80", "/z") == 1 && hits("203.0.113.9", "/z?q") == 1)
+        #expect(hits("x.evil.test", "/a?b=1") == 0 && hits("y.evil.test:8080", "/a?b=1") == 0)
+        #expect(hits("113.9", "/z") == 0)
     }
 
     @Test func `the same value over and over in a list costs no time`() {
