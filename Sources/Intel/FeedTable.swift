@@ -352,11 +352,11 @@ struct FeedTable {
 
     /// The kind that a bare value looks like.
     static func guess(_ text: ArraySlice<UInt8>) -> IndicatorKind? {
-        if IndicatorForm.parseAddress(text) != nil { return .address }
+        if Address(octets: text) != nil { return .address }
         if text.contains(0x2F) {
             let host = text.prefix { $0 != 0x2F }
             let isNetwork =
-                IndicatorForm.parseAddress(host) != nil
+                Address(octets: host) != nil
                 && IndicatorForm.number(text[host.endIndex...].dropFirst()) != nil
             return isNetwork ? .network : .url
         }

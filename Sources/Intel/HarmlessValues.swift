@@ -110,9 +110,9 @@ package struct HarmlessValues: Sendable {
     private static func add(_ text: String, to set: inout IndicatorSet, isExact: Bool = false) -> Bool {
         let octets = Array(text.utf8)[...]
         var value = Indicator(kind: .hostname, value: [], confidence: 100)
-        if let address = IndicatorForm.parseAddress(octets) {
+        if let address = Address(octets: octets) {
             (value.kind, value.value) = (.address, IndicatorForm.octets(address))
-        } else if let slash = octets.lastIndex(of: 0x2F), let address = IndicatorForm.parseAddress(octets[..<slash]),
+        } else if let slash = octets.lastIndex(of: 0x2F), let address = Address(octets: octets[..<slash]),
             let bits = IndicatorForm.number(octets[(slash + 1)...]), bits <= (address.isV4 ? 32 : 128)
         {
             let all = address.isV4 ? bits + 96 : bits

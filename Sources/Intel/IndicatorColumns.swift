@@ -102,7 +102,7 @@ struct IndicatorColumn: Sendable {
             // Addresses end in a digit, or have colons; no top-level domain ends so.
             if (0x30...0x39).contains(last) || colons > 1 {
                 let isBracketed = last == 0x5D && host.first == 0x5B
-                if let address = IndicatorForm.parseAddress(isBracketed ? host.dropFirst().dropLast() : host) {
+                if let address = Address(octets: isBracketed ? host.dropFirst().dropLast() : host) {
                     return index.find(address, port: nil, &found)
                 }
             }
@@ -117,7 +117,7 @@ struct IndicatorColumn: Sendable {
             }
             index.findFolded(.email, mail, &found)
         case .address, .endpoint:
-            if let address = IndicatorForm.parseAddress(text) { index.find(address, port: nil, &found) }
+            if let address = Address(octets: text) { index.find(address, port: nil, &found) }
         case .url: break
         }
     }

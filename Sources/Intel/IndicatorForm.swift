@@ -68,35 +68,6 @@ enum IndicatorForm {
 
     // MARK: addresses
 
-    static func parseAddress(_ value: ArraySlice<UInt8>) -> Address? {
-        if let v4 = parseV4(value) { return Address(v4: v4) }
-        guard value.count <= 45, value.contains(0x3A) else { return nil }
-        return Address(String(decoding: value, as: UTF8.self))
-    }
-
-    /// Dotted decimal; nil for anything else. No octet is made.
-    static func parseV4(_ value: ArraySlice<UInt8>) -> UInt32? {
-        guard (7...15).contains(value.count) else { return nil }
-        var address: UInt32 = 0
-        var number: UInt32 = 0
-        var digits = 0
-        var dots = 0
-        for octet in value {
-            if octet == 0x2E {
-                guard digits > 0, dots < 3 else { return nil }
-                address = address << 8 | number
-                (number, digits) = (0, 0)
-                dots += 1
-                continue
-            }
-            guard (0x30...0x39).contains(octet), digits < 3, digits == 0 || number > 0 else { return nil }
-            number = number * 10 + UInt32(octet - 0x30)
-            digits += 1
-            guard number <= 255 else { return nil }
-        }
-        return dots == 3 && digits > 0 ? address << 8 | number : nil
-    }
-
     static func octets(_ address: Address) -> [UInt8] {
         var octets: [UInt8] = []
         octets.reserveCapacity(16)
@@ -109,7 +80,7 @@ enum IndicatorForm {
     }
 
     private static func address(_ value: [UInt8]) throws(Unfit) -> [UInt8] {
-        guard let address = parseAddress(value[...]) else { throw Unfit("this is no address") }
+        guard let address = Address(octets: value[...]) else { throw Unfit("this is no address") }
         try check(address)
         return octets(address)
     }
@@ -146,7 +117,7 @@ enum IndicatorForm {
     /// `10.0.0.0/8`; a network of one is an address, which is for the caller to see.
     private static func network(_ value: [UInt8]) throws(Unfit) -> [UInt8] {
         let parts = value.split(separator: 0x2F, omittingEmptySubsequences: false)
-        guard parts.count == 2, let address = parseAddress(parts[0]), let bits = number(parts[1]),
+        guard parts.count == 2, let address = Address(octets: parts[0]), let bits = number(parts[1]),
             bits <= (address.isV4 ? 32 : 128)
         else { throw Unfit("this is no network such as 203.0.113.0/24") }
         let least = address.isV4 ? 8 : 16
@@ -187,7 +158,7 @@ enum IndicatorForm {
         while name.last == 0x2E { name = name.dropLast() }
         let plain = name.map(lowered)
         guard plain.count <= 253 else { throw Unfit("a name has 253 octets at most") }
-        guard parseAddress(plain[...]) == nil else { throw Unfit("this is an address and no name") }
+        guard Address(octets: plain[...]) == nil else { throw Unfit("this is an address and no name") }
         let labels = plain.split(separator: 0x2E, omittingEmptySubsequences: false)
         for label in labels {
             guard (1...63).contains(label.count) else {
@@ -249,7 +220,7 @@ enum IndicatorForm {
         }
         var bare = name
         if bare.first == 0x5B, bare.last == 0x5D { bare = bare.dropFirst().dropLast() }
-        if let address = parseAddress(bare) {
+        if let address = Address(octets: bare) {
             try check(address)
             var text: [UInt8] = []
             address.write(to: &text)

@@ -149,7 +149,7 @@ package final class RetroHunt {
                 let (hosts, flags) = (try rows.vector(host), try rows.vector(isOurs))
                 guard hosts.kind.isStoredAsText, !flags.kind.isStoredAsText else { continue }
                 for row in 0..<hosts.rowCount where hosts.isSet(row) && flags.isSet(row) && flags.words[row] != 0 {
-                    if let address = IndicatorForm.parseAddress(hosts.text(row)) { prevalence.see(address) }
+                    if let address = Address(octets: hosts.text(row)) { prevalence.see(address) }
                 }
             }
         }
@@ -212,7 +212,7 @@ package final class RetroHunt {
                     guard targets.isSet(row) else { continue }
                     index.find(host: vector.text(element), target: targets.text(row), &hits)
                 } else if column.lookup == .endpoint {
-                    guard let address = IndicatorForm.parseAddress(vector.text(element)) else { continue }
+                    guard let address = Address(octets: vector.text(element)) else { continue }
                     let port = ports.flatMap { $0.isSet(row) ? UInt16(truncatingIfNeeded: $0.words[row]) : nil }
                     index.find(address, port: port, &hits)
                 } else if vector.isDictionary {
@@ -359,7 +359,7 @@ private final class RetroRows {
 
     private func address(_ name: String, _ row: Int) throws(StoreError) -> Address? {
         guard let column = try vector(named: name), column.isSet(row), column.kind.isStoredAsText else { return nil }
-        return IndicatorForm.parseAddress(column.text(row))
+        return Address(octets: column.text(row))
     }
 
     private func port(_ name: String, _ row: Int) throws(StoreError) -> UInt16 {

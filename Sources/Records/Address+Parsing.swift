@@ -10,18 +10,14 @@ extension Address {
     /// An address as people write it; nil where the text is none.
     package init?(_ text: String) { self.init(octets: Array(text.utf8)[...]) }
 
-    /// The same out of octets. Allocates nothing for IPv4.
+    /// The same out of octets. Allocates nothing.
     package init?(octets: ArraySlice<UInt8>) {
         if let v4 = Address.parseV4(octets) {
             self.init(v4: v4)
             return
         }
-        guard octets.count <= 45, let groups = Address.parseV6(Array(octets)) else { return nil }
-        var words: (UInt64, UInt64) = (0, 0)
-        for (index, group) in groups.enumerated() {
-            if index < 4 { words.0 = words.0 << 16 | UInt64(group) } else { words.1 = words.1 << 16 | UInt64(group) }
-        }
-        self.init(high: words.0, low: words.1)
+        guard let (high, low) = Address.parseV6(octets) else { return nil }
+        self.init(high: high, low: low)
     }
 
     /// Four numbers up to 255 without leading zeros, dots between them.
@@ -44,31 +40,61 @@ extension Address {
         return dots == 3 && digits > 0 ? value << 8 | part : nil
     }
 
-    private static func parseV6(_ octets: [UInt8]) -> [UInt16]? {
-        guard octets.count >= 2, octets.count <= 45 else { return nil }
-        // Both halves around `::`; without it, everything is in the first.
-        let gap = octets.indices.dropLast().first { octets[$0] == 0x3A && octets[$0 + 1] == 0x3A }
-        guard let head = groups(octets[..<(gap ?? octets.endIndex)]) else { return nil }
-        guard let gap else { return head.count == 8 ? head : nil }
-        guard let tail = groups(octets[(gap + 2)...]), head.count + tail.count < 8 else { return nil }
-        return head + [UInt16](repeating: 0, count: 8 - head.count - tail.count) + tail
+    /// Up to eight groups of four digits; one `::` for those that are zero; the last two may be dotted.
+    private static func parseV6(_ octets: ArraySlice<UInt8>) -> (high: UInt64, low: UInt64)? {
+        guard (2...45).contains(octets.count) else { return nil }
+        var words: (high: UInt64, low: UInt64) = (0, 0)
+        var count = 0
+        // How many groups stand before `::`.
+        var gap: Int?
+        var place = octets.startIndex
+        if octets.first == 0x3A {
+            guard octets[place + 1] == 0x3A else { return nil }
+            gap = 0
+            place += 2
+        }
+        while place < octets.endIndex {
+            guard count < 8 else { return nil }
+            let start = place
+            var group: UInt64 = 0
+            while place < octets.endIndex, let digit = hexadecimalDigit(octets[place]), place - start < 4 {
+                group = group << 4 | digit
+                place += 1
+            }
+            if place < octets.endIndex, octets[place] == 0x2E {
+                guard count <= 6, let v4 = parseV4(octets[start...]) else { return nil }
+                words = (words.high << 32 | words.low >> 32, words.low << 32 | UInt64(v4))
+                count += 2
+                break
+            }
+            guard place > start else { return nil }
+            words = (words.high << 16 | words.low >> 48, words.low << 16 | group)
+            count += 1
+            if place == octets.endIndex { break }
+            // One colon, and a group behind it, or the two of the gap.
+            guard octets[place] == 0x3A, place + 1 < octets.endIndex else { return nil }
+            place += 1
+            if octets[place] == 0x3A {
+                guard gap == nil else { return nil }
+                gap = count
+                place += 1
+            }
+        }
+        guard let gap else { return count == 8 ? words : nil }
+        guard count < 8 else { return nil }
+        // What stands before the gap goes to the front: all is at the back so far.
+        let behind = UInt64(count - gap) * 16
+        let all = UInt128(words.high) << 64 | UInt128(words.low)
+        let tail = all & (UInt128(1) << UInt128(behind) - 1)
+        let head = gap == 0 ? 0 : (all >> UInt128(behind)) << UInt128(128 - gap * 16)
+        return (UInt64(truncatingIfNeeded: (head | tail) >> 64), UInt64(truncatingIfNeeded: head | tail))
     }
 
-    private static func groups(_ octets: ArraySlice<UInt8>) -> [UInt16]? {
-        guard !octets.isEmpty else { return [] }
-        var found: [UInt16] = []
-        let parts = octets.split(separator: 0x3A, omittingEmptySubsequences: false)
-        for (index, part) in parts.enumerated() {
-            if index == parts.count - 1, part.contains(0x2E) {
-                guard let v4 = parseV4(part) else { return nil }
-                found += [UInt16(truncatingIfNeeded: v4 >> 16), UInt16(truncatingIfNeeded: v4)]
-                continue
-            }
-            guard (1...4).contains(part.count), let value = UInt16(String(decoding: part, as: UTF8.self), radix: 16),
-                part.allSatisfy({ $0 != 0x2B && $0 != 0x2D })
-            else { return nil }
-            found.append(value)
+    private static func hexadecimalDigit(_ octet: UInt8) -> UInt64? {
+        switch octet {
+        case 0x30...0x39: UInt64(octet &- 0x30)
+        case 0x41...0x46, 0x61...0x66: UInt64((octet | 0x20) &- 0x57)
+        default: nil
         }
-        return found.count <= 8 ? found : nil
     }
 }
