@@ -47,7 +47,6 @@ struct Ingress: ~Copyable {
         block.firstPacket = packetNumber &+ 1
         let packets = block.packets
         let captured = packets.packets
-        defer { block.dayOrigin = dayOrigin }
         for index in captured.indices {
             let packet = captured[index]
             packetNumber &+= 1
@@ -61,6 +60,9 @@ struct Ingress: ~Copyable {
                 decode(bytes, packet, at: index, time, into: block)
             }
         }
+        block.dayOrigin = dayOrigin
+        counters.fragmentsRefused = defragmenter.evictedCount
+        counters.limits.met(.tunnels, tunnels.takeForgotten())
     }
 
     private mutating func decode(
@@ -75,8 +77,6 @@ struct Ingress: ~Copyable {
         if case .notIP = layers.stop, LinkReaders.read(layers.frame) {
             block.frames.append((UInt32(truncatingIfNeeded: index), layers.frame))
         }
-        counters.fragmentsRefused = defragmenter.evictedCount
-        counters.limits.met(.tunnels, tunnels.takeForgotten())
         if !layers.findings.isEmpty { report(time, into: block) }
         place(bytes, index, into: block)
     }

@@ -59,9 +59,7 @@ struct AnswerForm: ParsableArguments {
     var format = "text"
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
     }
 
     var isJSON: Bool { format == "json" }

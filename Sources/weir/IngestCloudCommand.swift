@@ -38,9 +38,7 @@ struct CloudIngestOptions: ParsableArguments {
     var format = "text"
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
         guard fold >= 0 else { throw ValidationError("--fold \(fold): choose 0 or more seconds") }
         guard !paths.isEmpty else { throw ValidationError("name a file or a folder") }
     }

@@ -22,9 +22,7 @@ struct IngestLogsOptions: ParsableArguments {
     var paths: [String]
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
         guard !paths.isEmpty else { throw ValidationError("name a file or a folder") }
     }
 

@@ -72,9 +72,7 @@ struct FeedArguments: ParsableArguments {
             throw ValidationError("--expires \(expires): 0 to 100000 days")
         }
         for entry in mapping where !entry.contains("=") { throw ValidationError("--map \(entry): write COLUMN=TYPE") }
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
     }
 
     func options(_ path: String) throws -> FeedOptions {
@@ -223,9 +221,7 @@ struct IntelListCommand: ParsableCommand {
     var format = "text"
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
     }
 
     func run() throws {
@@ -321,9 +317,7 @@ struct IntelRetroCommand: ParsableCommand {
     var format = "text"
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
         guard (0...100).contains(confidence) else { throw ValidationError("--confidence \(confidence): 0 to 100") }
         for (option, text) in [("--since", since), ("--until", until), ("--known", known)] {
             _ = try IntelText.time(option, text)

@@ -65,9 +65,7 @@ struct PacketsCommand: ParsableCommand {
     var format = "text"
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
         guard folder != nil || packetsDir != nil else {
             throw ValidationError("say where the packets are, with --store DIR")
         }

@@ -28,9 +28,7 @@ struct RuleRunOptions: ParsableArguments {
     @OptionGroup var rules: RuleOptions
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
         guard !captures.isEmpty else { throw ValidationError("say which capture to read: -r day.pcap") }
     }
 

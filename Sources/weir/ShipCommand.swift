@@ -36,9 +36,7 @@ struct ShipCommand: ParsableCommand {
     var format = "text"
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
     }
 
     private struct Report: Encodable {

@@ -55,9 +55,7 @@ struct SigmaCheckCommand: ParsableCommand {
     var format = "text"
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
         guard !paths.isEmpty else { throw ValidationError("name a rule file or a folder") }
     }
 

@@ -30,9 +30,7 @@ struct StoreChoice: ParsableArguments {
     var format = "text"
 
     func validate() throws {
-        guard ["text", "json"].contains(format) else {
-            throw ValidationError("--format \(format): choose text or json")
-        }
+        try OutputForm.check(format)
     }
 
     var isJSON: Bool { format == "json" }
