@@ -90,21 +90,19 @@ struct IndicatorColumn: Sendable {
         case .host:
             let octets = text.span
             var (count, colons, colon) = (octets.count, 0, 0)
+            if count > 2, octets[0] == 0x5B { return findBracketed(text, in: index, &found) }
             for place in octets.indices where octets[place] == 0x3A {
                 colons &+= 1
                 colon = place
             }
             // A Host header has a port where it is not the usual one.
-            if colons == 1, octets[count &- 1] != 0x5D { count = colon }
+            if colons == 1 { count = colon }
             guard count > 0 else { return }
             let last = octets[count &- 1]
             let host = text.prefix(count)
             // Addresses end in a digit, or have colons; no top-level domain ends so.
             if (0x30...0x39).contains(last) || colons > 1 {
-                let isBracketed = last == 0x5D && host.first == 0x5B
-                if let address = Address(octets: isBracketed ? host.dropFirst().dropLast() : host) {
-                    return index.find(address, port: nil, &found)
-                }
+                if let address = Address(octets: host) { return index.find(address, port: nil, &found) }
             }
             index.find(name: host, &found)
         case .digest(let kinds): for kind in kinds { index.find(digest: kind, text, &found) }
@@ -120,5 +118,13 @@ struct IndicatorColumn: Sendable {
             if let address = Address(octets: text) { index.find(address, port: nil, &found) }
         case .url: break
         }
+    }
+
+    /// Looks up `[address]`, the form of IPv6 in a Host header, with a port behind it or without.
+    private func findBracketed(_ text: ArraySlice<UInt8>, in index: IndicatorIndex, _ found: inout [IndicatorHit]) {
+        guard let close = text.firstIndex(of: 0x5D), close + 1 == text.endIndex || text[close + 1] == 0x3A,
+            let address = Address(octets: text[(text.startIndex + 1)..<close])
+        else { return }
+        index.find(address, port: nil, &found)
     }
 }

@@ -70,7 +70,7 @@ package struct Analysis {
             analyzers[place].stream(bytes, from: direction, &context)
         }
         if isProbing { probeStream(bytes, from: direction, &context) }
-        settle(&context)
+        settle(bytes, &context)
     }
 
     /// `wireLength` is what the datagram had on the wire; fewer octets may be there.
@@ -92,7 +92,7 @@ package struct Analysis {
                 probeDatagram(bytes, wireLength: wireLength, from: direction, &context)
             }
         }
-        settle(&context)
+        settle(bytes, &context)
     }
 
     package mutating func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
@@ -104,7 +104,7 @@ package struct Analysis {
         if isProbing, let memory = makeRoom(for: 0, openProbes(context), &context), count > 0 {
             memory.keep(gap: count, from: direction)
         }
-        settle(&context)
+        settle(RawSpan(), &context)
     }
 
     package mutating func endOfStream(from direction: Direction, _ context: inout AnalyzerContext) {
@@ -112,7 +112,7 @@ package struct Analysis {
             if context.wantsEvents { context.describer = analyzers[place] }
             analyzers[place].endOfStream(from: direction, &context)
         }
-        settle(&context)
+        settle(RawSpan(), &context)
     }
 
     /// The connection is over: what is half done is written.
@@ -121,7 +121,7 @@ package struct Analysis {
             if context.wantsEvents { context.describer = analyzers[place] }
             analyzers[place].finish(&context)
         }
-        settle(&context)
+        settle(RawSpan(), &context)
     }
 
     /// Back to the state of a new one. Analyzers go back to the pool.
@@ -312,8 +312,9 @@ package struct Analysis {
 
     // MARK: after each delivery
 
-    /// Takes over what the analyzers said of the service, and lets the detached go.
-    private mutating func settle(_ context: inout AnalyzerContext) {
+    /// Takes over what the analyzers said of the service, and lets the detached go. `bytes` are those that came.
+    private mutating func settle(_ bytes: RawSpan, _ context: inout AnalyzerContext) {
+        if !context.violations.isEmpty { context.writeViolations(bytes) }
         while let place = analyzers.detachedPlace {
             let analyzer = analyzers.remove(at: place)
             analyzer.finish(&context)

@@ -116,6 +116,8 @@ package struct AnalyzerContext: ~Copyable {
     /// What the signatures are shown (Analyzer+Signatures.swift); the worker empties it after each call.
     package var transactions = TransactionOutput()
     var serviceChanges: [ServiceChange] = []
+    /// Rows of protocols that the delivery at work has taken back.
+    var violations: [AnalyzerRecord] = []
     /// Anomalies of the connection, for the worker to filter and write; emptied after each call.
     package var weirds: [PendingWeird] = []
     /// The texts of `weirds`.

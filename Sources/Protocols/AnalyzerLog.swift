@@ -16,6 +16,7 @@ package struct AnalyzerRecord: LogRecord {
     package var id: ConnectionID?
     var name = Text.absent
     var reason = Text.absent
+    var data = Text.absent
     package var text = TextBuffer()
 
     package init() {}
@@ -32,11 +33,15 @@ package struct AnalyzerRecord: LogRecord {
         row.text(
             "failure_reason", reason, in: text,
             "What was wrong: the anomaly that was met last, or that the octets are no message of the protocol.")
+        row.text("failure_data", data, in: text, "First octets of what came when that was found, 40 at most.")
     }
 }
 
 extension AnalyzerContext {
-    /// A confirmed analyzer is let go.
+    /// Octets of `failure_data` (Zeek's `Analyzer::Logging::failure_data_max_size`).
+    private static let failureBytesMax = 40
+
+    /// A confirmed analyzer is let go. The row is written when the delivery at work is done with.
     mutating func logViolation(of kind: AnalyzerKind) {
         var record = AnalyzerRecord()
         record.ts = now
@@ -47,6 +52,16 @@ extension AnalyzerContext {
         let start = record.text.begin()
         record.text.append(weirds.last?.weird.name ?? "no message of this protocol")
         record.reason = record.text.end(start)
-        output.emit(record)
+        violations.append(record)
+    }
+
+    /// Writes the rows of analyzers that were let go at a delivery; `bytes` is empty for what has no octets.
+    mutating func writeViolations(_ bytes: RawSpan) {
+        for var record in violations {
+            let count = min(bytes.byteCount, AnalyzerContext.failureBytesMax)
+            if count > 0 { record.data = record.text.add(bytes.extracting(0..<count)) }
+            output.emit(record)
+        }
+        violations.removeAll(keepingCapacity: true)
     }
 }

@@ -31,11 +31,17 @@ extension HTTP {
             originator.state = .nothing
             return violation(&context)
         }
+        let method = line.extracting(0..<parts.method)
+        if !isConfirmed, originator.version == HTTPVersion(major: 0, minor: 9), !HTTPMethods.isKnown(method) {
+            // Other protocols of lines begin so: the port alone does not make HTTP of them.
+            context.weird(.unknown_HTTP_method, addl: method, source: "")
+            originator.state = .nothing
+            return violation(&context)
+        }
         requestCount &+= 1
         if !keepsAlive, requestCount > 1 { context.weird(.unexpected_multiple_HTTP_requests, source: "HTTP") }
         originator.state = .message
         originator.isOngoing = true
-        let method = line.extracting(0..<parts.method)
         if unanswered.count >= HTTP.unansweredMax {
             context.limits.met(.requests)
             unanswered.removeFirst()

@@ -116,6 +116,43 @@ struct IMAPLiteral {
     }
 }
 
+/// A server's greeting, and a client's first command behind its tag.
+enum IMAPProbe {
+    private static let tagBytesMax = 16
+    private static let commands: [StaticString] = [
+        "CAPABILITY", "LOGIN", "AUTHENTICATE", "STARTTLS", "ID", "NOOP", "LOGOUT", "NAMESPACE", "SELECT", "LIST",
+    ]
+
+    static func greeting(_ bytes: RawSpan) -> ProbeVerdict {
+        let verdict = bytes.beginning(with: "* OK ", at: 0, anyCase: true)
+        return verdict == .never ? bytes.beginning(with: "* PREAUTH ", at: 0, anyCase: true) : verdict
+    }
+
+    static func command(_ bytes: RawSpan) -> ProbeVerdict {
+        var end = 0
+        while end < bytes.byteCount, isOfTag(bytes.octet(end)) {
+            guard end < tagBytesMax else { return .never }
+            end &+= 1
+        }
+        guard end < bytes.byteCount else { return .needsMore }
+        guard end > 0, bytes.octet(end) == 0x20 else { return .never }
+        var verdict = ProbeVerdict.never
+        for command in commands {
+            switch bytes.beginning(with: command, at: end &+ 1, anyCase: true) {
+            case .matches: return .matches
+            case .needsMore: verdict = .needsMore
+            case .never: break
+            }
+        }
+        return verdict
+    }
+
+    /// Letters, digits and dots; others may stand in tags and do not.
+    private static func isOfTag(_ octet: UInt8) -> Bool {
+        octet == 0x2E || HTTPOctets.isDigit(octet) || (0x61...0x7A).contains(octet | 0x20)
+    }
+}
+
 final class IMAP: Analyzer {
     /// Octets of a tag that are told apart.
     private static let tagBytesMax = 64

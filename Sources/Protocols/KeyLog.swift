@@ -45,26 +45,33 @@ struct KeyLogSecrets: Sendable {
 /// All secrets that are known. Shared by the workers; looked at once for each session.
 package final class KeyLog: Sendable {
     /// Sessions that are kept. Some 300 octets each.
-    static let sessionsMax = 1 << 20
+    package static let sessionsMax = 1 << 20
     /// Octets of a line; none is longer than 200.
     private static let lineBytesMax = 1024
 
     private struct State {
         var sessions: [KeyLogRandom: KeyLogSecrets] = [:]
+        /// Lines of sessions for which there was no room.
+        var refused: UInt64 = 0
         /// A line that has not come whole.
         var rest: [UInt8] = []
     }
 
+    private let sessionsMax: Int
     private let state = Mutex(State())
     /// Gives what the file has got since the last call.
     private let more: @Sendable () -> [UInt8]
 
-    package init(more: @escaping @Sendable () -> [UInt8]) {
+    package init(sessionsMax: Int = KeyLog.sessionsMax, more: @escaping @Sendable () -> [UInt8]) {
+        self.sessionsMax = sessionsMax
         self.more = more
     }
 
     /// Sessions that have a secret.
     package var count: Int { state.withLock { $0.sessions.count } }
+
+    /// Lines that were left out because there are too many sessions.
+    package var refused: UInt64 { state.withLock { $0.refused } }
 
     /// The secrets of a session. What is not known may have been written meanwhile.
     func find(_ random: KeyLogRandom) -> KeyLogSecrets? {
@@ -72,30 +79,34 @@ package final class KeyLog: Sendable {
             if let known = state.sessions[random] { return known }
             let fresh = more()
             guard !fresh.isEmpty else { return nil }
-            KeyLog.read(fresh, into: &state)
+            read(fresh, into: &state)
             return state.sessions[random]
         }
     }
 
-    private static func read(_ fresh: [UInt8], into state: inout State) {
+    private func read(_ fresh: [UInt8], into state: inout State) {
         state.rest += fresh
         var start = 0
         while let end = state.rest[start...].firstIndex(of: 0x0A) {
-            read(line: state.rest[start..<end], into: &state.sessions)
+            let line = state.rest[start..<end]
+            read(line: line, into: &state)
             start = end &+ 1
         }
         state.rest.removeFirst(start)
-        if state.rest.count > lineBytesMax { state.rest.removeAll() }
+        if state.rest.count > KeyLog.lineBytesMax { state.rest.removeAll() }
     }
 
     /// Lines that say something else are passed over, as comments are.
-    private static func read(line: ArraySlice<UInt8>, into sessions: inout [KeyLogRandom: KeyLogSecrets]) {
+    private func read(line: ArraySlice<UInt8>, into state: inout State) {
         let words = line.split(whereSeparator: { $0 == 0x20 || $0 == 0x0D })
-        guard words.count == 3, let random = decode(words[1]), let secret = decode(words[2]),
-            let session = KeyLogRandom(random.octets), (32...64).contains(secret.count),
-            sessions[session] != nil || sessions.count < sessionsMax
+        guard words.count == 3, let random = KeyLog.decode(words[1]), let secret = KeyLog.decode(words[2]),
+            let session = KeyLogRandom(random.octets), (32...64).contains(secret.count)
         else { return }
-        var all = sessions[session] ?? KeyLogSecrets()
+        guard state.sessions[session] != nil || state.sessions.count < sessionsMax else {
+            state.refused &+= 1
+            return
+        }
+        var all = state.sessions[session] ?? KeyLogSecrets()
         switch Array(words[0]) {
         case Array("CLIENT_RANDOM".utf8): all.master = secret
         case Array("CLIENT_HANDSHAKE_TRAFFIC_SECRET".utf8): all.handshake.client = secret
@@ -104,7 +115,7 @@ package final class KeyLog: Sendable {
         case Array("SERVER_TRAFFIC_SECRET_0".utf8): all.application.server = secret
         default: return
         }
-        sessions[session] = all
+        state.sessions[session] = all
     }
 
     private static func decode(_ digits: ArraySlice<UInt8>) -> [UInt8]? {

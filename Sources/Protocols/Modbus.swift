@@ -228,7 +228,7 @@ final class Modbus: FramedAnalyzer {
         return text.end(start)
     }
 
-    private static func functionName(_ function: UInt8) -> StaticString? {
+    fileprivate static func functionName(_ function: UInt8) -> StaticString? {
         switch function {
         case 0x01: "READ_COILS"
         case 0x02: "READ_DISCRETE_INPUTS"
@@ -269,6 +269,36 @@ final class Modbus: FramedAnalyzer {
 
 /// What the functions carry (section 6): enough octets, or the bytes are no Modbus.
 /// False where octets are there but mean nothing.
+/// A request, and the response to one: what their heads and lengths say must agree.
+enum ModbusProbe {
+    //  transaction (2) | protocol 0 (2) | length of what follows (2) | unit | function | ...
+    static func request(_ bytes: RawSpan) -> ProbeVerdict {
+        head(bytes) { function, length in
+            (1...6).contains(function) ? length == 6 : Modbus.functionName(function) != nil
+        }
+    }
+
+    static func response(_ bytes: RawSpan) -> ProbeVerdict {
+        let verdict = head(bytes) { function, length in
+            guard function < 0x80 else { return length == 3 && Modbus.functionName(function & 0x7F) != nil }
+            return (5...6).contains(function) ? length == 6 : Modbus.functionName(function) != nil
+        }
+        // Of what is read the number of octets stands before them.
+        guard verdict == .matches, (1...4).contains(bytes.octet(7)) else { return verdict }
+        guard bytes.byteCount > 8 else { return .needsMore }
+        return Int(bytes.octet(8)) == Int(bytes.octet(5)) &- 3 ? .matches : .never
+    }
+
+    private static func head(_ bytes: RawSpan, _ agrees: (UInt8, UInt8) -> Bool) -> ProbeVerdict {
+        for place in 2..<max(2, min(6, bytes.byteCount)) {
+            let octet = bytes.octet(place)
+            guard place == 5 ? (2...254).contains(octet) : octet == 0 else { return .never }
+        }
+        guard bytes.byteCount > 7 else { return .needsMore }
+        return agrees(bytes.octet(7), bytes.octet(5)) ? .matches : .never
+    }
+}
+
 private enum ModbusShape {
     static func request(_ function: UInt8, _ cursor: inout Cursor) throws(WireError) -> Bool {
         switch function {

@@ -36,6 +36,29 @@ package struct MySQLRecord: LogRecord {
     }
 }
 
+/// A server speaks first.
+enum MySQLProbe {
+    /// Octets of a version that are looked through; none is near it.
+    private static let versionBytesMax = 64
+
+    //  length (3, least significant first) | sequence 0 | protocol 10 | version, 0 | thread (4) | salt (8) | 0
+    static func greeting(_ bytes: RawSpan) -> ProbeVerdict {
+        guard bytes.byteCount > 1 else { return .needsMore }
+        guard bytes.octet(1) <= 1 else { return .never }
+        for place in 2..<min(5, bytes.byteCount) where bytes.octet(place) != (place == 4 ? 10 : 0) { return .never }
+        guard bytes.byteCount > 5 else { return .needsMore }
+        guard HTTPOctets.isDigit(bytes.octet(5)) else { return .never }
+        var end = 6
+        while end < bytes.byteCount, bytes.octet(end) != 0 {
+            guard end < 5 &+ versionBytesMax, (0x21...0x7E).contains(bytes.octet(end)) else { return .never }
+            end &+= 1
+        }
+        let filler = end &+ 13
+        guard filler < bytes.byteCount else { return .needsMore }
+        return bytes.octet(filler) == 0 ? .matches : .never
+    }
+}
+
 final class MySQL: FramedAnalyzer {
     /// Octets of a packet that are read; the rest of it is passed over.
     static let readBytesMax = 65_536

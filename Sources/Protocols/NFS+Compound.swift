@@ -193,6 +193,7 @@ extension NFS {
         for _ in 0..<count {
             let operation = try cursor.read(UInt32.self)
             guard try cursor.read(UInt32.self) == 0 else { return }
+            if operation == 4 { closed(call, &context) }
             if let count = NFS.fixedResults(operation) {
                 try cursor.skip(count)
                 continue

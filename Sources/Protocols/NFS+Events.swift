@@ -10,11 +10,9 @@ import Records
 import Wire
 
 extension NFS {
-    /// A call was read: its transaction begins.
-    func show(_ call: inout NFSCall, _ context: inout AnalyzerContext) {
-        guard call.program == RPCMessage.nfs else { return }
-        let tx = context.beginTransaction(.nfs)
-        call.transaction = tx
+    /// A call was read, for which a transaction has begun.
+    func show(_ call: NFSCall, _ context: inout AnalyzerContext) {
+        guard let tx = call.transaction else { return }
         context.exposeNumber(.nfsProcedure, UInt64(call.procedure), tx: tx, from: .originator)
         context.exposeNumber(.nfsVersion, UInt64(call.version), tx: tx, from: .originator)
         context.transactionDone(tx: tx, from: .originator)

@@ -220,11 +220,13 @@ final class NFS: FramedAnalyzer {
         var call = NFSCall(
             xid: message.xid, program: message.program, version: message.version, procedure: message.procedure,
             flavor: message.flavor, record: record)
+        // Content that is written belongs to the transaction of its call.
+        if call.program == RPCMessage.nfs { call.transaction = context.beginTransaction(.nfs) }
         // What cannot be read of the arguments is left out.
         do throws(WireError) {
             try arguments(of: &call, bytes, &cursor, from: direction, &context)
         } catch { malformed(from: direction, &context) }
-        show(&call, &context)
+        show(call, &context)
         calls.append(call)
     }
 
@@ -234,6 +236,7 @@ final class NFS: FramedAnalyzer {
     ) {
         guard let place = calls.firstIndex(where: { $0.xid == message.xid }) else { return }
         var call = calls.remove(at: place)
+        if let tx = call.transaction { context.enterTransaction(tx, from: .responder) }
         let elapsed = context.now.since(call.record.ts)
         call.record.roundTrip = elapsed > 0 ? elapsed : nil
         if !message.isAccepted {
@@ -270,14 +273,30 @@ final class NFS: FramedAnalyzer {
     ) {
         call.record.count = UInt64(content.byteCount)
         guard content.byteCount > 0, !call.handle.isEmpty, let offset = call.record.offset else { return }
-        var key = FileKey(.nfs)
-        key.add(context.id.originator)
-        key.add(context.id.responder)
-        key.add(call.handle)
-        key.add(UInt64(direction.rawValue))
-        let opened = context.openFile(.nfs, from: direction, total: call.record.size, key: key.value)
+        let key = fileKey(call.handle, direction, context)
+        let opened = context.openFile(.nfs, from: direction, total: call.record.size, key: key)
         if opened.isNew, let name = names[call.handle] { context.nameFile(opened.file, name.octets) }
         call.record.file = context.fileID(opened.file)
         context.fileData(opened.file, content, at: offset)
+    }
+
+    /// The client has closed the file of a call: no more of it comes.
+    func closed(_ call: NFSCall, _ context: inout AnalyzerContext) {
+        guard !call.handle.isEmpty else { return }
+        for direction in [Direction.originator, .responder] {
+            context.endFile(key: fileKey(call.handle, direction, context))
+        }
+    }
+
+    /// What joins the content of a file over calls and connections.
+    private func fileKey(
+        _ handle: [UInt8], _ direction: Direction, _ context: borrowing AnalyzerContext
+    ) -> UInt64 {
+        var key = FileKey(.nfs)
+        key.add(context.id.originator)
+        key.add(context.id.responder)
+        key.add(handle)
+        key.add(UInt64(direction.rawValue))
+        return key.value
     }
 }

@@ -239,6 +239,28 @@ package struct NTPPrivateRecord: LogRecord {
     }
 }
 
+/// A client's message, and a server's: what it received and what it sends have nearly the same time.
+enum NTPProbe {
+    private static let headerBytes = 48
+    /// Seconds that a server takes over an answer.
+    private static let answerSecondsMax: UInt32 = 16
+
+    static func client(_ bytes: RawSpan) -> ProbeVerdict { isMessage(bytes, mode: 3) ? .matches : .never }
+
+    static func server(_ bytes: RawSpan) -> ProbeVerdict {
+        guard isMessage(bytes, mode: 4) else { return .never }
+        let (received, sent) = (bytes.load(32, as: UInt32.self), bytes.load(40, as: UInt32.self))
+        return received != 0 && sent &- received <= answerSecondsMax ? .matches : .never
+    }
+
+    /// Versions 1 to 4, strata to 16; extensions and codes of authentication come in fours.
+    private static func isMessage(_ bytes: RawSpan, mode: UInt8) -> Bool {
+        guard bytes.byteCount >= headerBytes, bytes.byteCount & 3 == 0 else { return false }
+        let first = bytes.octet(0)
+        return first & 7 == mode && (1...4).contains(first >> 3 & 7) && bytes.octet(1) <= 16
+    }
+}
+
 /// NTP on one connection.
 final class NTP: Analyzer {
     private static let clientMode: UInt8 = 3

@@ -20,6 +20,7 @@ struct POP3Event {
     private var header: [UInt8] = []
     private var isGood = false
     private var lines: [[UInt8]] = []
+    private var isFull = false
 
     mutating func reset() {
         commands.removeAll(keepingCapacity: true)
@@ -27,8 +28,8 @@ struct POP3Event {
         lines.removeAll(keepingCapacity: true)
     }
 
-    mutating func command(_ line: RawSpan) {
-        guard commands.count < POP3.pendingMax else { return }
+    mutating func command(_ line: RawSpan, _ context: inout AnalyzerContext) {
+        guard commands.count < POP3.pendingMax else { return context.limits.met(.drafts) }
         commands.append(POP3Event.kept(line))
     }
 
@@ -37,11 +38,18 @@ struct POP3Event {
         self.isGood = isGood
         let start = TextProbe.skipBlanks(line, isGood ? 3 : 4)
         header = POP3Event.kept(line.extracting(min(start, line.byteCount)..<line.byteCount))
+        isFull = false
         lines.removeAll(keepingCapacity: true)
     }
 
-    mutating func more(_ line: RawSpan) {
-        if lines.count < POP3Event.linesMax { lines.append(POP3Event.kept(line)) }
+    mutating func more(_ line: RawSpan, _ context: inout AnalyzerContext) {
+        guard lines.count < POP3Event.linesMax else {
+            // Counted once for an event, not for each line.
+            if !isFull { context.limits.met(.drafts) }
+            isFull = true
+            return
+        }
+        lines.append(POP3Event.kept(line))
     }
 
     private static func kept(_ line: RawSpan) -> [UInt8] {

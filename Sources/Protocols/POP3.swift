@@ -160,7 +160,7 @@ final class POP3: Analyzer {
         checkCommand(bytes.extracting(start..<bytes.byteCount), &context)
         let command = POP3Command(bytes.extracting(start..<bytes.byteCount))
         pending.append(command)
-        if context.wantsEvents { event.command(bytes.extracting(start..<bytes.byteCount)) }
+        if context.wantsEvents { event.command(bytes.extracting(start..<bytes.byteCount), &context) }
         guard command.kind == .unknown else { return }
         context.weird(.pop3_client_command_unknown, source: "POP3")
         unknownCount &+= 1
@@ -173,7 +173,7 @@ final class POP3: Analyzer {
             guard isDotted, bytes.byteCount == 1 else {
                 // A first dot is not part of the line (RFC 1939 section 3).
                 if context.wantsEvents, pending.first?.isMail != true {
-                    event.more(bytes.extracting((isDotted ? 1 : 0)..<bytes.byteCount))
+                    event.more(bytes.extracting((isDotted ? 1 : 0)..<bytes.byteCount), &context)
                 }
                 return mail.deliver(bytes.extracting((isDotted ? 1 : 0)..<bytes.byteCount), endsLine: true, &context)
             }

@@ -56,6 +56,16 @@ struct RADIUSMessage {
     }
 }
 
+/// A request to be let in: its length and those of its attributes are those of the datagram.
+enum RADIUSProbe {
+    static func request(_ bytes: RawSpan) -> ProbeVerdict {
+        guard bytes.byteCount > RADIUSMessage.byteCount, Int(bytes.load16(2)) == bytes.byteCount,
+            RADIUSMessage(bytes)?.code == RADIUSMessage.accessRequest
+        else { return .never }
+        return .matches
+    }
+}
+
 /// One attempt to be let in.
 package struct RADIUSRecord: LogRecord {
     package var ts = Timestamp.zero

@@ -188,12 +188,16 @@ package enum Registry {
         Probe(.smtp, .tcp, .responder, SMTPProbe.responder, reverse: SMTPProbe.originator),
         Probe(.ftp, .tcp, .responder, FTPProbe.responder, reverse: FTPProbe.originator),
         Probe(.pop3, .tcp, .responder, POP3Probe.responder, reverse: POP3Probe.originator),
+        Probe(.imap, .tcp, .responder, IMAPProbe.greeting, reverse: IMAPProbe.command, isForOtherPorts: true),
+        Probe(.mysql, .tcp, .responder, MySQLProbe.greeting, isForOtherPorts: true),
         Probe(.postgresql, .tcp, nil, PostgreSQLProbe.sslReply, reverse: PostgreSQLProbe.sslRequest),
         Probe(.postgresql, .tcp, nil, PostgreSQLProbe.reply, reverse: PostgreSQLProbe.startup),
         Probe(.mqtt, .tcp, nil, MQTTProbe.connect),
         Probe(.bacnet, .udp, nil, BACnetProbe.message, first: 0x81...0x81),
         Probe(.opcua, .tcp, .originator, OPCUAProbe.hello),
         Probe(.iec104, .tcp, .originator, IEC104Probe.start),
+        Probe(
+            .modbus, .tcp, .originator, ModbusProbe.request, reverse: ModbusProbe.response, isForOtherPorts: true),
         Probe(.cotp, .tcp, .originator, COTPProbe.connect),
         Probe(.enip, .tcp, .originator, ENIPProbe.register),
         Probe(.enip, .udp, .originator, ENIPProbe.listIdentity, first: 0x63...0x63),
@@ -230,6 +234,13 @@ package enum Registry {
         Probe(.openvpn, .udp, .originator, OpenVPNProbe.datagram, first: 0x38...0x50),
         Probe(.openvpn, .tcp, .originator, OpenVPNProbe.stream),
         Probe(.xmpp, .tcp, nil, XMPPProbe.opening),
+        Probe(
+            .ntp, .udp, .originator, NTPProbe.client, reverse: NTPProbe.server, first: 0x0B...0xE4,
+            isForOtherPorts: true),
+        Probe(.radius, .udp, .originator, RADIUSProbe.request, first: 1...1, isForOtherPorts: true),
+        Probe(.snmp, .udp, nil, SNMPProbe.message, first: 0x30...0x30, isForOtherPorts: true),
+        Probe(.syslog, .udp, .originator, SyslogProbe.message, first: 0x3C...0x3C, isForOtherPorts: true),
+        Probe(.syslogTCP, .tcp, .originator, SyslogProbe.stream, isForOtherPorts: true),
         Probe(.rtp, .udp, nil, RTPProbe.packet, first: 0x80...0xBF),
     ]
 }

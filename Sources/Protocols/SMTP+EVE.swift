@@ -39,6 +39,8 @@ struct SMTPEvent {
     var urls: [Text] = []
     /// Attachments that are over; their events follow the mail's end.
     var files: [SMTPEventFile] = []
+    /// Something of the event found no room.
+    private(set) var isCut = false
 
     mutating func begin(_ transaction: UInt64) {
         clear()
@@ -55,7 +57,7 @@ struct SMTPEvent {
     mutating func clearEnvelope() {
         if text.bytes.capacity > SMTPEvent.textBytesMax { text = TextBuffer() }
         text.clear()
-        (sender, from, hasMail, isMailOver) = (.absent, .absent, false, false)
+        (sender, from, hasMail, isMailOver, isCut) = (.absent, .absent, false, false, false)
         recipients.removeAll(keepingCapacity: true)
         to.removeAll(keepingCapacity: true)
         copies.removeAll(keepingCapacity: true)
@@ -64,7 +66,12 @@ struct SMTPEvent {
         files.removeAll(keepingCapacity: true)
     }
 
-    private var hasRoom: Bool { text.bytes.count < SMTPEvent.textBytesMax }
+    /// Whether one more goes into a list that has `count`.
+    mutating func hasRoom(_ count: Int) -> Bool {
+        if count < SMTPEvent.listMax, text.bytes.count < SMTPEvent.textBytesMax { return true }
+        isCut = true
+        return false
+    }
 
     /// `FROM:<alice@example.com> SIZE=5`: what stands behind the colon, up to a blank.
     private mutating func path(_ argument: RawSpan, after skipped: Int) -> Text {
@@ -77,17 +84,17 @@ struct SMTPEvent {
     mutating func noteSender(_ argument: RawSpan) { sender = path(argument, after: 5) }
 
     mutating func noteRecipient(_ argument: RawSpan) {
-        guard recipients.count < SMTPEvent.listMax, hasRoom else { return }
+        guard hasRoom(recipients.count) else { return }
         recipients.append(path(argument, after: 3))
     }
 
     mutating func noteHeader(_ name: RawSpan, _ value: RawSpan) {
-        guard hasRoom else { return }
+        guard name.isText("from") || name.isText("to") || name.isText("cc"), hasRoom(0) else { return }
         if name.isText("from") {
             from = text.add(value)
         } else if name.isText("to") {
             addresses(value, to: \.to)
-        } else if name.isText("cc") {
+        } else {
             addresses(value, to: \.copies)
         }
     }
@@ -96,12 +103,12 @@ struct SMTPEvent {
     static let nameBytesMax = 255
 
     mutating func noteAttachment(_ name: ArraySlice<UInt8>) {
-        guard attachments.count < SMTPEvent.listMax, hasRoom else { return }
+        guard hasRoom(attachments.count) else { return }
         attachments.append(text.add(Array(name.prefix(SMTPEvent.nameBytesMax)).octets))
     }
 
     mutating func noteURL(_ url: RawSpan) {
-        guard urls.count < SMTPEvent.listMax, hasRoom, url.byteCount > 0 else { return }
+        guard url.byteCount > 0, hasRoom(urls.count) else { return }
         let new = text.add(url)
         if !urls.contains(where: { text[$0] == text[new] }) { urls.append(new) }
     }
@@ -116,7 +123,8 @@ struct SMTPEvent {
             guard isEnd || value.octet(at) == 0x2C && !isQuoted else { continue }
             let range = HTTPView.trimmed(value, start..<at)
             start = at &+ 1
-            guard !range.isEmpty, self[keyPath: list].count < SMTPEvent.listMax else { continue }
+            guard !range.isEmpty else { continue }
+            guard hasRoom(self[keyPath: list].count) else { return }
             self[keyPath: list].append(text.add(value.extracting(range)))
         }
     }
@@ -230,6 +238,7 @@ extension SMTP {
         tell()
         writeFiles(&context)
         context.beginEvent("smtp", from: isTurned ? .responder : .originator, tx: event.transaction)
+        if event.isCut { context.limits.met(.drafts) }
         event.write(helo: eventHelo, to: &context.event)
         context.endEvent()
         event.clear()

@@ -34,7 +34,7 @@ struct SNMPMessage {
     static let setRequest: UInt8 = 0xA3
     static let trap: UInt8 = 0xA4
     static let getBulkRequest: UInt8 = 0xA5
-    private static let lastKind: UInt8 = 0xA8
+    static let lastKind: UInt8 = 0xA8
     /// The security that is by users (RFC 3414).
     static let userModel: Int64 = 3
 
@@ -224,6 +224,26 @@ package struct SNMPRecord: LogRecord {
         upSince = nil
         text.clear()
         descriptionText.clear()
+    }
+}
+
+/// A message that is whole and fills its datagram.
+enum SNMPProbe {
+    static func message(_ bytes: RawSpan) -> ProbeVerdict {
+        do throws(WireError) {
+            var whole = Cursor(bytes)
+            let length = try whole.berLength(BERHeader.sequence)
+            guard length == whole.remaining else { return .never }
+            var input = Cursor(bytes)
+            var message = try SNMPMessage(&input)
+            guard message.isKnown else { return .never }
+            try message.readPDU(&input)
+            // What is encrypted has no kind; its security must be one that is known.
+            guard let kind = message.kind else { return message.model == SNMPMessage.userModel ? .matches : .never }
+            return (SNMPMessage.getRequest...SNMPMessage.lastKind).contains(kind) ? .matches : .never
+        } catch {
+            return .never
+        }
     }
 }
 

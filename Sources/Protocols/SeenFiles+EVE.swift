@@ -57,7 +57,7 @@ extension SMTP {
     /// The end of a line before a boundary is not the attachment's (RFC 2046 section 5.1.1).
     func note(_ file: SeenFile, isCut: Bool) {
         let endsLine = mail.isQuoted && mail.lastOctets == 0x0D0A && file.seenBytes >= 2
-        guard event.isOpen, event.files.count < SMTPEvent.listMax else { return }
+        guard event.isOpen, event.hasRoom(event.files.count) else { return }
         event.files.append(
             SMTPEventFile(
                 name: Array(file.name.prefix(SMTPEvent.nameBytesMax)), size: file.seenBytes &- (endsLine ? 2 : 0),

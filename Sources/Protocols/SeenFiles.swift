@@ -311,6 +311,11 @@ extension AnalyzerContext {
         return wasDecided ? nil : type
     }
 
+    /// The same for the file that a key joins, where one is open.
+    mutating func endFile(key: UInt64) {
+        if let file = files[key: key] { endFile(file.handle) }
+    }
+
     /// Whether the file has had an octet or a gap.
     func hasBegun(_ file: FileHandle) -> Bool { files[file]?.isActive ?? false }
 

@@ -39,6 +39,53 @@ struct SyslogPriority: Equatable {
     var facility: UInt8 { UInt8(truncatingIfNeeded: value >> 3) & 0x7F }
 }
 
+/// A priority, and what stands behind it in either form of a message.
+enum SyslogProbe {
+    private static let priorityMax = 191
+    private static let months: [StaticString] = [
+        "Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec ",
+    ]
+
+    static func message(_ bytes: RawSpan) -> ProbeVerdict { message(bytes, at: 0) }
+
+    /// The same, perhaps behind the count of its octets.
+    static func stream(_ bytes: RawSpan) -> ProbeVerdict {
+        var at = 0
+        while at < bytes.byteCount, at < 5, HTTPOctets.isDigit(bytes.octet(at)) { at &+= 1 }
+        guard at > 0 else { return message(bytes, at: 0) }
+        guard at < bytes.byteCount else { return .needsMore }
+        return bytes.octet(at) == 0x20 ? message(bytes, at: at &+ 1) : .never
+    }
+
+    private static func message(_ bytes: RawSpan, at start: Int) -> ProbeVerdict {
+        guard start < bytes.byteCount else { return .needsMore }
+        guard bytes.octet(start) == 0x3C else { return .never }
+        var (at, value) = (start &+ 1, 0)
+        while at < bytes.byteCount, at <= start &+ 3, HTTPOctets.isDigit(bytes.octet(at)) {
+            value = value &* 10 &+ Int(bytes.octet(at) &- 0x30)
+            at &+= 1
+        }
+        guard at < bytes.byteCount else { return .needsMore }
+        guard at > start &+ 1, bytes.octet(at) == 0x3E, value <= priorityMax else { return .never }
+        at &+= 1
+        // Version 1, then a time or none (RFC 5424); or the name of a month (RFC 3164).
+        var verdict = bytes.beginning(with: "1 ", at: at)
+        if verdict == .matches {
+            guard at &+ 2 < bytes.byteCount else { return .needsMore }
+            let next = bytes.octet(at &+ 2)
+            return next == 0x2D || HTTPOctets.isDigit(next) ? .matches : .never
+        }
+        for month in months {
+            switch bytes.beginning(with: month, at: at) {
+            case .matches: return .matches
+            case .needsMore: verdict = .needsMore
+            case .never: break
+            }
+        }
+        return verdict
+    }
+}
+
 /// One message.
 package struct SyslogRecord: LogRecord {
     package var ts = Timestamp.zero

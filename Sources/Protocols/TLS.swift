@@ -211,8 +211,10 @@ final class TLS: FramedAnalyzer {
     /// Octets of a record that TLS allows, its header included (RFC 5246 section 6.2.3).
     private static let recordBytesMax = 5 + 16_384 + 2048
 
-    /// What is wrong with a header that is of no record layer.
+    /// What is wrong with a header that is of no record layer. Where nothing was TLS before it, the port alone
+    /// has said so: that is no fault of anybody.
     private func showBrokenHeader(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
+        guard layer != 0 || hasOldHello else { return }
         let first = bytes.octet(0)
         let event: StaticString
         if layer == 0x0002 || layer == 0 && first & 0x80 != 0 {

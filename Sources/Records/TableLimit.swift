@@ -12,6 +12,7 @@
 package enum TableLimit: Int, CaseIterable, Sendable {
     case texts, drafts, heldEvents, flowEvents, requests, sources, names, channels, connectionsOfFile, bodies, services
     case certificates, announcements, tunnels, assets, anomalies, thresholds, bits, alerts
+    case secrets
 
     /// The column of the stats log, and the key in EVE's.
     package var column: StaticString {
@@ -35,6 +36,7 @@ package enum TableLimit: Int, CaseIterable, Sendable {
         case .thresholds: "full_thresholds"
         case .bits: "full_bits"
         case .alerts: "full_alerts"
+        case .secrets: "full_secrets"
         }
     }
 
@@ -59,6 +61,7 @@ package enum TableLimit: Int, CaseIterable, Sendable {
         case .anomalies: "Anomalies whose repeats may be logged once more."
         case .thresholds: "Counts of thresholds that began anew."
         case .bits: "Bits of hosts and pairs that were not set."
+        case .secrets: "Lines of the key log that were not kept."
         case .alerts: "Rows of alerts that were written before all that could have been folded into them."
         }
     }
@@ -85,6 +88,7 @@ package enum TableLimit: Int, CaseIterable, Sendable {
         case .thresholds: "counts of thresholds begun anew"
         case .bits: "bits not set"
         case .alerts: "alerts written before they were complete"
+        case .secrets: "secrets of TLS not kept"
         }
     }
 }

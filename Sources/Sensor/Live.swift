@@ -100,6 +100,7 @@ package struct Live: Sendable {
         var counters = latest.reduce(into: SensorCounters()) { $0 += $1 }
         counters.weirdsSampled = collector.suppressedWeirds
         counters.limits += collector.limits
+        counters.limits.met(.secrets, settings.protocols.keyLog?.refused ?? 0)
         counters.storeRowsLost = collector.lostRowCount
         counters.ring = ring?.counters ?? PacketRingCounters()
         return counters

@@ -112,6 +112,7 @@ package struct Replay {
         for worker in workers { counters += worker }
         counters.weirdsSampled = collector.suppressedWeirds
         counters.limits += collector.limits
+        counters.limits.met(.secrets, settings.protocols.keyLog?.refused ?? 0)
         ring?.finish()
         counters.ring = ring?.counters ?? PacketRingCounters()
         var stats = StatsRecord()

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# Transfers files over HTTP, FTP and SMTP, and a certificate over TLS, on the loopback interface of a
-# network namespace of its own, and captures it. Run by FileTransferTests.
+# Transfers files over HTTP (whole, in chunks, compressed, in ranges, as uploads), FTP, TFTP and SMTP, and a
+# certificate over TLS, on the loopback interface of a network namespace of its own, and captures it. Run by
+# FileTransferTests.
 #
 # Reads   nothing. Argument: a folder.
 # Writes  FOLDER/transfer.pcap and FOLDER/expected.json: what file, sha256sum and openssl say.
-import email.message, hashlib, http.client, http.server, io, json, os, smtplib, socket, ssl, struct, subprocess, sys
-import ftplib, threading, time, zipfile, zlib
+import email.message, gzip, http.client, http.server, io, json, os, shutil, smtplib, socket, ssl, struct, subprocess
+import ftplib, sys, threading, time, zipfile, zlib
 
 out = sys.argv[1]
 
@@ -35,15 +36,49 @@ files = {
 }
 
 
+# What clients send.
+uploads = {"sent.png": png(), "sent.zip": archive(), "sent.pdf": b"%PDF-1.7\n" + os.urandom(1500) + b"\n%%EOF\n"}
+
+
+def brotli(body):
+    return subprocess.run(["brotli", "-c"], input=body, capture_output=True, check=True).stdout
+
+
+codings = {"gzip": gzip.compress, "deflate": zlib.compress}
+if shutil.which("brotli"):
+    codings["br"] = brotli
+
+
 class Web(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        body = files[self.path[1:]]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        _, form, name = self.path.split("/")
+        body = files[name]
+        status, headers = 200, {}
+        if form in codings:
+            body = codings[form](body)
+            headers["Content-Encoding"] = form
+        if form == "range":
+            first, last = (int(n) for n in self.headers["Range"].removeprefix("bytes=").split("-"))
+            headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+            status, body = 206, body[first : last + 1]
+        if form == "chunked":
+            headers["Transfer-Encoding"] = "chunked"
+            parts = [body[i : i + 700] for i in range(0, len(body), 700)]
+            body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+        else:
+            headers["Content-Length"] = str(len(body))
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
 
     def log_message(self, *_):
         pass
@@ -80,6 +115,14 @@ def ftp_server(s):
             d.close()
             data.close()
             say("226 done")
+        elif word == "STOR":
+            say("150 go on")
+            d, _ = data.accept()
+            while d.recv(65536):
+                pass
+            d.close()
+            data.close()
+            say("226 done")
         elif word == "QUIT":
             say("221 bye")
             break
@@ -108,6 +151,46 @@ def mail_server(s):
     c.close()
 
 
+def tftp_server(s):
+    while True:
+        request, client = s.recvfrom(600)
+        name = request[2:].split(b"\0")[0].decode()
+        d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        d.bind(("127.0.0.1", 0))
+        if request[1] == 1:
+            tftp_send(d, client, files[name])
+        else:
+            d.sendto(b"\0\4\0\0", client)
+            tftp_receive(d)
+
+
+def tftp_send(d, peer, body):
+    for block in range(len(body) // 512 + 1):
+        d.sendto(struct.pack(">HH", 3, block + 1) + body[512 * block : 512 * block + 512], peer)
+        d.recvfrom(600)
+
+
+def tftp_receive(d):
+    body = b""
+    while True:
+        packet, peer = d.recvfrom(600)
+        body += packet[4:]
+        d.sendto(b"\0\4" + packet[2:4], peer)
+        if len(packet) < 516:
+            return body
+
+
+def tftp(opcode, name, body=None):
+    d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    d.settimeout(20)
+    d.sendto(struct.pack(">H", opcode) + name.encode() + b"\0octet\0", ("127.0.0.1", 69))
+    if opcode == 1:
+        assert tftp_receive(d) == files[name]
+    else:
+        _, peer = d.recvfrom(600)
+        tftp_send(d, peer, body)
+
+
 def serve(target, *arguments):
     threading.Thread(target=target, args=arguments, daemon=True).start()
 
@@ -126,6 +209,9 @@ web = http.server.ThreadingHTTPServer(("127.0.0.1", 80), Web)
 serve(web.serve_forever)
 serve(ftp_server, listen(21))
 serve(mail_server, listen(25))
+tftp_port = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+tftp_port.bind(("127.0.0.1", 69))
+serve(tftp_server, tftp_port)
 secure = listen(443)
 
 
@@ -139,15 +225,35 @@ def tls_server():
 
 serve(tls_server)
 time.sleep(0.5)
+# A connection for each form, known by the client's port.
+forms = {}
+for form in ["plain", "chunked", "range", *codings]:
+    connection = http.client.HTTPConnection("127.0.0.1")
+    for name, body in files.items():
+        middle = len(body) // 2
+        ranges = [f"bytes=0-{middle}", f"bytes={middle + 1}-{len(body) - 1}"] if form == "range" else [None]
+        got = b""
+        for part in ranges:
+            connection.request("GET", f"/{form}/{name}", headers={"Range": part} if part else {})
+            got += connection.getresponse().read()
+        assert form in codings or got == body
+    forms[form] = connection.sock.getsockname()[1]
+    connection.close()
 connection = http.client.HTTPConnection("127.0.0.1")
-for name in files:
-    connection.request("GET", "/" + name)
-    assert connection.getresponse().read() == files[name]
+for name, body in uploads.items():
+    connection.request("PUT", "/" + name, body)
+    connection.getresponse().read()
 connection.close()
 ftp = ftplib.FTP("127.0.0.1", "anonymous", "guest")
 for name in files:
     ftp.retrbinary("RETR " + name, lambda _: None)
+for name, body in uploads.items():
+    ftp.storbinary("STOR " + name, io.BytesIO(body))
 ftp.quit()
+for name in files:
+    tftp(1, name)
+for name, body in uploads.items():
+    tftp(2, name, body)
 message = email.message.EmailMessage()
 message["From"], message["To"], message["Subject"] = "a@test", "b@test", "files"
 message.set_content("see below\n")
@@ -158,8 +264,8 @@ with smtplib.SMTP("127.0.0.1", 25) as s:
 context = ssl.create_default_context(cafile=f"{out}/cert.pem")
 with socket.create_connection(("127.0.0.1", 443)) as s:
     context.wrap_socket(s, server_hostname="transfer.test").close()
-# On a busy machine the capture lags behind: it has all when three copies of each file are in it and it grows no more.
-least, last, deadline = 3 * sum(len(body) for body in files.values()), -1, time.time() + 30
+# On a busy machine the capture lags behind: it has all when six copies of each file are in it and it grows no more.
+least, last, deadline = 6 * sum(len(body) for body in files.values()), -1, time.time() + 30
 while time.time() < deadline:
     time.sleep(1)
     size = os.path.getsize(f"{out}/transfer.pcap")
@@ -169,12 +275,12 @@ while time.time() < deadline:
 tap.terminate()
 tap.wait()
 
-expected = {"files": [], "certificate": {}}
-for name, body in files.items():
+expected = {"files": [], "uploads": [], "forms": forms, "certificate": {}}
+for name, body in (files | uploads).items():
     with open(f"{out}/{name}", "wb") as f:
         f.write(body)
     digest = lambda tool: run(tool, f"{out}/{name}").split()[0]
-    expected["files"].append({
+    expected["uploads" if name in uploads else "files"].append({
         "name": name, "mime": run("file", "--mime-type", "-b", f"{out}/{name}"), "size": len(body),
         "md5": digest("md5sum"), "sha1": digest("sha1sum"), "sha256": digest("sha256sum"),
     })

@@ -87,9 +87,19 @@ private let talks: [AnalyzerKind: Talk] = inputs.compactMapValues(\.first)
         let talk = try #require(talks[kind])
         for place in Self.places(talk) {
             let outcome = talk.play(.split(place))
-            #expect(outcome == talk.whole, "\(kind), split at \(place)")
-            if outcome != talk.whole { return }
+            let isSame = Self.withoutPieces(outcome) == Self.withoutPieces(talk.whole)
+            #expect(isSame, "\(kind), split at \(place): \(outcome)")
+            if !isSame { return }
         }
+    }
+
+    /// An outcome without what tells of the pieces themselves: the first octets of the one at which a protocol failed.
+    private static func withoutPieces(_ outcome: FuzzConversation.Outcome) -> FuzzConversation.Outcome {
+        var outcome = outcome
+        for place in outcome.rows.indices where outcome.rows[place].hasPrefix("analyzer ") {
+            outcome.rows[place].replace(/"failure_data":"(?:[^"\\]|\\.)*",/, with: "")
+        }
+        return outcome
     }
 
     @Test(arguments: kinds) func `a conversation may end at every octet`(_ kind: AnalyzerKind) throws {
@@ -153,8 +163,9 @@ private let talks: [AnalyzerKind: Talk] = inputs.compactMapValues(\.first)
     }
 
     private static let hasProbe = Set(Registry.probes.map(\.kind))
-    /// Their probes want both ends to say something that not all of them do, as Zeek's do: a registration, a bind.
-    private static let needsMore: Set<AnalyzerKind> = [.irc, .ldapUDP]
+    /// Their probes want both ends to say something that not all of them do, as Zeek's do: a registration, a bind; or
+    /// one to say when it speaks.
+    private static let needsMore: Set<AnalyzerKind> = [.irc, .ldapUDP, .syslog]
     /// Services that are found beside, and are right, too: what came before an upgrade, and what is inside of a tunnel.
     private static let alike: [AnalyzerKind: Set<String>] = [.websocket: ["http"], .dceRPC: ["socks", "ssl"]]
 

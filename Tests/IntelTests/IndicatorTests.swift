@@ -161,6 +161,22 @@ private struct Alerts {
         #expect(index.urls("203.0.113.1", "http://203.0.113.1/p") == ["203.0.113.1/p"])
     }
 
+    @Test func `a host is looked up without its port, and IPv6 out of its brackets`() throws {
+        let index = IndicatorIndex([try set("a", "evil.example\n203.0.113.1\n2001:db8::1\n")])
+        let columns = IndicatorColumn.columns(TestDNS.makeSchema())
+        let column = try #require(columns.first { if case .host = $0.lookup { true } else { false } })
+        func hits(_ host: String) -> Int {
+            var found: [IndicatorHit] = []
+            column.find(Array(host.utf8)[...], in: index, &found)
+            return found.count
+        }
+        let bad = ["evil.example", "evil.example:8080", "203.0.113.1", "203.0.113.1:8080", "2001:db8::1"]
+        let bracketed = ["[2001:db8::1]", "[2001:db8::1]:8080", "[2001:DB8:0::1]:443"]
+        for host in bad + bracketed { #expect(hits(host) == 1, "\(host)") }
+        let broken = ["", ":", "[", "[]", "[]:80", "[2001:db8::1", "[2001:db8::1]8080"]
+        for host in broken + ["[evil.example]", "[2001:db8::2]:80"] { #expect(hits(host) == 0, "\(host)") }
+    }
+
     @Test func `a set comes back from its file, and damage is seen`() throws {
         let made = try set("a", "evil.example\n203.0.113.1\nb386946a5a44d1ddcc843bc75336dfce\n")
         let octets = made.encode()

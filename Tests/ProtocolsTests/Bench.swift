@@ -43,12 +43,14 @@ class Bench<Reader: Analyzer> {
         context.now = Timestamp(nanoseconds: milliseconds * 1_000_000)
         context.sizeSoFar += UInt64(octets.count)
         analyzer.datagram(octets.octets, wireLength: octets.count, from: direction, &context)
+        context.writeViolations(octets.octets)
     }
 
     func stream(_ octets: some Sequence<UInt8>, from direction: Direction = .originator) {
         let octets = Array(octets)
         context.sizeSoFar += UInt64(octets.count)
         analyzer.stream(octets.octets, from: direction, &context)
+        context.writeViolations(octets.octets)
     }
 
     /// In pieces, as long as the analyzer wants them: segments of TCP, datagrams of UDP.
@@ -63,6 +65,7 @@ class Bench<Reader: Analyzer> {
             } else {
                 analyzer.datagram(piece.octets, wireLength: piece.count, from: direction, &context)
             }
+            context.writeViolations(piece.octets)
             start = end
         }
     }

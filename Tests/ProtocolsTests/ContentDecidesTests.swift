@@ -20,6 +20,8 @@ private struct Line: ~Copyable {
             HTTPRecord.makeSchema(), SSHRecord.makeSchema(), DNSRecord.makeSchema(), SMTPRecord.makeSchema(),
             TLSRecord.makeSchema(), FilesRecord.makeSchema(), SoftwareRecord.makeSchema(), DCERPCRecord.makeSchema(),
             AnalyzerRecord.makeSchema(), EventRecord.makeSchema(), FTPRecord.makeSchema(), SOCKSRecord.makeSchema(),
+            MySQLRecord.makeSchema(), ModbusRecord.makeSchema(), RADIUSRecord.makeSchema(), NTPRecord.makeSchema(),
+            SNMPRecord.makeSchema(), SyslogRecord.makeSchema(), RedisRecord.makeSchema(), IRCRecord.makeSchema(),
         ]
         let schemas = LogID.allCases.map { log in
             made.first { $0.log == log } ?? LogSchema(log: log, summary: "", columns: [], stride: 3)
@@ -162,6 +164,109 @@ private struct Line: ~Copyable {
         _ = same.end()
         let http = same.applications()
         #expect(http.now == .http && http.toClient == .unknown && http.toServer == .unknown)
+    }
+
+    /// First words of protocols, and an answer; what stands in `service` then.
+    struct Opening: Sendable, CustomStringConvertible {
+        let name: String
+        let transport: Transport
+        let asked: [UInt8]
+        let answered: [UInt8]
+        var serverFirst = false
+        var description: String { "\(name) over \(transport)" }
+    }
+
+    private static let greeting: [UInt8] = {
+        let body = [10] + octets("8.0.36") + [0, 9, 0, 0, 0] + octets("saltsalt") + [0]
+        let flags: [UInt8] = [0xFF, 0xF7, 45, 2, 0, 0xFF, 0xDF, 21]
+        let rest = flags + zeros(10) + octets("moresaltmore") + [0] + octets("mysql_native_password") + [0]
+        return [UInt8(body.count + rest.count), 0, 0, 0] + body + rest
+    }()
+    private static let login: [UInt8] = {
+        let body = [0, 2, 0, 0] + zeros(28) + octets("root") + [0, 0]
+        return [UInt8(body.count), 0, 0, 1] + body
+    }()
+    private static func clock(_ first: UInt8, received: UInt8, sent: UInt8) -> [UInt8] {
+        var message = [first, 2, 6, 0xEC] + zeros(44)
+        (message[32], message[35], message[40], message[43]) = (received, received, received, sent)
+        return message
+    }
+    private static func variable(_ kind: UInt8) -> [UInt8] {
+        let binding: [UInt8] = [0x30, 12, 6, 8, 0x2B, 6, 1, 2, 1, 1, 5, 0, 5, 0]
+        let unit = [kind, 25, 2, 1, 7, 2, 1, 0, 2, 1, 0, 0x30, 14] + binding
+        return [0x30, 38, 2, 1, 1, 4, 6] + octets("public") + unit
+    }
+
+    static let openings = [
+        Opening(name: "mysql", transport: .tcp, asked: login, answered: greeting, serverFirst: true),
+        Opening(
+            name: "modbus", transport: .tcp, asked: [0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 2],
+            answered: [0, 1, 0, 0, 0, 7, 1, 3, 4, 0, 1, 0, 2]),
+        Opening(
+            name: "imap", transport: .tcp, asked: octets("a1 CAPABILITY\r\n"), answered: octets("* OK ready\r\n"),
+            serverFirst: true),
+        Opening(
+            name: "syslog_tcp", transport: .tcp, asked: octets("<34>1 2003-10-11T22:14:15Z a su - - - hi\n"),
+            answered: []),
+        Opening(
+            name: "syslog", transport: .udp, asked: octets("<34>Oct 11 22:14:15 a su: hi"), answered: []),
+        Opening(
+            name: "radius", transport: .udp, asked: [1, 7, 0, 25] + zeros(16) + [1, 5] + octets("bob"),
+            answered: [2, 7, 0, 20] + zeros(16)),
+        Opening(
+            name: "ntp", transport: .udp, asked: clock(0x23, received: 0, sent: 0),
+            answered: clock(0x24, received: 0xE9, sent: 0xEA)),
+        Opening(name: "snmp", transport: .udp, asked: variable(0xA0), answered: variable(0xA2)),
+    ]
+
+    @Test(arguments: openings, [443, 80, 7777] as [UInt16])
+    func `what was known by its port alone is found on any`(_ opening: Opening, _ port: UInt16) {
+        var line = Line(opening.transport, port: port)
+        if opening.serverFirst { line.answer(opening.answered) }
+        line.ask(opening.asked)
+        if !opening.serverFirst, !opening.answered.isEmpty { line.answer(opening.answered) }
+        #expect(line.end() == (opening.name, 0))
+    }
+
+    @Test(arguments: openings)
+    func `its probe waits for what is missing, and refuses other protocols`(_ opening: Opening) {
+        let probes = Registry.probes.filter { "\($0.kind.serviceName)" == opening.name && $0.isForOtherPorts }
+        #expect(probes.count == 1)
+        for probe in probes {
+            let sends = probe.side == .responder ? opening.answered : opening.asked
+            func verdict(_ octets: [UInt8]) -> ProbeVerdict { probe.test(octets.octets) }
+            #expect(verdict(sends) == .matches)
+            for count in 1..<sends.count {
+                let cut = verdict(Array(sends[..<count]))
+                // Datagrams are whole; of a stream the first octets alone are no reason to refuse.
+                #expect(cut != .never || opening.transport == .udp, "\(count) octets")
+                if opening.transport == .udp, opening.name != "syslog" { #expect(cut == .never, "\(count) octets") }
+            }
+            for other in Self.openings where other.name != opening.name {
+                if opening.name.hasPrefix("syslog"), other.name.hasPrefix("syslog") { continue }
+                for message in [other.asked, other.answered] where !message.isEmpty {
+                    #expect(verdict(message) != .matches, "\(other.name)")
+                }
+            }
+            for message in [Self.get, Self.page, Self.question, Self.reply, zeros(64), octets("220 ready\r\n")] {
+                #expect(verdict(message) != .matches)
+            }
+        }
+    }
+
+    @Test func `lines of other protocols on the port of HTTP are not taken for HTTP/0.9`() {
+        var redis = Line(.tcp, port: 80)
+        redis.ask(octets("PUBLISH a b\r\n"))
+        redis.answer(octets(":1\r\n"))
+        #expect(redis.end() == ("redis", 0))
+        var irc = Line(.tcp, port: 80)
+        irc.ask(octets("CAP LS 302\r\nNICK jo\r\nUSER a b c :d\r\n"))
+        irc.answer(octets(":x NOTICE * :hi\r\n:x 001 jo :hi\r\n"))
+        #expect(irc.end() == ("irc", 0))
+        var web = Line(.tcp, port: 80)
+        web.ask(octets("GET /\r\n"))
+        web.answer(octets("<p>hi\n"))
+        #expect(web.end() == ("http", 0))
     }
 
     @Test func `SOCKS is not taken for DCE RPC`() {

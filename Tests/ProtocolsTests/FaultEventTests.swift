@@ -329,6 +329,8 @@ import Wire
         #expect(Self.tls(Self.hellos + [(.responder, tlsRecord(22, []))]) == ["tls.invalid_record_length"])
         #expect(Self.tls(Self.hellos + [(.responder, tlsRecord(25, [1, 2]))]) == ["tls.invalid_record_type"])
         #expect(Self.tls(Self.hellos + [(.responder, tlsRecord(22, [4, 0, 0]))]) == ["tls.invalid_ssl_record"])
+        // Where no record came before, there was no TLS that could be broken.
+        #expect(Self.tls([(.responder, [0, 0, 18, 4, 0, 0, 0, 0, 0])]).isEmpty)
         let old: [UInt8] = [0x80, 0x2E, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10] + [UInt8](repeating: 1, count: 37)
         #expect(Self.tls([(.originator, old), (.responder, [0x80, 3, 0, 0, 1])]) == ["tls.error_message_encountered"])
     }

@@ -45,6 +45,18 @@ private func random(_ digits: String) -> KeyLogRandom? { KeyLogRandom(hexadecima
         #expect(suite.expand(hexadecimal(sampleServer), "iv", 12) == hexadecimal("cf782b88dd83549aadf1e984"))
     }
 
+    @Test func `sessions beyond the limit are counted, not kept`() throws {
+        let lines = ["11", "22", "11"].map {
+            "CLIENT_RANDOM " + String(repeating: $0, count: 32) + " " + String(repeating: "ab", count: 48) + "\n"
+        }
+        let source = Source([lines.joined()])
+        let log = KeyLog(sessionsMax: 1) { source.next() }
+        let known = try #require(random(String(repeating: "11", count: 32)))
+        let other = try #require(random(String(repeating: "22", count: 32)))
+        #expect(log.find(known) != nil && log.find(other) == nil)
+        #expect(log.count == 1 && log.refused == 1)
+    }
+
     @Test func `the application data of RFC 8448 is opened, and nothing else is`() throws {
         let suite = try #require(TLSSuite(0x1301))
         var secrets = KeyLogSecrets()

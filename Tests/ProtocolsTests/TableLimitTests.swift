@@ -149,6 +149,80 @@ import Wire
         #expect(web.context.limits[.requests] == 7)
     }
 
+    @Test func `calls and names of NFS`() {
+        let nfs = NFS()
+        let bench = DatagramBench(nfs, port: 2049, .tcp, logs: NFSTests.logs)
+        for number in 0..<2048 { nfs.names[long(number)] = octets("n") }
+        for number in 0..<1035 { bench.stream(NFSTests.framed(NFSTests.call(number, 1, NFSTests.file))) }
+        #expect(bench.context.limits[.names] == 2048)
+        #expect(bench.context.limits[.requests] == 10 && bench.rows(.nfs).count == 10)
+    }
+
+    @Test func `exchanges of SMB that nobody ends`() {
+        let bench = DatagramBench(SMB(), port: 445, .tcp, Self.events, logs: [EventRecord.makeSchema()])
+        var view = SMBView()
+        for number in 0..<UInt64(1025) { view.begin(number, command: 5, tree: 0, session: 0, &bench.context) }
+        #expect(bench.context.limits[.requests] == 1024 && view.exchanges.count == 1)
+    }
+
+    @Test func `implicit connections of CIP`() throws {
+        let bench = DatagramBench(ENIP(), port: 2222, logs: [CIPIORecord.makeSchema()])
+        var implicit = CIPImplicit()
+        for number in 0..<UInt8(70) {
+            let message: [UInt8] = [2, 0, 2, 0x80, 8, 0, number, 0, 0, 0, 1, 0, 0, 0, 0xB1, 0, 2, 0, 1, 2]
+            try implicit.read(message.octets, .originator, &bench.context)
+        }
+        implicit.finish(&bench.context)
+        #expect(bench.context.limits[.sources] == 6 && bench.rows(.cipIO).count == 64)
+    }
+
+    @Test func `streams that calls announce`() {
+        let sip = SIP()
+        let bench = DatagramBench(sip, port: 5060, logs: [SIPRecord.makeSchema()])
+        var media = SDPMedia()
+        let address = Address(v4: 0xC000_0201)
+        for number in 0..<65 {
+            let text = "v=0\nc=IN IP4 192.0.2.1\nm=audio \(20_000 + 2 * number) RTP/AVP 0\n"
+            media.read(wire(text).octets, by: sip, &bench.context)
+        }
+        #expect(bench.context.limits[.sources] == 64)
+        #expect(media.format(0, address, 20_000) == nil && media.format(0, address, 20_128) != nil)
+    }
+
+    @Test func `sources that reports of RTCP are about`() {
+        let bench = DatagramBench(RTP(), port: 20_000, logs: [RTPRecord.makeSchema(), RTCPRecord.makeSchema()])
+        var reports = RTCPReports()
+        for report in 0..<3 {
+            let blocks = (0..<31).flatMap { long(100 * report + $0) + zeros(20) }
+            let packet = [0x80 | 31, 201] + wide(1 + 6 * 31) + long(7) + blocks
+            let isTaken = reports.take(packet.octets, wireLength: packet.count, from: .originator, &bench.context)
+            #expect(isTaken)
+        }
+        reports.write(&bench.context)
+        #expect(bench.context.limits[.sources] == UInt64(93 - RTCPReports.blocksMax))
+        #expect(bench.rows(.rtcp).count == RTCPReports.blocksMax)
+    }
+
+    @Test func `lines of POP3 and recipients of SMTP that an event has no room for`() {
+        let mailbox = DatagramBench(POP3(), port: 110, .tcp, Self.events, logs: [EventRecord.makeSchema()])
+        mailbox.answer("+OK hi\n")
+        mailbox.ask("CAPA\n")
+        mailbox.answer("+OK\n" + (0..<100).map { "X\($0)\n" }.joined() + ".\n")
+        #expect(mailbox.context.limits[.drafts] == 1)
+        let mail = DatagramBench(
+            SMTP(), port: 25, .tcp, Self.events, logs: [SMTPRecord.makeSchema(), EventRecord.makeSchema()])
+        mail.context.transactions.wantsEvents = true
+        mail.answer("220 a ESMTP\n")
+        mail.ask("EHLO b\nMAIL FROM:<a@b>\n")
+        mail.answer("250 a\n250 ok\n")
+        for number in 0..<(SMTPEvent.listMax + 5) {
+            mail.ask("RCPT TO:<\(number)@c>\n")
+            mail.answer("250 ok\n")
+        }
+        mail.finish()
+        #expect(mail.context.limits[.drafts] == 1)
+    }
+
     @Test func `names of a ninth service are counted, not kept`() {
         var list = KindList()
         let kinds = AnalyzerKind.allCases.prefix(8) + [.xmpp, AnalyzerKind.allCases[0]]
