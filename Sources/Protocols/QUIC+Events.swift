@@ -4,8 +4,8 @@
 // hello of its side.
 //
 // Reads   the version of a packet; the hello that it has completed.
-// Writes  the event `quic`; buffers `quic.version`, `quic.sni`, `ja3*`, `ja4`.
-// Leaves  what the log says (QUIC.swift).
+// Writes  the event `quic`; buffers `quic.*`, `ja3*`, `ja4`.
+// Leaves  what the log says (QUIC.swift), hellos of Google's versions (QUIC+Google.swift).
 
 import Files
 import Records
@@ -17,15 +17,25 @@ extension QUIC {
         let number = context.beginTransaction(.quic)
         guard context.wantsEvents || context.wantsTransactions else { return }
         var text = TextBuffer()
-        let name = QUIC.shortName(version, to: &text)
-        let octets = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: version >> UInt32($0)) }
-        context.expose(.quicVersion, octets.octets, tx: number, from: direction)
         var hello: QUICHelloView?
         if let message = shownHello {
             hello = QUICHelloView(message, &text)
             hello?.ja4 = message.first == 1 ? copyJA4(to: &text) : .absent
-            expose(hello, in: text, number, from: direction, &context)
         }
+        shownHello = nil
+        tell(version, hello, text, number, from: direction, &context)
+    }
+
+    /// Shows a packet's version and what its hello says, as a transaction of its own.
+    func tell(
+        _ version: UInt32, _ hello: QUICHelloView?, _ text: consuming TextBuffer, _ number: UInt64,
+        from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        guard context.wantsEvents || context.wantsTransactions else { return }
+        let name = QUIC.shortName(version, to: &text)
+        let octets = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: version >> UInt32($0)) }
+        context.expose(.quicVersion, octets.octets, tx: number, from: direction)
+        expose(hello, in: text, number, from: direction, &context)
         if context.wantsEvents {
             context.beginEvent("quic", from: direction)
             context.event.open("quic")
@@ -34,7 +44,6 @@ extension QUIC {
             context.endEvent()
         }
         lastView = (name, hello, text)
-        shownHello = nil
         context.transactionDone(tx: number, from: .originator)
         context.transactionDone(tx: number, from: .responder)
     }
@@ -48,7 +57,14 @@ extension QUIC {
             guard !value.isAbsent, context.wants(buffer) else { return }
             context.expose(buffer, Array(text[value]).octets, tx: number, from: direction)
         }
-        give(.quicSNI, hello.serverName)
+        if direction == .originator {
+            give(.quicSNI, hello.serverName)
+            give(.quicUserAgent, hello.userAgent)
+            for fingerprint in hello.fingerprints {
+                give(.quicCYUString, fingerprint.string)
+                give(.quicCYUHash, fingerprint.hash)
+            }
+        }
         give(hello.isClient ? .ja3Hash : .ja3sHash, hello.hash)
         give(hello.isClient ? .ja3String : .ja3sString, hello.line)
         give(.ja4Hash, hello.ja4)
@@ -72,6 +88,17 @@ extension QUIC {
         event.text("version", name, in: text)
         guard let hello else { return }
         event.text("sni", hello.serverName, in: text)
+        event.text("ua", hello.userAgent, in: text)
+        if !hello.fingerprints.isEmpty {
+            event.openList("cyu")
+            for fingerprint in hello.fingerprints {
+                event.openItem()
+                event.text("hash", fingerprint.hash, in: text)
+                event.text("string", fingerprint.string, in: text)
+                event.closeItem()
+            }
+            event.closeList()
+        }
         if !hello.hash.isAbsent {
             event.open(hello.isClient ? "ja3" : "ja3s")
             event.text("hash", hello.hash, in: text)
@@ -109,6 +136,16 @@ struct QUICHelloView {
     var hash = Text.absent
     var ja4 = Text.absent
     var extensions: [Extension] = []
+    /// Of Google's versions.
+    var userAgent = Text.absent
+    var fingerprints: [(string: Text, hash: Text)] = []
+
+    init(_ hello: QUICGoogleHello, isClient: Bool) {
+        self.isClient = isClient
+        serverName = hello.serverName
+        userAgent = hello.userAgent
+        fingerprints = hello.fingerprints
+    }
 
     /// Reads a whole handshake message; what is cut gives what there is.
     init(_ message: [UInt8], _ text: inout TextBuffer) {

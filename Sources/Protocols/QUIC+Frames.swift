@@ -73,8 +73,8 @@ extension QUIC {
             while input.remaining > 0 {
                 switch try input.read(UInt8.self) {
                 case 0x00, 0x01: continue
-                case 0x02: try acknowledgement(&input, hasCounts: false)
-                case 0x03: try acknowledgement(&input, hasCounts: true)
+                case 0x02: try QUIC.acknowledgement(&input, hasCounts: false)
+                case 0x03: try QUIC.acknowledgement(&input, hasCounts: true)
                 case 0x06:
                     let offset = try QUICHeader.integer(&input)
                     let data = try input.take(try QUICHeader.length(&input))
@@ -90,7 +90,7 @@ extension QUIC {
     }
 
     /// ACK (RFC 9000 section 19.3). The count of ranges is bounded by what is there of them.
-    private func acknowledgement(_ input: inout Cursor, hasCounts: Bool) throws(WireError) {
+    static func acknowledgement(_ input: inout Cursor, hasCounts: Bool) throws(WireError) {
         _ = try QUICHeader.integer(&input)
         _ = try QUICHeader.integer(&input)
         var ranges = try QUICHeader.integer(&input)

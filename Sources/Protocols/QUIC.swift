@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// QUIC: versions 1 and 2 (RFC 9000, RFC 9369), drafts 22 to 34, and mvfst.
+// QUIC: versions 1 and 2 (RFC 9000, RFC 9369), drafts 22 to 34, and mvfst; of Google's what is in the clear.
 //
 // Reads   datagrams of both directions: headers of long packets, frames of Initial packets.
 // Writes  one `QUICRecord` per session, path "quic"; the hellos go on to TLS.
@@ -8,7 +8,7 @@
 //
 // The rules are Zeek's, so that the same traffic gives the same rows. QUIC+Packets.swift
 // has headers, QUIC+Frames.swift what is inside an Initial packet, QUICKeys.swift the
-// keys.
+// keys, QUIC+Google.swift the versions before the standard.
 
 package import Records
 import Wire
@@ -94,6 +94,8 @@ final class QUIC: Analyzer {
     private var hasTLS = false
     /// A Retry was followed; a client follows one and no more (RFC 9000 section 17.2.5.2).
     var hasRetried = false
+    /// The packets are of Google's versions.
+    var isGoogle = false
     /// The hello that the packet at work has completed, where somebody looks.
     var shownHello: [UInt8]?
     /// What the last event said, for alerts on the same packet.
@@ -104,6 +106,9 @@ final class QUIC: Analyzer {
     override func datagram(
         _ bytes: RawSpan, wireLength: Int, from direction: Direction, _ context: inout AnalyzerContext
     ) {
+        if QUICGoogleHeader.begins(bytes), !isOver { return google(bytes, from: direction, &context) }
+        // Behind a hello of Google's nothing short is in the clear.
+        if isGoogle, bytes.byteCount > 0, bytes.octet(0) & 0x80 == 0 { return }
         var at = 0
         while at < bytes.byteCount, !isOver {
             let rest = bytes.extracting(at..<bytes.byteCount)
@@ -285,7 +290,7 @@ final class QUIC: Analyzer {
         (decryptedCount, discardedCount) = (0, 0)
         isOver = false
         tls = nil
-        (hasTLS, hasRetried) = (false, false)
+        (hasTLS, hasRetried, isGoogle) = (false, false, false)
         (shownHello, lastView) = (nil, nil)
     }
 }

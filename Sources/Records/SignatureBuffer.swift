@@ -74,7 +74,7 @@
     case pgsqlQuery, dhcpLeaseTime, dhcpRebindingTime, dhcpRenewalTime, ntpVersion, ntpMode, ntpStratum,
         ntpReferenceID
     // Control networks.
-    case modbus, modbusUnit, modbusAddress, dnp3Data, dnp3Function, dnp3Indications, dnp3Object,
+    case modbus, dnp3Data, dnp3Function, dnp3Indications, dnp3Object,
         enipProductName, enipServiceName, enipCommand, enipCapabilities, enipCIPAttribute, enipCIPClass,
         enipCIPInstance, enipCIPStatus, enipCIPExtendedStatus, enipVendorID, enipStatus, enipState,
         enipSerial, enipRevision, enipProtocolVersion, enipProductCode, enipIdentityStatus, enipDeviceType,
@@ -318,8 +318,6 @@ extension SignatureBuffer {
         case .ntpStratum: "ntp.stratum"
         case .ntpReferenceID: "ntp.reference_id"
         case .modbus: "modbus"
-        case .modbusUnit: "modbus.unit"
-        case .modbusAddress: "modbus.address"
         case .dnp3Data: "dnp3.data"
         case .dnp3Function: "dnp3_func"
         case .dnp3Indications: "dnp3_ind"

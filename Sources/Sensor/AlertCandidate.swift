@@ -17,6 +17,19 @@ struct AlertCandidate: Sendable {
     /// The event's own members of EVE behind `alert`: the transaction's fields, `flow`.
     var event: [UInt8] = []
     var packet = EventPacket()
+    /// What a `rate_filter` has made of the rule's action.
+    var raised: RuleAction?
+
+    /// What is done about it, where somebody is in the way.
+    var action: RuleAction { raised ?? self.rule.action }
+    /// As EVE has it: a watcher refuses, and drops only what a filter tells it to.
+    var isBlocked: Bool {
+        switch action {
+        case .rejectSource, .rejectTarget, .rejectBoth: true
+        case .drop: raised != nil
+        case .pass, .alert, .config: false
+        }
+    }
 
     var rule: Rule { self.set.rules[Int(alert.rule)] }
 }

@@ -49,7 +49,9 @@ struct AlertDesk {
             if left.element.ordinal != right.element.ordinal { return left.element.ordinal < right.element.ordinal }
             return left.offset < right.offset
         }
-        for (_, candidate) in sorted where filter.admits(candidate) {
+        for (_, next) in sorted {
+            var candidate = next
+            guard filter.admits(&candidate) else { continue }
             count &+= 1
             own.order = candidate.order
             own.ordinal = candidate.ordinal
@@ -110,7 +112,7 @@ struct AlertDesk {
         record.title = add(set.text[rule.message.indices], to: &record.text)
         record.category = add(set.category(of: rule)[...], to: &record.text)
         record.severity = UInt64(rule.priority)
-        record.action = rule.action.name
+        record.action = candidate.action.name
         record.generator = UInt64(rule.id.generator)
         record.signature = UInt64(rule.id.signature)
         record.revision = UInt64(rule.id.revision)
@@ -186,7 +188,7 @@ struct AlertDesk {
             candidate.id.transport == .icmp ? (type: alert.facts.icmpType, code: alert.facts.icmpCode) : nil
         event.body.clear()
         event.body.open("alert")
-        event.body.text("action", rule.action.isRefusal ? "blocked" : "allowed" as StaticString)
+        event.body.text("action", candidate.isBlocked ? "blocked" : "allowed" as StaticString)
         event.body.count("gid", UInt64(rule.id.generator))
         event.body.count("signature_id", UInt64(rule.id.signature))
         event.body.count("rev", UInt64(rule.id.revision))
@@ -256,9 +258,6 @@ struct AlertDesk {
 }
 
 extension RuleAction {
-    /// Answers the sender or the receiver, where somebody is in the way.
-    fileprivate var isRefusal: Bool { self == .rejectSource || self == .rejectTarget || self == .rejectBoth }
-
     /// The word of the rule language.
     var name: StaticString {
         switch self {

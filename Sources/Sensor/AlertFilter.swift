@@ -22,6 +22,7 @@ struct AlertFilter {
         var place: UInt32
         var first: Address
         var second: Address
+        var flow: UID?
     }
 
     private struct BitKey: Hashable {
@@ -34,16 +35,21 @@ struct AlertFilter {
 
     private struct Rate {
         var counter = LimitCounter()
-        /// Until then the filter's action holds.
-        var until = Timestamp(nanoseconds: .min)
+        /// The second since which the filter's action holds.
+        var since: Int64?
 
-        /// Counts a match. Beyond so many in so many seconds the rule does something else for a while; of what it
-        /// may do, `pass` alone keeps an alert back.
-        mutating func admits(_ limit: RuleLimit, at now: Timestamp) -> Bool {
-            if now > until, counter.exceeds(limit, at: now) {
-                until = now.adding(Int64(limit.timeoutSeconds) * 1_000_000_000)
+        /// Counts a match. Beyond so many in so many seconds the rule does something else for a while; the match that
+        /// ends this while is the rule's own again, and is not counted (Suricata's `TYPE_RATE`).
+        mutating func isMet(_ limit: RuleLimit, at now: Timestamp) -> Bool {
+            let second = now.nanoseconds / 1_000_000_000
+            if let since {
+                guard second &- since > Int64(limit.timeoutSeconds) else { return true }
+                self.since = nil
+                return false
             }
-            return now > until || limit.newAction != .pass
+            guard counter.exceeds(limit, at: now) else { return false }
+            since = second
+            return true
         }
     }
 
@@ -54,13 +60,19 @@ struct AlertFilter {
     private var purged = Timestamp.zero
     /// What found no room.
     private(set) var limits = LimitCounters()
+    /// The packet that a `rate_filter` let pass: what follows of it is no alert.
+    private var passed: (order: UInt64, ordinal: UInt64)?
+    /// Flows of which a `rate_filter` wants to hear no more. Empty where none ever does.
+    private var ended: Set<UID> = []
     /// Alerts that thresholds held back.
     private(set) var suppressed: UInt64 = 0
 
     private static let none = Address(v4: 0)
 
-    /// Whether a candidate becomes an alert. Bits are set by matches that do not, too.
-    mutating func admits(_ candidate: AlertCandidate) -> Bool {
+    /// Whether a candidate becomes an alert, and what its rule does. Bits are set by matches that do not, too.
+    mutating func admits(_ candidate: inout AlertCandidate) -> Bool {
+        if !ended.isEmpty, let flow = candidate.uid, ended.contains(flow) { return false }
+        if let passed, passed == (candidate.order, candidate.ordinal) { return false }
         let rule = candidate.rule
         let set = candidate.set
         let facts = candidate.alert.facts
@@ -71,8 +83,15 @@ struct AlertFilter {
         guard !candidate.alert.isSilent else { return false }
         for place in rule.limits.indices {
             let limit = set.limits[place]
-            guard limit.track != .flow else { continue }
-            guard admits(limit, UInt32(place), rule, set, facts) else {
+            let holds: Bool
+            switch limit.kind {
+            case .suppress: holds = !suppresses(limit, set, facts)
+            case .rateFilter: holds = passesRate(limit, UInt32(place), &candidate)
+            // The worker has counted these.
+            case _ where limit.track == .flow: holds = true
+            default: holds = passesCount(limit, UInt32(place), candidate)
+            }
+            guard holds else {
                 suppressed &+= 1
                 return false
             }
@@ -82,30 +101,52 @@ struct AlertFilter {
 
     // MARK: thresholds
 
-    private mutating func admits(
-        _ limit: RuleLimit, _ place: UInt32, _ rule: Rule, _ set: RuleSet, _ facts: PacketFacts
-    ) -> Bool {
-        if limit.kind == .suppress { return !suppresses(limit, set, facts) }
+    private func key(_ limit: RuleLimit, _ place: UInt32, _ candidate: AlertCandidate) -> CounterKey {
+        let (rule, facts) = (candidate.rule, candidate.alert.facts)
         var key = CounterKey(
             rule: rule.id, place: place &- rule.limits.start, first: AlertFilter.none, second: AlertFilter.none)
         switch limit.track {
         case .source: key.first = facts.source
         case .target: key.first = facts.target
         case .both: (key.first, key.second) = AlertFilter.ordered(facts)
-        case .none, .rule, .flow: break
+        case .flow: key.flow = candidate.uid
+        case .none, .rule: break
         }
-        if limit.kind == .rateFilter {
-            if rates.count >= entriesMax {
-                limits.met(.thresholds, rates.count)
-                rates.removeAll(keepingCapacity: true)
-            }
-            return rates[key, default: Rate()].admits(limit, at: facts.now)
-        }
+        return key
+    }
+
+    private mutating func passesCount(_ limit: RuleLimit, _ place: UInt32, _ candidate: AlertCandidate) -> Bool {
         if counters.count >= entriesMax {
             limits.met(.thresholds, counters.count)
             counters.removeAll(keepingCapacity: true)
         }
-        return counters[key, default: LimitCounter()].admits(limit, at: facts.now)
+        let key = key(limit, place, candidate)
+        return counters[key, default: LimitCounter()].admits(limit, at: candidate.alert.facts.now)
+    }
+
+    /// A filter whose rate is met changes what the rule does: `pass` ends the packet's alerts; and a rule of flows ends
+    /// with `pass`, `drop` and `reject` all that is to come of the flow.
+    private mutating func passesRate(_ limit: RuleLimit, _ place: UInt32, _ candidate: inout AlertCandidate) -> Bool {
+        if rates.count >= entriesMax {
+            limits.met(.thresholds, rates.count)
+            rates.removeAll(keepingCapacity: true)
+        }
+        let key = key(limit, place, candidate)
+        guard rates[key, default: Rate()].isMet(limit, at: candidate.alert.facts.now) else { return true }
+        candidate.raised = limit.newAction
+        if limit.newAction != .alert, candidate.rule.isOfFlow(isStream: candidate.alert.isStream) { end(candidate.uid) }
+        guard limit.newAction == .pass else { return true }
+        passed = (candidate.order, candidate.ordinal)
+        return false
+    }
+
+    private mutating func end(_ flow: UID?) {
+        guard let flow else { return }
+        if ended.count >= entriesMax {
+            limits.met(.thresholds, ended.count)
+            ended.removeAll(keepingCapacity: true)
+        }
+        ended.insert(flow)
     }
 
     private func suppresses(_ limit: RuleLimit, _ set: RuleSet, _ facts: PacketFacts) -> Bool {

@@ -58,9 +58,7 @@ package struct LimitCounter: BitwiseCopyable, Sendable {
     package mutating func exceeds(_ limit: RuleLimit, at now: Timestamp) -> Bool {
         restart(now, ifOver: now.since(windowStart) > Int64(limit.seconds) &* 1_000_000_000)
         count &+= 1
-        guard count > limit.count else { return false }
-        isRunning = false
-        return true
+        return count > limit.count
     }
 
     private mutating func restart(_ now: Timestamp, ifOver isOver: Bool) {

@@ -29,6 +29,15 @@ package struct NumberTest: Hashable, Sendable, BitwiseCopyable {
         self.second = second
     }
 
+    /// As a size of a payload: whether there has to be one (Suricata's mask of `dsize`).
+    var needsPayload: Bool {
+        switch comparison {
+        case .greater, .greaterOrEqual, .inside, .notEqual: true
+        case .equal: first > 0
+        case .less, .lessOrEqual, .outside, .within, .masked, .notMasked: false
+        }
+    }
+
     package func matches(_ value: UInt64) -> Bool {
         switch comparison {
         case .equal: value == first

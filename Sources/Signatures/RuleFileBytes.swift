@@ -11,10 +11,11 @@ import Glibc
 import Wire
 
 /// Why a file could not be read.
-package struct RuleFileError: Error, Sendable {
+package struct RuleFileError: Error, Sendable, CustomStringConvertible {
     package var path: String
     package var reason: String
     package var text: String { "\(path): \(reason)" }
+    package var description: String { text }
 }
 
 package enum RuleFileBytes {

@@ -39,6 +39,8 @@ package struct LoadedRules: Sendable {
     package var unevaluated: [String: Int] = [:]
     /// Of the others, those that ask for something besides that is not done: how many, by what.
     package var withoutEffect: [String: Int] = [:]
+    /// No line of the files was a rule.
+    package var isEmpty: Bool { loaded == 0 && rejected.isEmpty && skipped.isEmpty }
     package var inert: Int { unevaluated.values.reduce(0, +) }
 
     /// One line on the loaded rules that do not, or not in all, do what they say; nil where all do.
@@ -88,7 +90,9 @@ package struct RuleLoader {
         }
         parser.files.dataFolder = options.dataFolder
         parser.files.keep(options.predecessor)
-        if let path = options.thresholdPath { thresholds = try ThresholdFile(reading: path) }
+        if let path = options.thresholdPath {
+            thresholds = try ThresholdFile(reading: path, parser.environment.variables)
+        }
     }
 
     /// Reads the rules of one file.
@@ -143,7 +147,7 @@ package struct RuleLoader {
     package consuming func finished() -> LoadedRules {
         parser.warnOfNetworks(&report)
         parser.builder.warnOfUnsetBits(&report)
-        thresholds.apply(to: &parser.builder)
+        for note in thresholds.apply(to: &parser.builder) { report.warn(note) }
         let replaced = parser.builder.replaced.count
         return LoadedRules(
             set: RuleSet(parser.builder, refusedCount: report.rejected.count), loaded: report.loaded,

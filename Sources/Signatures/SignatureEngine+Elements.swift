@@ -265,7 +265,8 @@ extension AppProtocol {
     /// Each message is a transaction by itself, which only the rules of its direction look at.
     fileprivate var hasOneSidedTransactions: Bool {
         switch self {
-        case .bittorrentDHT, .dhcp, .dns, .ike, .llmnr, .mdns, .mqtt, .ntp, .rdp, .sip, .snmp, .websocket: true
+        case .bittorrentDHT, .dhcp, .dns, .ike, .llmnr, .mdns, .mqtt, .ntp, .quic, .rdp, .sip, .snmp,
+            .websocket: true
         default: false
         }
     }

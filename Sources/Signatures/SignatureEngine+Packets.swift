@@ -487,7 +487,7 @@ extension PacketFacts {
 
 extension Rule {
     /// Whether what the rule does is done to the whole flow, not to the packet at hand.
-    func isOfFlow(isStream: Bool) -> Bool {
+    package func isOfFlow(isStream: Bool) -> Bool {
         switch kind {
         case .packet, .decoderEvent: false
         case .packetAndStream, .stream: isStream

@@ -34,7 +34,10 @@ extension SignatureEngine {
         // What follows needs a packet.
         guard !facts.isPseudo else { return false }
         switch test {
-        case .dataSize(let number): return number.matches(UInt64(facts.payloadCount))
+        case .dataSize(let number):
+            // What is encrypted is no payload, and only some comparisons hold for none.
+            guard !number.needsPayload || facts.payloadCount > 0 && !isOpaque else { return false }
+            return number.matches(UInt64(facts.payloadCount))
         case .timeToLive(let number): return number.matches(UInt64(facts.layer.ttl))
         case .vlanID, .vlanLayers: return holdsTag(test, facts)
         case .typeOfService, .identification, .ipOption, .fragmentBits, .fragmentOffset:

@@ -16,9 +16,7 @@ extension RuleParser {
         for test in draft.packetTests {
             if let what = unevaluated(test) { return what }
         }
-        for list in draft.lists where RuleParser.isUnshown(list.buffer) { return list.buffer.name.description }
         for test in draft.transactionTests {
-            if let buffer = test.element.buffer, RuleParser.isUnshown(buffer) { return buffer.name.description }
             guard case .event(let application, let name) = test.element else { continue }
             let event = string(name)
             if EventNames.unraised[application.name.description]?.contains(event) == true {
@@ -43,13 +41,4 @@ extension RuleParser {
     }
 
     private func string(_ text: TextRange) -> String { String(decoding: builder.text[text.indices], as: UTF8.self) }
-
-    /// Buffers that no analyzer shows.
-    private static func isUnshown(_ buffer: SignatureBuffer) -> Bool {
-        switch buffer {
-        case .quicUserAgent, .quicCYUHash, .quicCYUString, .modbusUnit, .modbusAddress:
-            true
-        default: false
-        }
-    }
 }

@@ -4,6 +4,7 @@
 
 import ArgumentParser
 import Query
+import Records
 import Sensor
 
 struct AlertsCommand: ParsableCommand {
@@ -44,6 +45,19 @@ struct AlertsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("table, json (one object a line) or csv.", valueName: "form"))
     var format = "table"
 
+    func validate() throws {
+        if let severity, !(1...4).contains(severity) {
+            throw ValidationError("--severity \(severity): give 1, the most urgent, to 4")
+        }
+        if let host, Address(host) == nil { throw ValidationError("--host \(host): give an address, such as 10.0.0.5") }
+        if let source, !AlertsCommand.sources.contains(source) {
+            throw ValidationError("--source \(source): choose \(AlertsCommand.sources.joined(separator: ", "))")
+        }
+        guard limit > 0 else { throw ValidationError("--limit \(limit): give the number of lines, 1 or more") }
+    }
+
+    private static let sources = ["signature", "hunt", "sigma", "indicator", "sensor"]
+
     func run() throws {
         guard let form = QueryFormat(rawValue: format), form != .parquet else {
             throw Console.fail("--format \(format): choose table, json or csv")
@@ -70,7 +84,7 @@ struct AlertsCommand: ParsableCommand {
               source, rule_id
             FROM alert \(tests.isEmpty ? "" : "WHERE " + tests.joined(separator: " AND "))
             GROUP BY severity, title, source, rule_id
-            ORDER BY severity, last_seen DESC, alerts DESC, rule_id LIMIT \(max(limit, 0))
+            ORDER BY severity, last_seen DESC, alerts DESC, rule_id LIMIT \(limit)
             """
     }
 

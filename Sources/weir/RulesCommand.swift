@@ -68,7 +68,9 @@ struct RuleOptions: ParsableArguments {
         } catch let error as RuleFileError {
             throw Console.fail(error.text)
         }
-        return loader.finished()
+        let loaded = loader.finished()
+        if loaded.isEmpty { Console.warn("no rule stands in \(paths.joined(separator: ", "))") }
+        return loaded
     }
 
     /// The rule files that paths name: a folder stands for the files in it that end in .rules or .rules.gz.
@@ -158,7 +160,11 @@ struct RulesExplainCommand: ParsableCommand {
         guard format == "text" || format == "json" else {
             throw Console.fail("--format \(format): choose text or json")
         }
-        let set = try options.loaded(paths).set
+        let loaded = try options.loaded(paths)
+        if !loaded.rejected.isEmpty {
+            Console.warn("\(loaded.rejected.count) rules do not load; weir rules check says why")
+        }
+        let set = loaded.set
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         for rule in set.rules {

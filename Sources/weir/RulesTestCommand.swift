@@ -229,6 +229,7 @@ struct RulesProfileCommand: ParsableCommand {
             guard let rules = try settings.loadRules({ Console.warn($0) }) else {
                 throw Console.fail("say which rules to time: --rules local.rules")
             }
+            guard !rules.set.rules.isEmpty else { throw Console.fail("no rule loads; weir rules check says why") }
             return try RuleCosts(rules, settings: settings, source: &source, progress: progress)
         }
         let lines = costs.costs.prefix(limit > 0 ? limit : .max).map { cost in

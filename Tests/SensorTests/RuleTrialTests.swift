@@ -218,6 +218,23 @@ import Testing
         let severities = lines.compactMap { $0["severity"] as? Int }
         #expect(severities.count == lines.count && severities == severities.sorted() && lines.count > 9)
         #expect(lines.contains { $0["rule_id"] as? String == "1:9000066:1" && ($0["alerts"] as? Int ?? 0) > 5 })
+        for (option, value) in [("--host", "nobody"), ("--source", "rumour"), ("--severity", "9"), ("--limit", "0")] {
+            let refused = try WeirCommand.run(["alerts", "--store", store, option, value])
+            #expect(refused.status == 64 && refused.errors.contains("\(option) \(value)"), "\(refused)")
+        }
+        let empty = try folder.write("empty.rules", [])
+        for command in ["check", "explain"] {
+            let silent = try WeirCommand.run(["rules", command, empty])
+            #expect(silent.status == 0 && silent.errors.contains("no rule stands in"), "\(silent)")
+        }
+        let noise = try folder.write("noise.rules", [UInt8](0...255) + [10, 0, 0x61])
+        let refused = try WeirCommand.run(["rules", "explain", noise])
+        #expect(refused.output.isEmpty && refused.errors.contains("rules do not load"), "\(refused)")
+        let none = try WeirCommand.run(["rules", "profile", "--rules", noise, "-r", Repository.office])
+        #expect(none.status == 2 && none.errors.contains("no rule loads"), "\(none)")
+        let wrong = try folder.write("threshold.config", Array("suppress all".utf8))
+        let stopped = try WeirCommand.run(["replay", Repository.office, "--rules", Self.pack, "--threshold", wrong])
+        #expect(stopped.status == 2 && stopped.errors.contains("\(wrong):1: 'suppress all' lacks"), "\(stopped)")
         let nobody = try WeirCommand.run(["rules", "reload", "--store", store])
         #expect(nobody.status == 2 && nobody.errors.contains("no sensor writes to this store"))
     }

@@ -72,6 +72,9 @@ struct Conversation {
         if facts.isTCP, !payload.isEmpty { engine.stream(slot, payload.octets, toServer: !fromServer) }
     }
 
+    /// From here on both sides encrypt.
+    func conceal() { engine.conceal(slot) }
+
     /// The handshake of TCP.
     mutating func open() {
         send(flags: 0x02)

@@ -40,6 +40,25 @@ import Wire
         #expect(!packets.engine.wantsTransactions)
     }
 
+    // MARK: sizes
+
+    @Test(arguments: [
+        (">0", [true, false, false]), ("!5", [true, false, false]), ("0<>9", [true, false, false]),
+        ("4", [true, false, false]), (">=1", [true, false, false]), ("<9", [true, true, true]),
+        ("0", [false, true, false]),
+    ]) func `what is encrypted is no payload, and few sizes hold for none`(_ size: String, _ fires: [Bool]) throws {
+        var talk = try Conversation("alert tcp any any -> any any (dsize:\(size); sid:1;)")
+        talk.open()
+        var found: [Bool] = []
+        for text in ["open", "", "shut"] {
+            if text == "shut" { talk.conceal() }
+            _ = talk.fired()
+            talk.send(text)
+            found.append(!talk.fired().isEmpty)
+        }
+        #expect(found == fires)
+    }
+
     // MARK: tag
 
     /// Of so many further packets, which are tagged.

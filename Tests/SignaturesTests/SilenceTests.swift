@@ -68,15 +68,17 @@ import Testing
     }
 
     /// The sources of the analyzers, which raise events by literal names.
-    private static let analyzers: String = {
+    private static let analyzers = sources(of: ["Sources/Protocols", "Sources/Files"])
+
+    private static func sources(of folders: [String], where isWanted: (String) -> Bool = { _ in true }) -> String {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().path
-        return ["Sources/Protocols", "Sources/Files"].map { folder in
+        return folders.map { folder in
             let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(root)/\(folder)")) ?? []
-            return names.map { (try? String(contentsOfFile: "\(root)/\(folder)/\($0)", encoding: .utf8)) ?? "" }
-                .joined()
+            return names.filter(isWanted)
+                .map { (try? String(contentsOfFile: "\(root)/\(folder)/\($0)", encoding: .utf8)) ?? "" }.joined()
         }.joined()
-    }()
+    }
 
     @Test func `the table of events that nobody raises is that of the analyzers`() {
         // The reader of DNS reads mDNS too, and rules ask for an event by what stands behind the dot.
@@ -95,6 +97,24 @@ import Testing
         for (name, events) in EventNames.unraised {
             #expect(events.isSubset(of: EventNames.application[name] ?? []), "\(name)")
         }
+    }
+
+    @Test func `every buffer that rules may name is shown by somebody`() {
+        let known = Self.names(Self.analyzers + Self.sources(of: ["Sources/Sensor", "Sources/Signatures"]) {
+            !$0.contains("Tables") && !$0.contains("Keywords")
+        })
+        #expect(known.contains("tlsSNI") && !known.contains("nobodyHasThis"))
+        for buffer in SignatureBuffer.allCases { #expect(known.contains("\(buffer)"), "\(buffer.name)") }
+    }
+
+    /// What stands behind a dot in a source.
+    private static func names(_ source: String) -> Set<String> {
+        var names: Set<String> = []
+        for part in source.utf8.split(separator: 0x2E).dropFirst() {
+            let name = part.prefix { $0 | 0x20 > 0x60 && $0 | 0x20 < 0x7B || $0 > 0x2F && $0 < 0x3A }
+            names.insert(String(decoding: name, as: UTF8.self))
+        }
+        return names
     }
 
     @Test func `every event of decoding that is evaluated is one of the language`() {
