@@ -5,7 +5,7 @@
 //
 // Reads   a connection.
 // Writes  the columns of both logs.
-// Leaves  `service` and the identities of tunnels to the Sensor.
+// Leaves  `service`, `failed_service` and the identities of tunnels to the Sensor.
 
 package import Records
 
@@ -16,6 +16,7 @@ package struct ConnRecord: LogRecord {
     package var id: ConnectionID?
     /// Filled by the Sensor.
     package var service = Text.absent
+    package var failedServices: [Text] = []
     package var duration: Int64?
     package var originatorBytes: UInt64?
     package var responderBytes: UInt64?
@@ -63,6 +64,9 @@ package struct ConnRecord: LogRecord {
         row.text(
             "community_id", communityID, in: text, "The flow's name in every tool: Community ID, version 1.",
             isKey: true)
+        row.textSet(
+            "failed_service", failedServices.isEmpty ? nil : failedServices, in: text,
+            "Protocols that stood in `service` and were taken back, in that order.")
         row.count("vlan", vlan.map { UInt64($0) }, "The outer VLAN tag.")
         row.count("inner_vlan", innerVLAN.map { UInt64($0) }, "The inner VLAN tag.")
     }
@@ -85,12 +89,13 @@ package struct ConnOpenRecord: LogRecord {
 }
 
 extension FlowTable {
-    /// Fills all columns of a record but `service`; texts of before are forgotten.
+    /// Fills all columns of a record but `service` and `failed_service`; texts of before are forgotten.
     package func fill(_ record: inout ConnRecord, _ slot: UInt32) {
         let connection = self[slot]
         let id = connection.id
         record.text.clear()
         record.service = .absent
+        record.failedServices.removeAll(keepingCapacity: true)
         record.ts = connection.start
         record.uid = connection.uid
         record.id = id

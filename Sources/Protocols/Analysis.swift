@@ -37,6 +37,8 @@ package struct Analysis {
     private(set) var sides: SidesOfStream?
     /// Names for `service`, in order of confirmation.
     package private(set) var services = KindList()
+    /// Those that stood there and were taken back, in that order.
+    package private(set) var failures = KindList()
     /// Transactions begun on the connection, kept here between deliveries by the worker.
     package var transactionCount: UInt64 = 0
     /// The same with those that their readers have numbered themselves, likewise.
@@ -132,7 +134,7 @@ package struct Analysis {
             for analyzer in watching { context.giveBack(analyzer) }
             watching.removeAll()
         }
-        services = KindList()
+        (services, failures) = (KindList(), KindList())
         hasBegun = false
         expectedKind = nil
         (left, agreed, sides) = (nil, nil, nil)
@@ -329,11 +331,16 @@ package struct Analysis {
         for change in context.serviceChanges {
             switch change {
             case .confirmed(let kind): if !services.append(kind) { context.limits.met(.services) }
-            case .violated(let kind, let wasConfirmed): if wasConfirmed { services.remove(kind) }
+            case .violated(let kind, let wasConfirmed): if wasConfirmed { takeBack(kind) }
             case .left(let kind, let next): (left, agreed) = (kind, next)
             }
         }
         context.serviceChanges.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func takeBack(_ kind: AnalyzerKind) {
+        services.remove(kind)
+        failures.append(kind)
     }
 }
 
@@ -463,6 +470,7 @@ package struct AnalysisPool: ~Copyable {
 
     package func wantsBytes(_ slot: UInt32) -> Bool { all[Int(slot)].wantsBytes }
     package func services(_ slot: UInt32) -> KindList { all[Int(slot)].services }
+    package func failures(_ slot: UInt32) -> KindList { all[Int(slot)].failures }
 
     package func writeServices(_ slot: UInt32, to text: inout TextBuffer) -> Text {
         all[Int(slot)].writeServices(to: &text)

@@ -67,12 +67,13 @@ package struct RDPRecord: LogRecord {
     }
 }
 
-/// A cookie or the names of channels from one side, an answer from the other; both belong together.
+/// A cookie, a request of nothing but security, or the names of channels from one side, an answer from the other;
+/// both belong together.
 enum RDPProbe {
     static func client(_ bytes: RawSpan) -> ProbeVerdict {
         guard let verdict = head(bytes) else { return .needsMore }
         guard verdict else { return .never }
-        if RDP.find("Cookie: mstshash=", in: bytes) != nil { return .matches }
+        if RDP.find("Cookie: mstshash=", in: bytes) != nil || isNegotiation(bytes) { return .matches }
         guard let key = RDP.find("Duca", in: bytes) else { return .needsMore }
         let rest = bytes.extracting(key..<bytes.byteCount)
         for name: StaticString in ["rdpdr", "rdpsnd", "drdynvc", "cliprdr"] where RDP.find(name, in: rest) != nil {
@@ -86,6 +87,13 @@ enum RDPProbe {
         guard verdict else { return .never }
         if bytes.byteCount > 5, bytes.octet(5) == 0xD0 { return .matches }
         return RDP.find("McDn", in: bytes) != nil ? .matches : .needsMore
+    }
+
+    //  3, 0, 19 (2) | 14, connection request (E0) ... (5) | 1, flags, 8 (2), protocols (4)
+    /// A request of a client that sends no cookie (MS-RDPBCGR 2.2.1.1.1).
+    private static func isNegotiation(_ bytes: RawSpan) -> Bool {
+        bytes.byteCount >= 19 && bytes.load16(2) == 19 && bytes.octet(5) == 0xE0
+            && bytes.octet(11) == 1 && bytes.load16(13) == 0x0800 && bytes.octet(18) == 0
     }
 
     /// Whether it begins as every message does; without that all would be searched through.

@@ -460,7 +460,9 @@ struct Worker: ~Copyable {
 
     private mutating func fill(_ slot: UInt32, _ analysis: UInt32) {
         flows.fill(&conn, slot)
-        conn.service = analysis <= AnalysisPool.nobody ? .absent : analyses.writeServices(analysis, to: &conn.text)
+        guard analysis > AnalysisPool.nobody else { return }
+        conn.service = analyses.writeServices(analysis, to: &conn.text)
+        for kind in analyses.failures(analysis) { conn.failedServices.append(conn.text.add(kind.serviceName)) }
     }
 
     private mutating func writeOpen(_ slot: UInt32) {

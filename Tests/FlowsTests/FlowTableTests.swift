@@ -234,7 +234,7 @@ import Wire
                 "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration",
                 "orig_bytes", "resp_bytes", "conn_state", "local_orig", "local_resp", "missed_bytes", "history",
                 "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes", "tunnel_parents", "ip_proto",
-                "community_id", "vlan", "inner_vlan",
+                "community_id", "failed_service", "vlan", "inner_vlan",
             ])
         #expect(ConnOpenRecord.makeSchema().columns.map(\.name) == names + ["logged"])
     }

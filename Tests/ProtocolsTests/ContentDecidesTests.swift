@@ -58,6 +58,7 @@ private struct Line: ~Copyable {
         return (String(decoding: text[service], as: UTF8.self), count)
     }
 
+    var failures: [String] { analysis.failures.map { "\($0.serviceName)" } }
     var eventCount: Int { context.output.batches[Int(LogID.eve.rawValue)].count }
 
     func applications() -> Applications { analysis.applications(id, comparesSides: true) }
@@ -286,5 +287,6 @@ private struct Line: ~Copyable {
         for _ in 0..<3 { line.answer([0x16, 3, 1, 0, 5, 1, 2, 3, 4, 5, 0x0D, 0x0A]) }
         let ended = line.end()
         #expect(ended.service == "" && ended.takenBack == 1)
+        #expect(line.failures == ["ftp"])
     }
 }

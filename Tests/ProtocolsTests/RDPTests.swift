@@ -135,6 +135,10 @@ import Wire
     @Test func `probes want a cookie or a key, and an answer`() {
         #expect(RDPProbe.client(Self.request.octets) == .matches)
         #expect(RDPProbe.client(Self.connect(0x65, "Duca", [Self.channels]).octets) == .matches)
+        let security = Self.header(0xE0, [1, 0, 8, 0, 11, 0, 0, 0])
+        #expect(RDPProbe.client(security.octets) == .matches)
+        #expect(RDPProbe.client(Array(security.dropLast()).octets) == .needsMore)
+        #expect(RDPProbe.client(Self.header(0xE0, [0xC1, 2, 1, 0, 0xC2, 2, 1, 2]).octets) == .needsMore)
         #expect(RDPProbe.client([3, 0].octets) == .needsMore)
         #expect(RDPProbe.client([0x16, 3].octets) == .never)
         #expect(RDPProbe.server(Self.header(0xD0, []).octets) == .matches)

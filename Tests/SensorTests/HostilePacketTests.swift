@@ -246,6 +246,28 @@ import Testing
         #expect(try LogLines(folder.path + "/logs/http.log").texts("uri") == ["/first"])
     }
 
+    @Test func `a protocol that is taken back stands in the row of its connection, with what it failed at`() throws {
+        let noise: [UInt8] = [0x16, 3, 1, 0, 5, 1, 2, 3, 0x0D, 0x0A]
+        let turns: [(isClient: Bool, octets: [UInt8])] = [
+            (false, Array("220 ready\r\n".utf8)), (true, Array("USER a\r\n".utf8)),
+            (false, Array("331 more\r\n".utf8)), (false, noise), (false, noise), (false, noise),
+        ]
+        var segments = Make.handshake(port: 21)
+        var (client, server): (UInt32, UInt32) = (1001, 1001)
+        for (isClient, octets) in turns {
+            segments.append(
+                Make.tcp(
+                    Make.push, isClient: isClient, sequence: isClient ? client : server,
+                    acknowledges: isClient ? server : client, octets, port: 21))
+            if isClient { client += UInt32(octets.count) } else { server += UInt32(octets.count) }
+        }
+        let (folder, _) = try replay(segments.enumerated().map { TestPacket(Make.ethernet($1), at: Double($0) / 10) })
+        let row = try #require(try LogLines(folder.path + "/logs/conn.log").rows.first)
+        #expect(row["service"] == nil && row["failed_service"] as? [String] == ["ftp"])
+        let told = try #require(try LogLines(folder.path + "/logs/analyzer.log").rows.first)
+        #expect(told["analyzer_name"] as? String == "FTP" && (told["failure_data"] as? String)?.count ?? 0 > 8)
+    }
+
     @Test func `packets whose times go back or stand at the ends of time are read`() throws {
         var packets: [TestPacket] = []
         for (index, seconds) in [1_700_000_000, 0, 4_294_967_295, 1, 1_700_000_001, 4_294_967_294].enumerated() {
