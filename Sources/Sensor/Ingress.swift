@@ -74,7 +74,8 @@ struct Ingress: ~Copyable {
             guard reassemble(bytes, time, into: block) else { break }
         }
         count()
-        if case .notIP = layers.stop, LinkReaders.read(layers.frame) {
+        // A frame within a datagram that came in fragments stands elsewhere than in this packet.
+        if case .notIP = layers.stop, reassemblies.isEmpty, LinkReaders.read(layers.frame) {
             block.frames.append((UInt32(truncatingIfNeeded: index), layers.frame))
         }
         if !layers.findings.isEmpty { report(time, into: block) }

@@ -201,6 +201,8 @@ public struct Layers: Sendable {
     public mutating func removeAll() {
         count = 0
         if !findings.isEmpty { findings.removeAll(keepingCapacity: true) }
+        // Not every place that stops so has a frame to show, and that of another packet is none.
+        if case .notIP = stop { frame = LinkFrame() }
         stop = .complete
     }
 

@@ -94,6 +94,32 @@ import Testing
         #expect(try rows("cdp", [Self.snap([2, 180, 0, 0, 0, 1, 0, 3, 1])]).rows.isEmpty)
     }
 
+    @Test func `a frame that is none does not stand for the one before it`() throws {
+        // A session of PPPoE with something else than IP, in a frame that is shorter than the question.
+        let session = Make.ethernet([0x11, 0, 0, 1, 0, 6, 0xC0, 0x21, 1, 1, 0, 4], type: 0x8864)
+        let found = try rows("arp", [Make.ethernet(Self.question, type: 0x0806), session])
+        #expect(found.rows.count == 1)
+    }
+
+    @Test func `a frame in a datagram that came in pieces is not looked for in the last of them`() throws {
+        // GRE with a frame of Ethernet (RFC 7637 section 3.2) in two fragments, the second of eight octets.
+        let carried = [0, 0, 0x65, 0x58] + Make.ethernet(Self.question + [0, 0], type: 0x0806)
+        #expect(carried.count == 48)
+        let whole = Make.ethernet(Make.ipv4(47, carried))
+        func piece(_ range: Range<Int>, _ word: Int) -> [UInt8] {
+            var head = Array(whole[14..<34])
+            head.replaceSubrange(2..<4, with: Make.two(20 + range.count))
+            head.replaceSubrange(6..<8, with: Make.two(word))
+            head.replaceSubrange(10..<12, with: [0, 0])
+            head.replaceSubrange(10..<12, with: Make.sum(head))
+            return Make.ethernet(head + Array(carried[range]))
+        }
+        #expect(try rows("arp", [whole]).rows.count == 1)
+        let pieces = [piece(0..<40, 0x2000), piece(40..<48, 5)]
+        let found = try rows("arp", pieces + [Make.ethernet(Self.question, type: 0x0806)])
+        #expect(found.rows.count == 1)
+    }
+
     @Test func `they can be left out`() throws {
         #expect(try rows("arp", [Make.ethernet(Self.question, type: 0x0806)], analyzers: ["dns"]).rows.isEmpty)
     }
