@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Events of decoding that rules name (`decode-event`): links, IP, extension headers and fragments.
+// Events of decoding that rules name (`decode-event`): IP, extension headers and fragments.
 //
 // Reads   frames whose link is Ethernet, Linux cooked or none, while a rule asks for such events.
 // Writes  names of events, in the order in which they are met.
-// Leaves  all other events of tables/events.csv; decoding itself (module Wire).
+// Leaves  what stands before IP (PacketEvents+Links.swift) and behind it (PacketEvents+Transport.swift); all other
+//         events of tables/events.csv; decoding itself (module Wire).
 
 package import Records
 import Wire
@@ -18,18 +19,26 @@ struct PacketEvents {
 
     /// The events that are looked for; the others are named by `unevaluated`.
     static let known: Set<String> = [
+        "arp.invalid_hardware_size", "arp.invalid_pkt", "arp.invalid_protocol_size", "arp.pkt_too_small",
+        "arp.unsupported_hardware", "arp.unsupported_opcode", "arp.unsupported_protocol",
         "esp.pkt_too_small", "ethernet.pkt_too_small", "ethernet.unknown_ethertype", "gre.pkt_too_small",
         "icmpv4.pkt_too_small", "icmpv4.unknown_code", "icmpv4.unknown_type", "icmpv6.pkt_too_small",
+        "ieee8021ah.header_too_small",
         "ipv4.frag_overlap", "ipv4.frag_pkt_too_large", "ipv4.hlen_too_small", "ipv4.iplen_smaller_than_hlen",
         "ipv4.opt_duplicate", "ipv4.opt_invalid", "ipv4.opt_invalid_len", "ipv4.opt_pad_required",
         "ipv4.opt_unknown", "ipv4.pkt_too_small", "ipv4.trunc_pkt", "ipv4.wrong_ip_version",
         "ipv6.dstopts_only_padding", "ipv6.dstopts_unknown_opt", "ipv6.exthdr_dupl_ah", "ipv6.exthdr_dupl_dh",
         "ipv6.exthdr_dupl_fh", "ipv6.exthdr_dupl_hh", "ipv6.exthdr_dupl_rh", "ipv6.exthdr_invalid_optlen",
         "ipv6.exthdr_useless_fh", "ipv6.frag_invalid_length", "ipv6.frag_overlap", "ipv6.frag_pkt_too_large",
-        "ipv6.hopopts_only_padding", "ipv6.hopopts_unknown_opt", "ipv6.pkt_too_small", "ipv6.rh_type_0",
-        "ipv6.trunc_exthdr", "ipv6.trunc_pkt", "ipv6.wrong_ip_version", "ipv6.zero_len_padn", "sctp.pkt_too_small",
+        "ipv6.hopopts_only_padding", "ipv6.hopopts_unknown_opt", "ipv6.rh_type_0",
+        "ipv6.trunc_exthdr", "ipv6.trunc_pkt", "ipv6.wrong_ip_version", "ipv6.zero_len_padn",
+        "mpls.bad_label_implicit_null", "mpls.bad_label_reserved", "mpls.bad_label_router_alert",
+        "mpls.header_too_small", "mpls.pkt_too_small", "mpls.unknown_payload_type", "ppp.ip4_pkt_too_small",
+        "ppp.ip6_pkt_too_small", "ppp.unsup_proto", "ppp.vju_pkt_too_small", "ppp.wrong_type",
+        "pppoe.malformed_tags", "pppoe.pkt_too_small", "pppoe.wrong_code", "sctp.pkt_too_small",
         "tcp.hlen_too_small", "tcp.invalid_optlen", "tcp.opt_duplicate", "tcp.opt_invalid_len", "tcp.pkt_too_small",
-        "udp.hlen_too_small", "udp.len_invalid", "udp.pkt_too_small",
+        "udp.hlen_too_small", "udp.len_invalid", "udp.pkt_too_small", "vlan.header_too_small", "vlan.too_many_layers",
+        "vlan.unknown_type",
     ]
 
     private struct FragmentKey: Hashable {
@@ -50,42 +59,24 @@ struct PacketEvents {
     /// Reads one frame; `names` then has what was met.
     mutating func read(_ bytes: RawSpan, linkType: UInt16) {
         names.removeAll(keepingCapacity: true)
-        guard let (start, version) = network(bytes, linkType), start < bytes.byteCount else { return }
-        let datagram = bytes.extracting(start..<bytes.byteCount)
-        switch (version, datagram.octet(0) >> 4) {
-        case (6, 6), (0, 6): readVersion6(datagram)
-        case (4, 4), (0, 4): readVersion4(datagram)
-        case (4, _): names.append("ipv4.wrong_ip_version")
-        case (6, _): names.append("ipv6.wrong_ip_version")
+        (source, target, protocolNumber) = (Address(v4: 0), Address(v4: 0), 0)
+        switch linkType {
+        case 1: readEthernet(bytes, 0)
+        case 12, 14, 101, 228, 229: readDatagram(bytes, version: 0, 0)
+        case 113 where bytes.byteCount > 16: readDatagram(bytes.extracting(16..<bytes.byteCount), version: 0, 0)
         default: break
         }
     }
 
-    /// Where the datagram of IP begins, and the version that the link names; nil for another link or protocol.
-    private mutating func network(_ bytes: RawSpan, _ linkType: UInt16) -> (start: Int, version: Int)? {
-        switch linkType {
-        case 12, 14, 101, 228, 229: return (0, 0)
-        case 113: return bytes.byteCount > 16 ? (16, 0) : nil
-        case 1:
-            guard bytes.byteCount >= 14 else {
-                names.append("ethernet.pkt_too_small")
-                return nil
-            }
-            var at = 12
-            while at &+ 2 <= bytes.byteCount {
-                switch bytes.load16(at) {
-                case 0x8100, 0x88A8, 0x9100: at &+= 4
-                case 0x0800: return (at &+ 2, 4)
-                case 0x86DD: return (at &+ 2, 6)
-                // ARP, PPPoE, MPLS, 802.1ah, VN-Tag, NSH, DCE.
-                case 0x0806, 0x8863, 0x8864, 0x8847, 0x8848, 0x88E7, 0x8926, 0x894F, 0x8903: return nil
-                default:
-                    names.append("ethernet.unknown_ethertype")
-                    return nil
-                }
-            }
-            return nil
-        default: return nil
+    /// A datagram of the version that its frame names; 0 where it names none.
+    mutating func readDatagram(_ bytes: RawSpan, version: Int, _ layers: Int) {
+        let first = bytes.byteCount > 0 ? bytes.octet(0) >> 4 : 0
+        switch (version, first) {
+        case (6, 6), (0, 6): readVersion6(bytes)
+        case (4, 4), (0, 4): readVersion4(bytes)
+        case (4, _): add(bytes.byteCount < 20 ? "ipv4.pkt_too_small" : "ipv4.wrong_ip_version")
+        case (6, _): if bytes.byteCount >= 40 { add("ipv6.wrong_ip_version") }
+        default: break
         }
     }
 
@@ -118,7 +109,8 @@ struct PacketEvents {
     // MARK: IPv6
 
     private mutating func readVersion6(_ bytes: RawSpan) {
-        guard bytes.byteCount >= 40 else { return names.append("ipv6.pkt_too_small") }
+        // Suricata has an event for this, and does not raise it.
+        guard bytes.byteCount >= 40 else { return }
         source = Address(high: bytes.load64(8), low: bytes.load64(16))
         target = Address(high: bytes.load64(24), low: bytes.load64(32))
         protocolNumber = bytes.octet(6)
