@@ -26,7 +26,7 @@ extension PacketEvents {
         switch type {
         case 0x0800: readDatagram(bytes, version: 4, layers)
         case 0x86DD: readDatagram(bytes, version: 6, layers)
-        case 0x8100, 0x88A8, 0x9100: readTag(bytes, tags: tags, layers)
+        case _ where PacketEvents.isTag(type): return readTag(bytes, tags: tags, layers)
         case 0x8847, 0x8848: readLabels(bytes, layers)
         case 0x8863: readDiscovery(bytes)
         case 0x8864: readSession(bytes, layers)
@@ -45,13 +45,23 @@ extension PacketEvents {
         return true
     }
 
-    /// A tag of IEEE 802.1Q.
-    private mutating func readTag(_ bytes: RawSpan, tags: Int, _ layers: Int) {
-        guard tags < PacketEvents.tagsMax else { return add("vlan.too_many_layers") }
-        guard bytes.byteCount >= 4 else { return add("vlan.header_too_small") }
+    private static func isTag(_ type: UInt16) -> Bool { type == 0x8100 || type == 0x88A8 || type == 0x9100 }
+
+    /// A tag of IEEE 802.1Q. One before a type that nobody knows is told of, and so is the frame around.
+    private mutating func readTag(_ bytes: RawSpan, tags: Int, _ layers: Int) -> Bool {
+        guard tags < PacketEvents.tagsMax else {
+            add("vlan.too_many_layers")
+            return true
+        }
+        guard bytes.byteCount >= 4 else {
+            add("vlan.header_too_small")
+            return true
+        }
+        let type = bytes.load16(2)
         let rest = bytes.extracting(4..<bytes.byteCount)
-        guard !readNetwork(bytes.load16(2), rest, tags: tags &+ 1, layers &+ 1) else { return }
-        add("vlan.unknown_type")
+        guard !readNetwork(type, rest, tags: tags &+ 1, layers &+ 1) else { return true }
+        if !PacketEvents.isTag(type) { add("vlan.unknown_type") }
+        return false
     }
 
     /// Labels of MPLS (RFC 3032 section 2.1) to the bottom of their stack; the last says what follows, or nobody does.

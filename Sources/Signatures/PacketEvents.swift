@@ -27,6 +27,7 @@ struct PacketEvents {
         "ipv4.frag_overlap", "ipv4.frag_pkt_too_large", "ipv4.hlen_too_small", "ipv4.iplen_smaller_than_hlen",
         "ipv4.opt_duplicate", "ipv4.opt_invalid", "ipv4.opt_invalid_len", "ipv4.opt_pad_required",
         "ipv4.opt_unknown", "ipv4.pkt_too_small", "ipv4.trunc_pkt", "ipv4.wrong_ip_version",
+        "ipv6.data_after_none_header",
         "ipv6.dstopts_only_padding", "ipv6.dstopts_unknown_opt", "ipv6.exthdr_dupl_ah", "ipv6.exthdr_dupl_dh",
         "ipv6.exthdr_dupl_fh", "ipv6.exthdr_dupl_hh", "ipv6.exthdr_dupl_rh", "ipv6.exthdr_invalid_optlen",
         "ipv6.exthdr_useless_fh", "ipv6.frag_invalid_length", "ipv6.frag_overlap", "ipv6.frag_pkt_too_large",
@@ -160,6 +161,7 @@ struct PacketEvents {
             if bytes.byteCount &- at < 2 { return names.append("ipv6.trunc_exthdr") }
         }
         protocolNumber = next
+        if next == 59, at < bytes.byteCount { add("ipv6.data_after_none_header") }
         readTransport(bytes.extracting(min(at, bytes.byteCount)..<bytes.byteCount), next)
     }
 

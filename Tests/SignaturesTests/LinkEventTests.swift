@@ -41,7 +41,9 @@ import Wire
         #expect(Self.names(0x8100, last).isEmpty && Self.names(0x88A8, tag + tag + last).isEmpty)
         #expect(Self.names(0x9100, tag + tag + tag + last) == ["vlan.too_many_layers"])
         #expect(Self.names(0x8100, [0, 7, 8]) == ["vlan.header_too_small"])
-        #expect(Self.names(0x8100, [0, 7, 0x12, 0x34]) == ["vlan.unknown_type"])
+        let unknown = ["vlan.unknown_type", "ethernet.unknown_ethertype"]
+        #expect(Self.names(0x8100, [0, 7, 0x12, 0x34]) == unknown)
+        #expect(Self.names(0x8100, tag + [0, 7, 0x12, 0x34]) == unknown)
         #expect(Self.names(0x1234, []) == ["ethernet.unknown_ethertype"])
         let bridge = [UInt8](repeating: 0, count: 16)
         #expect(Self.names(0x88E7, bridge + [8]) == ["ieee8021ah.header_too_small"])
@@ -79,6 +81,14 @@ import Wire
         ([0x11, 0, 0, 1, 0, 0, 0x11, 0x10], []),
     ]) func `sessions over Ethernet`(_ payload: [UInt8], _ events: [String]) {
         #expect(Self.names(0x8864, payload) == events)
+    }
+
+    @Test func `nothing stands behind no header`() {
+        func datagram(_ payload: [UInt8]) -> [UInt8] {
+            [0x60, 0, 0, 0] + Self.two(payload.count) + [59, 64] + [UInt8](repeating: 1, count: 32) + payload
+        }
+        #expect(Self.names(0x86DD, datagram([])).isEmpty)
+        #expect(Self.names(0x86DD, datagram([1])) == ["ipv6.data_after_none_header"])
     }
 
     @Test func `how a session over Ethernet is found`() {
