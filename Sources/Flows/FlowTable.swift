@@ -61,8 +61,10 @@ package struct FlowTable: ~Copyable {
     /// What happened since the events were cleared, in order. A copy: on the packet path read
     /// `event(_:)`, since an array that is held elsewhere cannot be reused.
     package var events: [FlowEvent] { work.events }
-    package var eventCount: Int { work.events.count }
-    package func event(_ number: Int) -> FlowEvent { work.events[number] }
+    // Those that the packet path asks for are `mutating` though they change nothing: a call that only borrows the table
+    // is given a copy of all its half kilobyte.
+    package var eventCount: Int { mutating get { work.events.count } }
+    package mutating func event(_ number: Int) -> FlowEvent { work.events[number] }
     package var counters: FlowCounters { work.counters }
     /// Connections in the table.
     package var liveCount: Int { index.count }
@@ -85,20 +87,20 @@ package struct FlowTable: ~Copyable {
     package subscript(slot: UInt32) -> Connection { slab[slot] }
 
     /// What analyzers and the Sensor need of a connection at work.
-    package func view(_ slot: UInt32) -> FlowView {
+    package mutating func view(_ slot: UInt32) -> FlowView {
         // Field by field: a connection that is passed on whole is copied, all of its eight cache lines.
         FlowView(
             id: slab[slot].id, uid: slab[slot].uid, ordinal: slab[slot].ordinal, sizeSoFar: slab[slot].sizeSoFar,
             analysis: slab[slot].analysis, isPartial: slab[slot].isPartial, hasGap: slab[slot].hasGap)
     }
-    package func id(_ slot: UInt32) -> ConnectionID { slab[slot].id }
-    package func uid(_ slot: UInt32) -> UID { slab[slot].uid }
-    package func ordinal(_ slot: UInt32) -> UInt64 { slab[slot].ordinal }
+    package mutating func id(_ slot: UInt32) -> ConnectionID { slab[slot].id }
+    package mutating func uid(_ slot: UInt32) -> UID { slab[slot].uid }
+    package mutating func ordinal(_ slot: UInt32) -> UInt64 { slab[slot].ordinal }
     /// Octets of both directions' IP datagrams so far.
-    package func octets(_ slot: UInt32) -> UInt64 { slab[slot].octets }
+    package mutating func octets(_ slot: UInt32) -> UInt64 { slab[slot].octets }
 
     /// The Sensor's own word of a connection, 0 for none.
-    package func analysis(_ slot: UInt32) -> UInt32 { slab[slot].analysis }
+    package mutating func analysis(_ slot: UInt32) -> UInt32 { slab[slot].analysis }
     package mutating func setAnalysis(_ analysis: UInt32, _ slot: UInt32) { slab[slot].analysis = analysis }
 
     /// The octets of a held block, valid until the events are cleared.

@@ -472,6 +472,13 @@ package struct AnalysisPool: ~Copyable {
     package func services(_ slot: UInt32) -> KindList { all[Int(slot)].services }
     package func failures(_ slot: UInt32) -> KindList { all[Int(slot)].failures }
 
+    /// What the connection carries, seen from both sides at once.
+    package func application(_ slot: UInt32, _ id: ConnectionID) -> AppProtocol {
+        let place = Int(slot)
+        // Field by field: an analysis that is passed on is copied, with a dozen references.
+        return Analysis.applications(all[place].services, left: all[place].left, agreed: all[place].agreed, id).now
+    }
+
     package func writeServices(_ slot: UInt32, to text: inout TextBuffer) -> Text {
         all[Int(slot)].writeServices(to: &text)
     }

@@ -72,6 +72,17 @@ package struct Applications: BitwiseCopyable, Equatable, Sendable {
 extension Analysis {
     /// - Parameter comparesSides: whether to look at what each side begins with, which is for the end.
     package func applications(_ id: ConnectionID, comparesSides: Bool = false) -> Applications {
+        var found = Analysis.applications(services, left: left, agreed: agreed, id)
+        if comparesSides, found.before == .unknown, let sides { compare(sides, id, &found) }
+        return found
+    }
+
+    /// - Parameters:
+    ///   - left: what it was until the ends began to speak something that is not followed.
+    ///   - agreed: what they agreed on then.
+    static func applications(
+        _ services: KindList, left: AnalyzerKind?, agreed: AnalyzerKind?, _ id: ConnectionID
+    ) -> Applications {
         var found = Applications()
         for kind in services {
             let application = kind.application(id)
@@ -86,7 +97,6 @@ extension Analysis {
             (found.now, found.before) = (.failed, application)
             if let agreed { found.expected = agreed.application(id) }
         }
-        if comparesSides, found.before == .unknown, let sides { compare(sides, id, &found) }
         return found
     }
 

@@ -20,7 +20,10 @@ struct DNSView {
     private let isMulticast: Bool
     private let transaction: UInt64
     private let direction: Direction
-    private var name: [UInt8] = []
+    private var name: [UInt8]
+    /// Its octets, and whether it is kept: rules look at few names of a response, and most at none.
+    private var nameCount = 0
+    private var keepsNames = true
     private var position = DNSHeader.byteCount
     private var recordCount = 0
     /// What was wrong with names, which are read as far as they go all the same.
@@ -37,12 +40,16 @@ struct DNSView {
         }
     }
 
+    /// - Parameter name: room for a name, which is used again for each message.
     static func show(
-        _ bytes: RawSpan, tx transaction: UInt64, from direction: Direction, _ context: inout AnalyzerContext
+        _ bytes: RawSpan, tx transaction: UInt64, from direction: Direction, name: inout [UInt8],
+        _ context: inout AnalyzerContext
     ) {
         var view = DNSView(transaction, direction, isMulticast: context.id.responderPort == 5353)
+        swap(&view.name, &name)
         view.show(bytes, &context)
         view.showFaults(&context)
+        swap(&view.name, &name)
         context.transactionDone(tx: transaction, from: .originator)
         context.transactionDone(tx: transaction, from: .responder)
     }
@@ -51,6 +58,7 @@ struct DNSView {
     static func isWhole(_ bytes: RawSpan) -> Bool {
         guard let header = DNSHeader(bytes), header.questionCount > 0 || header.isResponse else { return false }
         var view = DNSView(0, .originator, isMulticast: false)
+        view.keepsNames = false
         for _ in 0..<header.questionCount {
             guard view.readName(bytes), bytes.byteCount &- view.position >= 4 else { return false }
             view.position &+= 4
@@ -68,7 +76,14 @@ struct DNSView {
         self.transaction = transaction
         self.direction = direction
         self.isMulticast = isMulticast
+        name = []
     }
+
+    /// Buffers that have the names of records.
+    private static let recordNames: [SignatureBuffer] = [
+        .dnsAnswersNames, .dnsAuthoritiesNames, .dnsAdditionalsNames, .dnsAnswerName, .dnsResponseNames,
+        .mdnsAnswersNames, .mdnsAuthoritiesNames, .mdnsAdditionalsNames, .mdnsResponseNames,
+    ]
 
     private mutating func show(_ bytes: RawSpan, _ context: inout AnalyzerContext) {
         guard let header = DNSHeader(bytes) else { return malformed(&context) }
@@ -77,6 +92,8 @@ struct DNSView {
         // A question has the field too.
         context.exposeNumber(.dnsRcode, UInt64(header.responseCode), tx: transaction, from: direction)
         guard questions(header, bytes, &context) else { return malformed(&context) }
+        let transactions = context.transactions
+        keepsNames = DNSView.recordNames.contains { transactions.wanted.contains($0) }
         guard records(header.answerCount, .answer, bytes, &context) else { return malformed(&context) }
         guard records(header.authorityCount, .authority, bytes, &context) else {
             return context.transactionEvent("dns.invalid_authorities", tx: transaction, from: direction)
@@ -197,6 +214,7 @@ struct DNSView {
     /// Reads a name with its pointers into `name`, dots between the labels; the position is then behind it.
     private mutating func readName(_ bytes: RawSpan) -> Bool {
         name.removeAll(keepingCapacity: true)
+        nameCount = 0
         var at = position
         var end: Int?
         var pointers = 0
@@ -221,9 +239,12 @@ struct DNSView {
                 continue
             }
             guard length < 64, bytes.byteCount &- at >= length else { return false }
-            if name.count &+ length < DNSView.nameBytesMax {
-                if !name.isEmpty { name.append(0x2E) }
-                bytes.extracting(at ..< at &+ length).append(to: &name)
+            if nameCount &+ length < DNSView.nameBytesMax {
+                nameCount &+= nameCount == 0 ? length : length &+ 1
+                if keepsNames {
+                    if !name.isEmpty { name.append(0x2E) }
+                    bytes.extracting(at ..< at &+ length).append(to: &name)
+                }
             } else {
                 nameFaults.isLong = true
             }

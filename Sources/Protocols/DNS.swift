@@ -257,13 +257,16 @@ final class DNS: Analyzer {
         if !framings.isEmpty { framings = [] }
     }
 
+    /// The name that is shown at the moment.
+    private var viewName: [UInt8] = []
+
     override var showsAfterViolation: Bool { true }
 
     /// A message after one that was none; only what can be read to its end is shown.
     override func showDatagram(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         guard DNSView.isWhole(bytes) else { return }
         let transaction = context.beginTransaction(DNSView.application(context.id))
-        DNSView.show(bytes, tx: transaction, from: direction, &context)
+        DNSView.show(bytes, tx: transaction, from: direction, name: &viewName, &context)
         if context.wantsEvents { event(bytes, from: direction, tx: transaction, &context) }
     }
 
@@ -272,7 +275,7 @@ final class DNS: Analyzer {
     ) {
         let transaction = context.beginTransaction(DNSView.application(context.id))
         if context.wantsTransactions || context.wantsEvents {
-            DNSView.show(bytes, tx: transaction, from: direction, &context)
+            DNSView.show(bytes, tx: transaction, from: direction, name: &viewName, &context)
         }
         if context.wantsEvents { event(bytes, from: direction, tx: transaction, &context) }
         switch conversation.message(bytes, from: direction, isFirstOfCall: isFirstOfCall, &context) {

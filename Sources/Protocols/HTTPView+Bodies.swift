@@ -18,7 +18,11 @@ extension HTTPView {
         let from = side.direction
         context.expose(.httpHeaderRaw, block, tx: tx, from: from)
         for buffer in [SignatureBuffer.httpHeader, .httpHeaderNames, .httpStart] where context.wants(buffer) {
-            build(buffer, side, &context)
+            if side.isPlain, buffer != .httpHeaderNames, block.byteCount > 2 {
+                show(block, as: buffer, side, &context)
+            } else {
+                build(buffer, side, &context)
+            }
         }
         let all = side.text.bytes
         let octets = all.octets
@@ -54,6 +58,24 @@ extension HTTPView {
     private static func endLine(_ target: inout [UInt8]) {
         target.append(0x0D)
         target.append(0x0A)
+    }
+
+    /// Shows a plain block as one of the buffers that hold all headers: it has their form already.
+    private func show(
+        _ block: RawSpan, as buffer: SignatureBuffer, _ side: HTTPViewSide, _ context: inout AnalyzerContext
+    ) {
+        guard buffer == .httpStart else {
+            let lines = block.extracting(0 ..< block.byteCount &- 2)
+            return context.expose(buffer, lines, tx: side.transaction, from: side.direction)
+        }
+        var whole: [UInt8] = []
+        swap(&whole, &side.scratch)
+        whole.removeAll(keepingCapacity: true)
+        whole.append(contentsOf: side.line)
+        HTTPView.endLine(&whole)
+        block.append(to: &whole)
+        context.expose(buffer, whole.octets, tx: side.transaction, from: side.direction)
+        swap(&whole, &side.scratch)
     }
 
     /// Builds one of the buffers that hold all headers.

@@ -168,6 +168,7 @@ extension HTTPView {
     func headerBlock(_ block: RawSpan, _ side: HTTPViewSide, _ context: inout AnalyzerContext) {
         guard side.state == .headers else { return endBody(side, &context) }
         side.hasOddName = false
+        side.isPlain = true
         if block.byteCount > 0, HTTPOctets.isBlank(block.octet(0)) {
             context.transactionEvent(
                 side.isRequest ? "http.invalid_request_field_folding" : "http.invalid_response_field_folding",
@@ -185,6 +186,8 @@ extension HTTPView {
                 break
             }
         }
+        let isEnd = at &+ 2 == block.byteCount && block.octet(at) == 0x0D && block.octet(at &+ 1) == 0x0A
+        side.isPlain = side.isPlain && isEnd
         exposeHeaders(block, side, &context)
         noteHeaders(side, &context)
         if side.isRequest { requestHeadersOver(side, &context) } else { responseHeadersOver(side, &context) }
@@ -222,12 +225,21 @@ extension HTTPView {
         }
         let valueStart = side.text.begin()
         at = headerValue(block, colon.map { $0 &+ 1 } ?? start, side, &context)
+        let hasEnd = at &- start >= 4 && block.octet(at &- 2) == 0x0D && block.octet(at &- 1) == 0x0A
+        let hasBlank = colon.map { $0 &+ 1 < at && block.octet($0 &+ 1) == 0x20 } ?? false
+        let nameCount = name.count
         checkName(block.extracting(name), side, &context)
         // Browsers pass over zero octets behind the name of a response's header.
         while !side.isRequest, !name.isEmpty, block.octet(name.upperBound &- 1) == 0 {
             name = name.lowerBound ..< name.upperBound &- 1
         }
         let value = HTTPView.trim(&side.text, from: valueStart)
+        // A line of this length has nothing else in it.
+        if !hasEnd || !hasBlank || nameCount &+ Int(value.count) &+ 4 != at &- start || name.count != nameCount
+            || block.extracting(name).isText(side.isRequest ? "cookie" : "set-cookie")
+        {
+            side.isPlain = false
+        }
         add(block.extracting(name), value, side, &context)
         return at
     }
@@ -281,6 +293,7 @@ extension HTTPView {
             return
         }
         let events = HTTPView.headerEvents(isRequest: side.isRequest)
+        side.isPlain = false
         if !side.headers[known].isRepeated {
             context.transactionEvent(events.repetition, tx: side.transaction, from: side.direction)
         }

@@ -65,6 +65,9 @@ final class HTTPViewSide {
     var hasSurplus = false
     /// A name of the block at work has octets that no name has.
     var hasOddName = false
+    /// Each line of the block at work is `name: value` with CRLF, names are different, and there is no cookie: what
+    /// the block says is what it is.
+    var isPlain = false
 
     init(_ direction: Direction) { self.direction = direction }
 

@@ -120,7 +120,7 @@ final class PacketTap {
 
 extension Worker {
     /// Notes the connection of the datagram at work for the packet ring, before its events can end it.
-    func mark(_ datagram: borrowing Datagram, _ tap: PacketTap) {
+    mutating func mark(_ datagram: borrowing Datagram, _ tap: PacketTap) {
         guard let slot = flows.current else { return }
         let uid = flows.uid(slot)
         let after = flows.octets(slot)

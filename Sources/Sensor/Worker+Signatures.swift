@@ -16,9 +16,9 @@ import Wire
 extension Worker {
     /// Carries out what the flow table made of a datagram, and inspects it.
     mutating func inspect(
-        _ bytes: RawSpan, _ datagram: borrowing Datagram, _ packet: UInt64, _ block: WorkBlock
+        _ bytes: RawSpan, _ datagram: borrowing Datagram, _ packet: UInt64, _ block: WorkBlock,
+        _ engine: SignatureEngine
     ) {
-        guard let engine else { return }
         var facts = PacketFacts(datagram.layer, bytes, now: now, number: packet)
         let slot = flows.current
         if let slot { engine.arrive(slot, flows.id(slot), &facts, isDamaged: flows.currentIsDamaged) }
@@ -26,10 +26,10 @@ extension Worker {
             engine.watch(slot, bytes, facts, isDamaged: flows.currentIsDamaged)
         }
         // Over TCP the rules see what was acknowledged: not what the packet itself carries.
-        if !facts.isTCP { handleEvents(bytes, datagram, block) }
+        if !facts.isTCP { handleEvents(bytes, datagram, block, engine) }
         engine.inspect(slot, bytes, facts)
         if engine.hasTags, engine.takeTags(slot, facts, octets: bytes.byteCount) { keepTagged(packet, block, slot) }
-        if facts.isTCP { handleEvents(bytes, datagram, block) }
+        if facts.isTCP { handleEvents(bytes, datagram, block, engine) }
         if !engine.alerts.isEmpty { takeAlerts(engine) }
     }
 
@@ -84,7 +84,7 @@ extension Worker {
     /// Takes what an analyzer has shown, and the protocol that it has confirmed.
     mutating func takeShown(_ engine: SignatureEngine, _ slot: UInt32, _ place: UInt32) {
         if !analyses.services(place).isEmpty {
-            let application = analyses[place].applications(context.id).now
+            let application = analyses.application(place, context.id)
             if application != .unknown { engine.confirm(slot, application) }
         }
         if !context.transactions.isEmpty { engine.absorb(slot, context.transactions) }

@@ -101,6 +101,8 @@ struct Worker: ~Copyable {
         let packets = block.packets
         let captured = packets.packets
         let first = block.firstPacket
+        // Handed on from here: each look at it in the worker itself counts a reference.
+        let engine = engine
         context.started = block.dayOrigin
         while place.packet < times.count {
             let packet = first &+ UInt64(place.packet)
@@ -127,7 +129,7 @@ struct Worker: ~Copyable {
                     isOwn = true
                     now = Timestamp(nanoseconds: captured[place.packet].timestampNanoseconds)
                     packets.withBytes(of: captured[place.packet]) { bytes in
-                        take(datagrams[place.datagram], bytes, packet, block)
+                        take(datagrams[place.datagram], bytes, packet, block, engine)
                     }
                 }
                 place.datagram &+= 1
@@ -233,27 +235,34 @@ struct Worker: ~Copyable {
     }
 
     private mutating func take(
-        _ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64, _ block: WorkBlock
+        _ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64, _ block: WorkBlock,
+        _ engine: SignatureEngine?
     ) {
         context.output.order = packet << 1 | 1
         order = packet << 3 | UInt64(datagram.index & 7)
         if datagram.reassembledCount > 0 {
             let start = Int(datagram.reassembledStart)
             let bytes = block.reassembled
-            process(datagram, bytes.octets.extracting(start ..< start &+ Int(datagram.reassembledCount)), packet, block)
+            let octets = bytes.octets.extracting(start ..< start &+ Int(datagram.reassembledCount))
+            process(datagram, octets, packet, block, engine)
         } else {
-            process(datagram, bytes, packet, block)
+            process(datagram, bytes, packet, block, engine)
         }
     }
 
     private mutating func process(
-        _ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64, _ block: WorkBlock
+        _ datagram: borrowing Datagram, _ bytes: RawSpan, _ packet: UInt64, _ block: WorkBlock,
+        _ engine: SignatureEngine?
     ) {
         let outer = datagram.tunnel == 0 ? 0 : TunnelName.make(tunnel: datagram.tunnel, packet: packet)
         flows.process(datagram.layer, bytes: bytes, now: now, ordinal: order, outer: outer)
         if let tap { mark(datagram, tap) }
         if context.wantsEvents { countForEvents(datagram, bytes, packet, block) }
-        if engine == nil { handleEvents(bytes, datagram, block) } else { inspect(bytes, datagram, packet, block) }
+        if let engine {
+            inspect(bytes, datagram, packet, block, engine)
+        } else {
+            handleEvents(bytes, datagram, block, nil)
+        }
         if let slot = flows.current {
             if let anomaly = datagram.anomaly { report(anomaly, of: slot) }
             if datagram.carries != 0 { carry(datagram, slot) }
@@ -262,12 +271,14 @@ struct Worker: ~Copyable {
     }
 
     /// Carries out what the flow table made of the datagram at work.
-    mutating func handleEvents(_ bytes: RawSpan, _ datagram: borrowing Datagram, _ block: WorkBlock?) {
+    mutating func handleEvents(
+        _ bytes: RawSpan, _ datagram: borrowing Datagram, _ block: WorkBlock?, _ engine: SignatureEngine?
+    ) {
         var index = 0
         while index < flows.eventCount {
             let event = flows.event(index)
             index &+= 1
-            handle(event, bytes, datagram, block)
+            handle(event, bytes, datagram, block, engine)
         }
     }
 
@@ -279,44 +290,45 @@ struct Worker: ~Copyable {
             context.packet.source = "stream (flow timeout)"
         }
         let none: [UInt8] = []
-        handleEvents(none.octets, Datagram(layer: Layer(), packet: 0, index: 0, worker: 0), nil)
+        handleEvents(none.octets, Datagram(layer: Layer(), packet: 0, index: 0, worker: 0), nil, engine)
         flows.clearEvents()
     }
 
     // MARK: events
 
     private mutating func handle(
-        _ event: FlowEvent, _ bytes: RawSpan, _ datagram: borrowing Datagram, _ block: WorkBlock?
+        _ event: FlowEvent, _ bytes: RawSpan, _ datagram: borrowing Datagram, _ block: WorkBlock?,
+        _ engine: SignatureEngine?
     ) {
         switch event {
         case .stream(let slot, let direction, let offset, let count):
             engine?.stream(slot, bytes.extracting(offset ..< offset &+ count), toServer: direction == .originator)
-            guard let place = enter(slot) else { return }
+            guard let place = enter(slot, engine) else { return }
             analyses.stream(place, bytes.extracting(offset ..< offset &+ count), from: direction, &context)
-            leave(slot, place)
+            leave(slot, place, engine)
         case .held(let slot, let direction, let block, let offset, let count):
             let held = flows.held(block)
             engine?.stream(
                 slot, held.octets.extracting(offset ..< offset &+ count), toServer: direction == .originator,
                 held: true)
-            guard let place = enter(slot) else { return }
+            guard let place = enter(slot, engine) else { return }
             analyses.stream(place, held.octets.extracting(offset ..< offset &+ count), from: direction, &context)
-            leave(slot, place)
+            leave(slot, place, engine)
         case .gap(let slot, let direction, let count):
             engine?.gap(slot, count, toServer: direction == .originator, flows.view(slot).id, now: now)
-            guard let place = enter(slot) else { return }
+            guard let place = enter(slot, engine) else { return }
             analyses.gap(place, count, from: direction, &context)
-            leave(slot, place)
+            leave(slot, place, engine)
         case .datagram(let slot, let direction, let offset, let count, let wireLength):
-            guard let place = enter(slot) else { return }
+            guard let place = enter(slot, engine) else { return }
             analyses.datagram(
                 place, bytes.extracting(offset ..< offset &+ count), wireLength: wireLength, from: direction, &context)
-            leave(slot, place)
+            leave(slot, place, engine)
         case .endOfStream(let slot, let direction):
             engine?.streamEnds(slot, toServer: direction == .originator)
-            guard flows.analysis(slot) != 0, let place = enter(slot) else { return }
+            guard flows.analysis(slot) != 0, let place = enter(slot, engine) else { return }
             analyses.endOfStream(place, from: direction, &context)
-            leave(slot, place)
+            leave(slot, place, engine)
         case .weird(let slot, let anomaly, let detail): report(anomaly, detail, slot)
         case .packetWeird(let anomaly):
             let id = datagram.layer.identity
@@ -328,12 +340,12 @@ struct Worker: ~Copyable {
             if !expected.isEmpty || shared != nil { lookForExpected(slot) }
         case .tunnelChanged(let slot): innerStarted(slot, datagram, block)
         case .openDue(let slot): writeOpen(slot)
-        case .ended(let slot, _): end(slot)
+        case .ended(let slot, _): end(slot, engine)
         }
     }
 
     /// Points the context at a connection; nil where no analyzer wants it.
-    private mutating func enter(_ slot: UInt32) -> UInt32? {
+    private mutating func enter(_ slot: UInt32, _ engine: SignatureEngine?) -> UInt32? {
         guard analyzes else { return nil }
         let view = flows.view(slot)
         var place = view.analysis
@@ -367,7 +379,7 @@ struct Worker: ~Copyable {
     }
 
     /// Carries out what the analyzers asked for.
-    private mutating func leave(_ slot: UInt32, _ place: UInt32) {
+    private mutating func leave(_ slot: UInt32, _ place: UInt32, _ engine: SignatureEngine?) {
         analyses.suspend(place, context)
         if let engine { takeShown(engine, slot, place) }
         if !context.transactions.isEmpty {
@@ -418,7 +430,7 @@ struct Worker: ~Copyable {
         analyses[place].expect(entry.kind, announcedBy: entry.announcer)
     }
 
-    private mutating func end(_ slot: UInt32) {
+    private mutating func end(_ slot: UInt32, _ engine: SignatureEngine?) {
         let view = flows.view(slot)
         if context.wantsEvents { eve.releaseAll(slot, at: now, to: &context.output) }
         if view.analysis > AnalysisPool.nobody {
@@ -427,7 +439,7 @@ struct Worker: ~Copyable {
             if let engine { showTo(engine, slot) }
             context.lastEventApplication = nil
             analyses.finish(view.analysis, &context)
-            leave(slot, view.analysis)
+            leave(slot, view.analysis, engine)
             if context.wantsEvents { eve.note(context.lastEventApplication, of: slot) }
             if analyses[view.analysis].announcer != nil {
                 expected.forget(view.id)

@@ -126,24 +126,12 @@ final class AddressZones: Sendable {
     }
 }
 
-/// Patterns by the way of the packets that they are looked for in.
-final class ZonedPatterns: Sendable {
-    let groups: [PatternGroup]
-    /// By the number of a way the place in `groups`; one behind the last for none.
-    private let places: [UInt8]
+/// Patterns by the number of the way of the packets that they are looked for in; nil where there are none.
+struct ZonedPatterns: Sendable {
+    let groups: [PatternGroup?]
 
     /// The ways for which there are patterns.
     var pairs: ZonePairs {
-        places.indices.reduce(into: []) { if places[$1] < groups.count { $0.insert(ZonePairs(pair: $1)) } }
-    }
-
-    init(_ groups: [PatternGroup], _ places: [UInt8]) {
-        self.groups = groups
-        self.places = places
-    }
-
-    func group(_ pair: Int) -> PatternGroup? {
-        let place = Int(places[pair])
-        return place < groups.count ? groups[place] : nil
+        groups.indices.reduce(into: []) { if groups[$1] != nil { $0.insert(ZonePairs(pair: $1)) } }
     }
 }

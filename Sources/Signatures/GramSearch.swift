@@ -10,84 +10,142 @@
 import Wire
 
 /// Of each pattern four neighbouring octets are looked up, those that the fewest others have, both cases of a letter as
-/// one; and the four that begin one octet behind them, so that every second place of a stretch is enough. A filter
-/// says of most places that nothing begins there. Patterns of two to four octets are looked up by two of them, at each
-/// place. Immutable, so that workers share it.
-struct GramSearch: Sendable {
-    private struct Entry: Sendable, BitwiseCopyable {
-        /// The octets that are looked up; four are folded.
-        var gram: UInt32
-        var pattern: UInt32
-        /// Where they stand in the pattern.
-        var offset: UInt32
+/// one; and the four that begin one octet behind them, so that every second place of a stretch is enough. Of patterns
+/// of three and four octets three are looked up, where two of them stand at a second place; those of two octets at each
+/// place. A filter says of most places that nothing begins there. Immutable, so that workers share it.
+struct GramSearch: ~Copyable, Sendable {
+    /// A pattern, as a stretch of `octets`.
+    private struct Literal: BitwiseCopyable {
+        var start: UInt32
+        var count: UInt32
+        var isCaseless: Bool
     }
 
-    /// Entries by a hash of their octets.
-    private struct Table: Sendable {
-        private var starts: [UInt32]
-        private(set) var entries: [Entry]
-        private var shift: UInt32
+    /// Octets that are looked up, of one pattern. Four in a line of the cache: most places that pass the filter are
+    /// turned away with one look.
+    private struct Entry: BitwiseCopyable {
+        /// The octets that are looked up, folded.
+        var gram: UInt32 = 0
+        /// Four other octets of the pattern, folded, and where they stand, from those above; none where `.min`.
+        var others: UInt32 = 0
+        var othersOffset: Int16 = .min
+        /// Where the octets that are looked up stand in the pattern.
+        var offset: UInt16 = 0
+        var pattern = Entry.empty
+
+        static let empty = UInt32.max
+    }
+
+    /// Entries by a hash of their octets, each at the first free place from there on; and before them a filter: a bit
+    /// for each value of so many bits of the hash.
+    private struct Table: ~Copyable, Sendable {
+        private let filter: FixedTable<UInt64>
+        private let filterShift: UInt32
+        private let slots: FixedTable<Entry>
+        private let slotsShift: UInt32
+        let isEmpty: Bool
 
         init(_ all: [Entry]) {
-            let bits = UInt32(max(4, min(16, Int.bitWidth - all.count.leadingZeroBitCount)))
-            shift = 32 - bits
-            var counts = [UInt32](repeating: 0, count: (1 << Int(bits)) + 1)
-            for entry in all { counts[Int(GramSearch.hash(entry.gram) >> shift) + 1] += 1 }
-            for place in 1..<counts.count { counts[place] += counts[place - 1] }
-            starts = counts
-            entries = all
+            isEmpty = all.isEmpty
+            let log = all.isEmpty ? 0 : Int.bitWidth - (all.count - 1).leadingZeroBitCount
+            // At most two of three places are taken.
+            let bits = max(2, all.count * 3 > 2 << log ? log + 1 : log)
+            slotsShift = UInt32(32 - bits)
+            var slots = [Entry](repeating: Entry(), count: 1 << bits)
             for entry in all {
-                let bucket = Int(GramSearch.hash(entry.gram) >> shift)
-                entries[Int(counts[bucket])] = entry
-                counts[bucket] += 1
+                var place = Int(truncatingIfNeeded: GramSearch.hash(entry.gram) >> slotsShift)
+                while slots[place].pattern != Entry.empty { place = (place + 1) & (slots.count - 1) }
+                slots[place] = entry
             }
+            self.slots = FixedTable(slots)
+            // Of a hundred places where nothing begins three pass at most.
+            let filterBits = all.isEmpty ? 6 : max(9, min(21, log + 5))
+            filterShift = UInt32(32 - filterBits)
+            var filter = [UInt64](repeating: 0, count: 1 << (filterBits - 6))
+            for entry in all {
+                let place = GramSearch.hash(entry.gram) >> filterShift
+                filter[Int(place >> 6)] |= 1 << UInt64(place & 63)
+            }
+            self.filter = FixedTable(filter)
         }
 
+        /// In the lowest bit, whether such octets may be an entry's.
         @inline(__always)
-        func bucket(_ gram: UInt32) -> Range<Int> {
-            let place = Int(GramSearch.hash(gram) &>> shift)
-            return Int(starts[place]) ..< Int(starts[place &+ 1])
+        func mayHold(_ gram: UInt32) -> UInt64 {
+            let place = GramSearch.hash(gram) &>> filterShift
+            // Safe: the filter has a bit for each value of the bits of a hash that the shift leaves.
+            return unsafe filter[unchecked: Int(truncatingIfNeeded: place &>> 6)] &>> UInt64(place & 63)
+        }
+
+        /// Calls `body` with each entry of these octets.
+        @inline(__always)
+        func forEach(_ gram: UInt32, _ body: (Entry) -> Void) {
+            var place = Int(truncatingIfNeeded: GramSearch.hash(gram) &>> slotsShift)
+            while true {
+                // Safe: the first place has as many bits as the table, and the mask keeps to it.
+                let entry = unsafe slots[unchecked: place]
+                if entry.pattern == Entry.empty { return }
+                if entry.gram == gram { body(entry) }
+                place = (place &+ 1) & (slots.count &- 1)
+            }
         }
     }
 
     /// Stretches up to this length are looked through here.
     static let bytesMax = 256
 
-    /// Of each pattern its octets, in `octets`.
-    private var places: [Range<UInt32>] = []
-    private var areCaseless: [Bool]
-    private var octets: [UInt8] = []
-    /// Four octets: a bit for each value of so many bits of a hash.
+    private let literals: FixedTable<Literal>
+    private let octets: FixedTable<UInt8>
     private let fours: Table
-    private let foursFilter: [UInt64]
-    private let foursShift: UInt32
-    /// Two octets: a bit for each pair.
+    private let threes: Table
     private let twos: Table
-    private let twosFilter: [UInt64]
+    /// A bit for each pair of octets: those in the three that are looked up, and whole patterns.
+    private let pairsOfThrees: FixedTable<UInt64>
+    private let pairsOfTwos: FixedTable<UInt64>
     /// Patterns of one octet.
-    private let ones: [Entry]
+    private let ones: FixedTable<Entry>
     /// Octets of the shortest pattern.
     private let lengthMin: Int
 
     init(_ patterns: [Pattern]) {
-        areCaseless = patterns.map(\.isCaseless)
+        var octets: [UInt8] = []
+        var literals: [Literal] = []
         var shared = [UInt16](repeating: 0, count: 1 << 16)
         for pattern in patterns {
             let start = UInt32(octets.count)
             octets.append(contentsOf: pattern.isCaseless ? pattern.octets.map(\.lowered) : pattern.octets)
-            places.append(start..<UInt32(octets.count))
+            literals.append(
+                Literal(start: start, count: UInt32(pattern.octets.count), isCaseless: pattern.isCaseless))
             for gram in GramSearch.grams(pattern.octets) {
                 let place = Int(GramSearch.hash(gram) >> 16)
                 if shared[place] < .max { shared[place] += 1 }
             }
         }
-        var (fours, twos, ones): ([Entry], [Entry], [Entry]) = ([], [], [])
+        self.literals = FixedTable(literals)
+        self.octets = FixedTable(octets)
+        var (fours, threes, twos, ones): ([Entry], [Entry], [Entry], [Entry]) = ([], [], [], [])
+        var pairs: [UInt32] = []
         for (number, pattern) in patterns.enumerated() {
             let number = UInt32(number)
             switch pattern.octets.count {
             case 0: break
-            case 1: ones.append(Entry(gram: GramSearch.fold(UInt32(pattern.octets[0])), pattern: number, offset: 0))
-            case 2...4: twos += GramSearch.pairs(pattern, number)
+            case 1: ones.append(Entry(gram: UInt32(pattern.octets[0]), pattern: number))
+            case 2:
+                for pair in GramSearch.pairs(pattern, 0) { twos.append(Entry(gram: pair, pattern: number)) }
+            case 3, 4:
+                // Those of the three octets that tell most.
+                let isSecond = pattern.octets.count == 4
+                    && FastPatternRank.strength(Array(pattern.octets[1...]))
+                        > FastPatternRank.strength(Array(pattern.octets[..<3]))
+                let first = isSecond ? 1 : 0
+                let gram = pattern.octets[first ..< first + 3].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+                var entry = Entry(gram: GramSearch.fold(gram), offset: UInt16(first), pattern: number)
+                if pattern.octets.count == 4 {
+                    entry.others = GramSearch.grams(pattern.octets)[0]
+                    entry.othersOffset = Int16(-first)
+                }
+                threes.append(entry)
+                for place in first...first + 1 { pairs += GramSearch.pairs(pattern, place) }
             default:
                 let grams = GramSearch.grams(pattern.octets)
                 let counts = grams.map { Int(shared[Int(GramSearch.hash($0) >> 16)]) + GramSearch.commonness($0) }
@@ -95,22 +153,22 @@ struct GramSearch: Sendable {
                 for place in 1 ..< grams.count - 1
                 where counts[place] + counts[place + 1] < counts[best] + counts[best + 1] { best = place }
                 for place in best...best + 1 {
-                    fours.append(Entry(gram: grams[place], pattern: number, offset: UInt32(place)))
+                    // The four behind or before, or those at an end that overlap as little as can be.
+                    let other = place + 4 < grams.count ? place + 4 : place >= 4 ? place - 4
+                        : place * 2 < grams.count - 1 ? grams.count - 1 : 0
+                    fours.append(
+                        Entry(
+                            gram: grams[place], others: grams[other], othersOffset: Int16(other - place),
+                            offset: UInt16(place), pattern: number))
                 }
             }
         }
-        let bits = fours.isEmpty ? 6 : max(9, min(18, Int.bitWidth - fours.count.leadingZeroBitCount + 4))
-        foursShift = UInt32(32 - bits)
-        var filter = [UInt64](repeating: 0, count: 1 << (bits - 6))
-        for entry in fours {
-            let place = GramSearch.hash(entry.gram) >> foursShift
-            filter[Int(place >> 6)] |= 1 << UInt64(place & 63)
-        }
-        foursFilter = filter
-        filter = [UInt64](repeating: 0, count: twos.isEmpty ? 0 : 1 << 10)
-        for entry in twos { filter[Int(entry.gram >> 6)] |= 1 << UInt64(entry.gram & 63) }
-        twosFilter = filter
-        (self.fours, self.twos, self.ones) = (Table(fours), Table(twos), ones)
+        pairsOfThrees = FixedTable(GramSearch.bits(pairs))
+        pairsOfTwos = FixedTable(GramSearch.bits(twos.map(\.gram)))
+        self.fours = Table(fours)
+        self.threes = Table(threes)
+        self.twos = Table(twos)
+        self.ones = FixedTable(ones)
         lengthMin = patterns.map(\.octets.count).min() ?? .max
     }
 
@@ -125,21 +183,17 @@ struct GramSearch: Sendable {
         return all
     }
 
-    /// The two neighbours of a short pattern that tell most, in every spelling.
-    private static func pairs(_ pattern: Pattern, _ number: UInt32) -> [Entry] {
-        var best = (place: 0, strength: 0)
-        for place in 0 ..< pattern.octets.count - 1 {
-            let strength = FastPatternRank.strength([pattern.octets[place], pattern.octets[place + 1]])
-            if strength > best.strength { best = (place, strength) }
+    /// Two octets of a short pattern, in every spelling.
+    private static func pairs(_ pattern: Pattern, _ place: Int) -> [UInt32] {
+        spellings(pattern.octets[place], pattern.isCaseless).flatMap { first in
+            spellings(pattern.octets[place + 1], pattern.isCaseless).map { UInt32(first) | UInt32($0) << 8 }
         }
-        var all: [Entry] = []
-        for first in spellings(pattern.octets[best.place], pattern.isCaseless) {
-            for second in spellings(pattern.octets[best.place + 1], pattern.isCaseless) {
-                let gram = UInt32(first) | UInt32(second) << 8
-                all.append(Entry(gram: gram, pattern: number, offset: UInt32(best.place)))
-            }
-        }
-        return all
+    }
+
+    private static func bits(_ pairs: [UInt32]) -> [UInt64] {
+        var bits = [UInt64](repeating: 0, count: pairs.isEmpty ? 0 : 1 << 10)
+        for pair in pairs { bits[Int(pair >> 6)] |= 1 << UInt64(pair & 63) }
+        return bits
     }
 
     private static func spellings(_ octet: UInt8, _ isCaseless: Bool) -> [UInt8] {
@@ -157,6 +211,11 @@ struct GramSearch: Sendable {
     @inline(__always)
     private static func fold(_ gram: UInt32) -> UInt32 { gram | (gram & 0x4040_4040) >> 1 }
 
+    /// The lowest four octets.
+    @inline(__always)
+    private static func fold(_ word: UInt64) -> UInt32 { fold(UInt32(truncatingIfNeeded: word)) }
+
+    /// The highest bits depend on all of the gram.
     @inline(__always)
     private static func hash(_ gram: UInt32) -> UInt32 { gram &* 0x9E37_79B1 }
 
@@ -164,27 +223,28 @@ struct GramSearch: Sendable {
     /// pattern of one octet for the last place.
     func forEach(in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
         guard bytes.byteCount >= lengthMin else { return }
-        if !fours.entries.isEmpty { lookUpFours(in: bytes, found) }
-        if !twos.entries.isEmpty { lookUpTwos(in: bytes, found) }
-        for entry in ones {
-            let octet = octets[Int(places[Int(entry.pattern)].lowerBound)]
-            let place = PatternSearch.last(octet, in: bytes, isCaseless: areCaseless[Int(entry.pattern)])
-            if let place { found(entry.pattern, place &+ 1) }
+        if !fours.isEmpty { lookUpFours(in: bytes, found) }
+        if !threes.isEmpty { lookUpThrees(in: bytes, found) }
+        if !twos.isEmpty { lookUpTwos(in: bytes, found) }
+        for place in ones.indices {
+            let literal = literals[Int(ones[place].pattern)]
+            let octet = octets[Int(literal.start)]
+            let last = PatternSearch.last(octet, in: bytes, isCaseless: literal.isCaseless)
+            if let last { found(ones[place].pattern, last &+ 1) }
         }
     }
 
     /// Every second place, four of them at a time.
     @inline(__always)
     private func lookUpFours(in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
-        let filter = foursFilter.span
-        let shift = foursShift
         let last = bytes.byteCount &- 4
         var place = 0
-        while place &+ 6 <= last {
-            let (a, b) = (four(bytes, place, last), four(bytes, place &+ 2, last))
-            let (c, d) = (four(bytes, place &+ 4, last), four(bytes, place &+ 6, last))
-            let (inA, inB) = (GramSearch.bit(a, shift, filter), GramSearch.bit(b, shift, filter))
-            let (inC, inD) = (GramSearch.bit(c, shift, filter), GramSearch.bit(d, shift, filter))
+        while place &+ 8 <= last {
+            let (first, second) = (GramSearch.eight(bytes, place), GramSearch.eight(bytes, place &+ 4))
+            let (a, b) = (GramSearch.fold(first), GramSearch.fold(first &>> 16))
+            let (c, d) = (GramSearch.fold(second), GramSearch.fold(second &>> 16))
+            let (inA, inB) = (fours.mayHold(a), fours.mayHold(b))
+            let (inC, inD) = (fours.mayHold(c), fours.mayHold(d))
             if (inA | inB | inC | inD) & 1 != 0 {
                 if inA & 1 != 0 { check(fours, a, place, bytes, found) }
                 if inB & 1 != 0 { check(fours, b, place &+ 2, bytes, found) }
@@ -194,26 +254,55 @@ struct GramSearch: Sendable {
             place &+= 8
         }
         while place <= last {
-            let gram = four(bytes, place, last)
-            if GramSearch.bit(gram, shift, filter) & 1 != 0 { check(fours, gram, place, bytes, found) }
+            let gram = GramSearch.four(bytes, place)
+            if fours.mayHold(gram) & 1 != 0 { check(fours, gram, place, bytes, found) }
             place &+= 2
+        }
+    }
+
+    /// Every second place, four of them at a time.
+    @inline(__always)
+    private func lookUpThrees(in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
+        let last = bytes.byteCount &- 2
+        var place = 0
+        while place &+ 6 <= last {
+            let word = GramSearch.eight(bytes, place)
+            var isThere: UInt64 = 0
+            for step in 0..<4 { isThere |= GramSearch.bit(word &>> UInt64(16 &* step), pairsOfThrees) }
+            if isThere & 1 != 0 {
+                for step in 0..<4 where GramSearch.bit(word &>> UInt64(16 &* step), pairsOfThrees) & 1 != 0 {
+                    checkThrees(around: place &+ 2 &* step, bytes, found)
+                }
+            }
+            place &+= 8
+        }
+        while place <= last {
+            let pair = UInt64(bytes.octet(place)) | UInt64(bytes.octet(place &+ 1)) << 8
+            if GramSearch.bit(pair, pairsOfThrees) & 1 != 0 { checkThrees(around: place, bytes, found) }
+            place &+= 2
+        }
+    }
+
+    /// The three octets that begin with the two at a place, and those that end with them.
+    private func checkThrees(around place: Int, _ bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
+        for start in max(0, place &- 1)...place where start &+ 3 <= bytes.byteCount {
+            let low = UInt32(bytes.octet(start)) | UInt32(bytes.octet(start &+ 1)) << 8
+            let gram = GramSearch.fold(low | UInt32(bytes.octet(start &+ 2)) << 16)
+            if threes.mayHold(gram) & 1 != 0 { check(threes, gram, start, bytes, found) }
         }
     }
 
     /// Every place, seven of them at a time.
     @inline(__always)
     private func lookUpTwos(in bytes: RawSpan, _ found: (_ pattern: UInt32, _ end: Int) -> Void) {
-        let filter = twosFilter.span
         let last = bytes.byteCount &- 2
         var place = 0
         while place &+ 6 <= last {
-            // Safe: `place + 6 <= last`, and `last` is two octets before the end of the span.
-            let loaded = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt64.self)
-            let word = UInt64(littleEndian: loaded)
+            let word = GramSearch.eight(bytes, place)
             var isThere: UInt64 = 0
-            for step in 0..<7 { isThere |= GramSearch.bit(pair: word &>> UInt64(8 &* step), filter) }
+            for step in 0..<7 { isThere |= GramSearch.bit(word &>> UInt64(8 &* step), pairsOfTwos) }
             if isThere & 1 != 0 {
-                for step in 0..<7 where GramSearch.bit(pair: word &>> UInt64(8 &* step), filter) & 1 != 0 {
+                for step in 0..<7 where GramSearch.bit(word &>> UInt64(8 &* step), pairsOfTwos) & 1 != 0 {
                     let gram = UInt32(truncatingIfNeeded: word &>> UInt64(8 &* step)) & 0xFFFF
                     check(twos, gram, place &+ step, bytes, found)
                 }
@@ -222,57 +311,59 @@ struct GramSearch: Sendable {
         }
         while place <= last {
             let gram = UInt32(bytes.octet(place)) | UInt32(bytes.octet(place &+ 1)) << 8
-            if GramSearch.bit(pair: UInt64(gram), filter) & 1 != 0 { check(twos, gram, place, bytes, found) }
+            if GramSearch.bit(UInt64(gram), pairsOfTwos) & 1 != 0 { check(twos, gram, place, bytes, found) }
             place &+= 1
         }
     }
 
-    /// The folded octets at `place`, which is at most `last`.
+    /// The folded octets at `place`, which the caller has seen to be there.
     @inline(__always)
-    private func four(_ bytes: RawSpan, _ place: Int, _ last: Int) -> UInt32 {
-        assert(place <= last)
-        // Safe: the caller's loop ends four octets before the end of the span.
+    private static func four(_ bytes: RawSpan, _ place: Int) -> UInt32 {
+        assert(place >= 0 && place &+ 4 <= bytes.byteCount)
+        // Safe: the callers' loops end four octets before the end of the span.
         let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt32.self)
         return GramSearch.fold(UInt32(littleEndian: word))
     }
 
-    /// In the lowest bit, whether such octets may be an entry's.
+    /// Eight octets, the first lowest.
     @inline(__always)
-    private static func bit(_ gram: UInt32, _ shift: UInt32, _ filter: Span<UInt64>) -> UInt64 {
-        let place = hash(gram) &>> shift
-        // Safe: the filter has a bit for each value of the bits of a hash that the shift leaves.
-        return unsafe filter[unchecked: Int(truncatingIfNeeded: place &>> 6)] &>> UInt64(place & 63)
+    private static func eight(_ bytes: RawSpan, _ place: Int) -> UInt64 {
+        assert(place &+ 8 <= bytes.byteCount)
+        // Safe: the callers' loops end eight octets before the end of the span.
+        let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: UInt64.self)
+        return UInt64(littleEndian: word)
     }
 
-    /// The same of the lowest two octets.
+    /// In the lowest bit, whether the lowest two octets are a pattern's.
     @inline(__always)
-    private static func bit(pair: UInt64, _ filter: Span<UInt64>) -> UInt64 {
-        // Safe: the filter has 1024 words where there are pairs, and the place is below that.
-        unsafe filter[unchecked: Int(truncatingIfNeeded: (pair & 0xFFFF) &>> 6)] &>> (pair & 63)
+    private static func bit(_ pair: UInt64, _ pairs: borrowing FixedTable<UInt64>) -> UInt64 {
+        // Safe: there are 1024 words where there are pairs, and the place is below that.
+        unsafe pairs[unchecked: Int(truncatingIfNeeded: (pair & 0xFFFF) &>> 6)] &>> (pair & 63)
     }
 
+    @inline(never)
     private func check(
-        _ table: Table, _ gram: UInt32, _ place: Int, _ bytes: RawSpan,
+        _ table: borrowing Table, _ gram: UInt32, _ place: Int, _ bytes: RawSpan,
         _ found: (_ pattern: UInt32, _ end: Int) -> Void
     ) {
-        for index in table.bucket(gram) where table.entries[index].gram == gram {
-            let entry = table.entries[index]
-            let start = place &- Int(entry.offset)
-            if stands(entry.pattern, at: start, bytes) {
-                found(entry.pattern, start &+ places[Int(entry.pattern)].count)
+        table.forEach(gram) { entry in
+            if entry.othersOffset != .min {
+                let at = place &+ Int(entry.othersOffset)
+                guard at >= 0, at &+ 4 <= bytes.byteCount, GramSearch.four(bytes, at) == entry.others else { return }
             }
+            let literal = literals[Int(entry.pattern)]
+            let start = place &- Int(entry.offset)
+            if stands(literal, at: start, bytes) { found(entry.pattern, start &+ Int(literal.count)) }
         }
     }
 
-    private func stands(_ pattern: UInt32, at start: Int, _ bytes: RawSpan) -> Bool {
-        let place = places[Int(pattern)]
-        guard start >= 0, start &+ place.count <= bytes.byteCount else { return false }
-        let isCaseless = areCaseless[Int(pattern)]
-        var at = start
-        for index in Int(place.lowerBound) ..< Int(place.upperBound) {
-            let octet = bytes.octet(at)
-            guard (isCaseless ? octet.lowered : octet) == octets[index] else { return false }
-            at &+= 1
+    private func stands(_ literal: Literal, at start: Int, _ bytes: RawSpan) -> Bool {
+        let count = Int(literal.count)
+        guard start >= 0, start &+ count <= bytes.byteCount else { return false }
+        let first = Int(literal.start)
+        for place in 0..<count {
+            let octet = bytes.octet(start &+ place)
+            guard (literal.isCaseless ? octet.lowered : octet) == octets[first &+ place] else { return false }
         }
         return true
     }

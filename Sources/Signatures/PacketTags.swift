@@ -155,16 +155,16 @@ extension SignatureEngine {
                 continue
             }
             let host = side == .target ? alert.facts.target : alert.facts.source
-            index.hostTags.add(tag, to: host, at: alert.facts.now)
+            index.hostTags.with(0) { $0.add(tag, to: host, at: alert.facts.now) }
         }
     }
 
     /// Counts the packet at work, of so many octets on the wire, behind its inspection: whether it is tagged.
     package func takeTags(_ slot: UInt32?, _ facts: PacketFacts, octets: Int) -> Bool {
         var isTagged = false
-        if hasSessionTags, let flow = slot.flatMap({ self.flow($0) }), !flow.tags.isEmpty {
-            isTagged = flow.tags.take(octets, at: facts.now)
+        if hasSessionTags, let slot {
+            isTagged = flows.with(Int(slot)) { !$0.tags.isEmpty && $0.tags.take(octets, at: facts.now) } ?? false
         }
-        return index.hostTags.take(facts, octets) || isTagged
+        return index.hostTags.with(0) { $0.take(facts, octets) } ?? false || isTagged
     }
 }

@@ -60,10 +60,10 @@ struct PatternCollector {
             }
             groups.append(PatternGroup(some, database, lists))
         }
-        let places = (0..<zones.pairCount).map { pair in
-            UInt8(joined.firstIndex { $0.contains(pair: pair) } ?? joined.count)
+        let byWay = (0..<zones.pairCount).map { pair in
+            joined.firstIndex { $0.contains(pair: pair) }.map { groups[$0] }
         }
-        return ZonedPatterns(groups, places)
+        return ZonedPatterns(groups: byWay)
     }
 
     /// So many patterns more are as good as the same.

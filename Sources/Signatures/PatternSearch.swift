@@ -25,16 +25,22 @@ enum PatternSearch {
         let heads = (SIMD16(repeating: head), SIMD16(repeating: other(head, isCaseless)))
         let tails = (SIMD16(repeating: tail), SIMD16(repeating: other(tail, isCaseless)))
         var place = start
-        while place &+ 15 <= last {
+        while place <= last, start &+ 15 <= last {
+            // The last sixteen places may overlap those before.
+            place = min(place, last &- 15)
             // Safe: `place + 15 <= last` and `last + length <= end`, so both loads end inside the span.
             let first = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: place, as: SIMD16<UInt8>.self)
             // Safe: as above.
             let final = unsafe bytes.unsafeLoadUnaligned(
                 fromUncheckedByteOffset: place &+ length &- 1, as: SIMD16<UInt8>.self)
             let both = ((first .== heads.0) .| (first .== heads.1)) .& ((final .== tails.0) .| (final .== tails.1))
-            if any(both) {
-                for lane in 0..<16 where both[lane] && matches(pattern, bytes, place &+ lane, isCaseless) {
-                    return place &+ lane
+            for half in 0..<2 {
+                var lanes = PatternSearch.lanes(both, half)
+                while lanes != 0 {
+                    let lane = lanes.trailingZeroBitCount &>> 3
+                    let found = place &+ 8 &* half &+ lane
+                    if length <= 2 || matches(pattern, bytes, found, isCaseless) { return found }
+                    lanes &= ~(0xFF &<< UInt64(8 &* lane))
                 }
             }
             place &+= 16
@@ -44,6 +50,13 @@ enum PatternSearch {
             place &+= 1
         }
         return nil
+    }
+
+    /// Eight of sixteen answers, an octet each, the first lowest.
+    @inline(__always)
+    private static func lanes(_ mask: SIMDMask<SIMD16<Int8>>, _ half: Int) -> UInt64 {
+        // Safe: both are sixteen octets, of which the one type has an answer each and the other takes any.
+        UInt64(littleEndian: unsafe unsafeBitCast(mask, to: SIMD2<UInt64>.self)[half])
     }
 
     /// The first place of an octet, thirty-two at a time.
@@ -73,8 +86,9 @@ enum PatternSearch {
             // Safe: `end` is at least 16 and at most the length of the span.
             let part = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: end &- 16, as: SIMD16<UInt8>.self)
             let found = (part .== both.0) .| (part .== both.1)
-            if any(found) {
-                for lane in stride(from: 15, through: 0, by: -1) where found[lane] { return end &- 16 &+ lane }
+            for half in stride(from: 1, through: 0, by: -1) {
+                let lanes = PatternSearch.lanes(found, half)
+                if lanes != 0 { return end &- 16 &+ 8 &* half &+ 7 &- lanes.leadingZeroBitCount &>> 3 }
             }
             end &-= 16
         }

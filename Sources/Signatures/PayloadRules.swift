@@ -52,8 +52,8 @@ final class PatternGroup: Sendable {
     let database: PatternDatabase
     private let search: GramSearch
     /// `starts[n] ..< starts[n + 1]` of `rules` are those of pattern `n`.
-    private let starts: [UInt32]
-    let rules: [PatternRule]
+    private let starts: FixedTable<UInt32>
+    let rules: FixedTable<PatternRule>
     /// Octets of the longest pattern.
     let lengthMax: Int
 
@@ -68,8 +68,8 @@ final class PatternGroup: Sendable {
         }
         // The number behind those of the patterns has no rules.
         starts.append(UInt32(rules.count))
-        self.starts = starts
-        self.rules = rules
+        self.starts = FixedTable(starts)
+        self.rules = FixedTable(rules)
         lengthMax = patterns.map(\.octets.count).max() ?? 0
     }
 
@@ -89,9 +89,9 @@ final class PatternGroup: Sendable {
 /// Patterns that stand in most packets: of one or two octets, or of one octet again and again. A rule with such a one
 /// for few ports or one size is looked for in their packets alone, and one after the other.
 struct WeakPatterns {
-    struct Entry: Sendable {
+    struct Entry: BitwiseCopyable {
         /// Into `RuleSet.patterns`.
-        var octets: Range<Int>
+        var octets: PoolRange
         var isCaseless: Bool
         var pairs: ZonePairs
         var rule: UInt32
@@ -108,7 +108,7 @@ struct WeakPatterns {
     mutating func add(_ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ set: RuleSet, _ pairs: ZonePairs) {
         places.add(UInt32(entries.count), rule, set)
         entries.append(
-            Entry(octets: pattern.place, isCaseless: pattern.isCaseless, pairs: pairs, rule: number))
+            Entry(octets: PoolRange(pattern.place), isCaseless: pattern.isCaseless, pairs: pairs, rule: number))
     }
 }
 
@@ -148,28 +148,14 @@ extension ProtocolNumbers {
 /// these tables counts more references than the look at them costs.
 final class PayloadRules: Sendable {
     /// What is looked for in packets of few ports alone: entries, and their numbers by port.
-    let weak: [WeakPatterns.Entry]
+    let weak: FixedTable<WeakPatterns.Entry>
     let weakPlaces: PortIndex
     /// Rules without a pattern.
     let loose: PortIndex
 
     init(weak: WeakPatterns, loose: PortLists) {
-        self.weak = weak.entries
+        self.weak = FixedTable(weak.entries)
         weakPlaces = PortIndex(weak.places)
         self.loose = PortIndex(loose)
     }
-}
-
-/// Payload patterns of one protocol, by the direction of the packets that they may stand in.
-struct DirectedPatterns: Sendable {
-    var toServer: ZonedPatterns?
-    var toClient: ZonedPatterns?
-
-    /// What is looked for in packets of a direction and of a way between zones.
-    func group(toServer isToServer: Bool, _ pair: Int) -> PatternGroup? {
-        isToServer ? toServer?.group(pair) : toClient?.group(pair)
-    }
-
-    /// Those of both.
-    var all: [PatternGroup] { (toServer?.groups ?? []) + (toClient?.groups ?? []) }
 }

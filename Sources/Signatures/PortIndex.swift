@@ -6,16 +6,15 @@
 // Writes  nothing: made once, then shared by all workers.
 // Leaves  the rest of a rule (the engine).
 
-/// Numbers by port. Most ports are no rule's, and the look at them touches a quarter of a kilobyte. A class, as
-/// `PayloadRules` is.
-final class PortTable: Sendable {
+/// Numbers by port. Most ports are no rule's, and the look at them touches a quarter of a kilobyte.
+struct PortTable: ~Copyable, Sendable {
     /// By the higher octet of a port, its page; the first page is empty.
-    private let pages: [UInt16]
+    private let pages: FixedTable<UInt16>
     /// By page and the lower octet, the place of the port's list; the first list is empty.
-    private let places: [UInt32]
+    private let places: FixedTable<UInt32>
     /// `starts[n] ..< starts[n + 1]` of `numbers` are list `n`.
-    private let starts: [UInt32]
-    private let numbers: [UInt32]
+    private let starts: FixedTable<UInt32>
+    private let numbers: FixedTable<UInt32>
 
     init(_ lists: [UInt16: [UInt32]]) {
         var pages = [UInt16](repeating: 0, count: 256)
@@ -32,7 +31,10 @@ final class PortTable: Sendable {
             numbers.append(contentsOf: list)
             starts.append(UInt32(numbers.count))
         }
-        (self.pages, self.places, self.starts, self.numbers) = (pages, places, starts, numbers)
+        self.pages = FixedTable(pages)
+        self.places = FixedTable(places)
+        self.starts = FixedTable(starts)
+        self.numbers = FixedTable(numbers)
     }
 
     @inline(__always)
@@ -44,15 +46,15 @@ final class PortTable: Sendable {
 }
 
 /// Rules by the ports of a packet, or by its size.
-final class PortIndex: Sendable {
-    private let wide: [UInt32]
+struct PortIndex: ~Copyable, Sendable {
+    private let wide: FixedTable<UInt32>
     private let byTarget: PortTable
     private let bySource: PortTable
     private let bySize: PortTable
     let isEmpty: Bool
 
     init(_ lists: PortLists) {
-        wide = lists.wide
+        wide = FixedTable(lists.wide)
         byTarget = PortTable(lists.byTarget)
         bySource = PortTable(lists.bySource)
         bySize = PortTable(lists.bySize)

@@ -14,33 +14,46 @@ final class BufferGroup: Sendable {
     let transforms: UInt16
     /// Of the patterns, whose rules are the group's; none where all are.
     let uses: PatternUses
-    let patterns: ZonedPatterns?
+    /// By the way of a packet.
+    let patterns: ObjectTable<PatternGroup>
     /// Patterns that a buffer holds many times if at all: the first place is enough.
-    let weak: [Weak]
+    let weak: FixedTable<Weak>
+    let weakRules: FixedTable<UInt32>
     /// Rules without a pattern, candidates whenever the buffer is shown.
-    let loose: [PatternRule]
+    let loose: FixedTable<PatternRule>
     /// The ways of packets for which there is anything to look for.
     let pairs: ZonePairs
     /// Those of them for which there is a weak pattern, or another.
     let patternPairs: ZonePairs
 
-    /// A pattern, as its place in `RuleSet.patterns`, and the rules that it makes candidates.
-    struct Weak: Sendable {
-        var octets: Range<Int>
+    /// A pattern, as its place in `RuleSet.patterns`, and the rules that it makes candidates, in `weakRules`.
+    struct Weak: BitwiseCopyable {
+        var octets: PoolRange
         var isCaseless: Bool
         var pairs: ZonePairs
-        var rules: [UInt32]
+        var rules: PoolRange
     }
 
     init(
-        _ buffer: SignatureBuffer, transforms: UInt16, patterns: ZonedPatterns?, weak: [Weak], loose: [PatternRule]
+        _ buffer: SignatureBuffer, transforms: UInt16, patterns: ZonedPatterns?,
+        weak: [RuleIndexBuilder.Weak], loose: [PatternRule]
     ) {
         self.buffer = buffer
         self.transforms = transforms
         uses = PatternUses(buffer, transforms: transforms)
-        self.patterns = patterns
-        self.weak = weak
-        self.loose = loose
+        self.patterns = ObjectTable(patterns?.groups ?? [])
+        var (entries, rules): ([Weak], [UInt32]) = ([], [])
+        for one in weak {
+            let start = rules.count
+            rules += one.rules
+            entries.append(
+                Weak(
+                    octets: PoolRange(one.octets), isCaseless: one.isCaseless, pairs: one.pairs,
+                    rules: PoolRange(start..<rules.count)))
+        }
+        self.weak = FixedTable(entries)
+        weakRules = FixedTable(rules)
+        self.loose = FixedTable(loose)
         let patternPairs = weak.reduce(into: patterns?.pairs ?? []) { $0.formUnion($1.pairs) }
         self.patternPairs = patternPairs
         pairs = loose.reduce(into: patternPairs) { $0.formUnion($1.pairs) }
@@ -51,15 +64,13 @@ final class BufferGroup: Sendable {
 package final class RuleIndex: Sendable {
     package let set: RuleSet
     /// Of each rule, what is asked first.
-    let gates: [RuleGate]
+    let gates: FixedTable<RuleGate>
     /// What the rules make of addresses.
     let zones: AddressZones
-    /// What is looked for in payloads, by `PacketClass`.
-    let patterns: [DirectedPatterns]
+    /// What is looked for in payloads: by `PacketClass`, direction and way.
+    private let patterns: ObjectTable<PatternGroup>
     /// The other rules for payloads: of packets by `PacketClass`, of segments that are in no stream, and of streams.
-    let packets: [PayloadRules]
-    let unstreamed: PayloadRules
-    let streams: PayloadRules
+    private let payloadRules: ObjectTable<PayloadRules>
     /// Address rules with and without negation: once for each direction of a flow.
     let addresses: AddressIndex
     /// Only `app-layer-protocol`, and only a protocol in the header.
@@ -68,9 +79,9 @@ package final class RuleIndex: Sendable {
     let application: [[UInt32]]
     let decoderEvents: [UInt32]
     /// In the order of the buffers.
-    let buffers: [BufferGroup]
+    let buffers: ObjectTable<BufferGroup>
     /// `bufferStarts[n] ..< bufferStarts[n + 1]` of `buffers` are those of the buffer with the raw value `n`.
-    private let bufferStarts: [UInt16]
+    private let bufferStarts: FixedTable<UInt16>
     /// Rules whose first test is a number, by the buffer's raw value; and which buffers have such.
     let byNumber: [[UInt32]]
     let numbers: SignatureBufferSet
@@ -85,33 +96,32 @@ package final class RuleIndex: Sendable {
     let hasStreamEvents: Bool
     /// Some rule has `tag`; the tags of hosts.
     let hasTags: Bool
-    let hostTags: HostTags
+    let hostTags: ObjectTable<HostTags>
     /// Some rule looks at reassembled streams.
     let hasStreams: Bool
 
     /// `old`: what these rules take the place of; tags of hosts go on.
     package init(_ set: RuleSet, replacing old: RuleIndex? = nil) {
         self.set = set
-        hostTags = old?.hostTags ?? HostTags()
+        hostTags = ObjectTable([old?.hostTags.objects[0] ?? HostTags()])
         hasTags = set.effects.contains { if case .tag = $0 { true } else { false } }
-        gates = set.rules.map { RuleGate($0) }
+        gates = FixedTable(set.rules.map { RuleGate($0) })
         let zones = AddressZones(set)
         self.zones = zones
         var builder = RuleIndexBuilder(set, zones)
         for number in set.rules.indices where !set.rules[number].flags.contains(.isInert) {
             builder.add(UInt32(number))
         }
-        var patterns: [DirectedPatterns] = []
+        var patterns: [PatternGroup?] = []
+        let none = [PatternGroup?](repeating: nil, count: zones.pairCount)
         for kind in PacketClass.allCases {
             var (toServer, toClient) = (builder.toServer[kind.rawValue], builder.toClient[kind.rawValue])
             let first = toServer.build(zones) { builder.refuse($0, kind) }
             let second = kind == .tcp ? toClient.build(zones) { builder.refuse($0, kind) } : first
-            patterns.append(DirectedPatterns(toServer: first, toClient: second))
+            patterns += (first?.groups ?? none) + (second?.groups ?? none)
         }
-        self.patterns = patterns
-        packets = builder.packets.map(\.finished)
-        unstreamed = builder.unstreamed.finished
-        streams = builder.streams.finished
+        self.patterns = ObjectTable(patterns)
+        payloadRules = ObjectTable((builder.packets + [builder.unstreamed, builder.streams]).map(\.finished))
         addresses = AddressIndex(builder.addressRules, set)
         protocolOnly = builder.protocolOnly
         var application = [[UInt32]](repeating: [], count: AppProtocol.allCases.count)
@@ -134,11 +144,11 @@ package final class RuleIndex: Sendable {
                 BufferGroup(
                     group.buffer, transforms: group.transforms, patterns: patterns, weak: group.weak, loose: loose))
         }
-        self.buffers = buffers
+        self.buffers = ObjectTable(buffers)
         var starts = [UInt16](repeating: 0, count: 257)
         for group in buffers { starts[Int(group.buffer.rawValue) + 1] += 1 }
         for place in 1..<starts.count { starts[place] += starts[place - 1] }
-        bufferStarts = starts
+        bufferStarts = FixedTable(starts)
         var numbers = SignatureBufferSet()
         for buffer in SignatureBuffer.allCases where !builder.byNumber[Int(buffer.rawValue)].isEmpty {
             numbers.insert(buffer)
@@ -157,7 +167,27 @@ package final class RuleIndex: Sendable {
 
     /// Every database, for the scratch of a worker.
     var databases: [PatternDatabase] {
-        (patterns.flatMap(\.all) + buffers.flatMap { $0.patterns?.groups ?? [] }).map(\.database)
+        (patterns.objects + buffers.objects.flatMap { $0.patterns.objects }).map(\.database)
+    }
+
+    /// Shows what is looked for in payloads of one direction and way, where there is anything.
+    @inline(__always) @discardableResult
+    func withPatterns<Result>(
+        _ kind: PacketClass, toServer isToServer: Bool, _ pair: Int, _ body: (PatternGroup) -> Result
+    ) -> Result? {
+        patterns.with((kind.rawValue &* 2 &+ (isToServer ? 0 : 1)) &* zones.pairCount &+ pair, body)
+    }
+
+    /// Shows the other rules for packets.
+    @inline(__always)
+    func withPacketRules(_ kind: PacketClass, isUnstreamed: Bool, _ body: (PayloadRules) -> Void) {
+        payloadRules.with(isUnstreamed ? PacketClass.allCases.count : kind.rawValue, body)
+    }
+
+    /// Shows the other rules for streams.
+    @inline(__always)
+    func withStreamRules(_ body: (PayloadRules) -> Void) {
+        payloadRules.with(PacketClass.allCases.count &+ 1, body)
     }
 
     /// Places in `buffers`.
@@ -213,12 +243,20 @@ struct RuleIndexBuilder {
         var finished: PayloadRules { PayloadRules(weak: weak, loose: loose) }
     }
 
+    /// A pattern that a buffer holds many times if at all, and its rules.
+    struct Weak {
+        var octets: Range<Int>
+        var isCaseless: Bool
+        var pairs: ZonePairs
+        var rules: [UInt32]
+    }
+
     /// A buffer with one chain of transforms while it is collected.
     struct Group {
         var buffer: SignatureBuffer
         var transforms: UInt16
         var patterns = PatternCollector()
-        var weak: [BufferGroup.Weak] = []
+        var weak: [Weak] = []
         var loose: [PatternRule] = []
 
         mutating func add(_ pattern: Pattern, _ rule: PatternRule, _ set: RuleSet) {
@@ -231,8 +269,7 @@ struct RuleIndexBuilder {
                 weak[known].pairs.formUnion(rule.pairs)
             } else {
                 weak.append(
-                    BufferGroup.Weak(
-                        octets: pattern.place, isCaseless: pattern.isCaseless, pairs: rule.pairs, rules: [rule.rule]))
+                    Weak(octets: pattern.place, isCaseless: pattern.isCaseless, pairs: rule.pairs, rules: [rule.rule]))
             }
         }
     }

@@ -13,24 +13,21 @@ extension SignatureEngine {
     /// Adds the rules of a group (its place in `RuleIndex.buffers`) whose pattern stands in the octets, transforms
     /// first, and those without a pattern.
     func scan(_ octets: RawSpan, _ place: Int, _ pair: Int) {
-        let group = index.buffers[place]
+        index.buffers.with(place) { group in scan(octets, group, pair) }
+    }
+
+    private func scan(_ octets: RawSpan, _ group: BufferGroup, _ pair: Int) {
         guard group.pairs.contains(pair: pair) else { return }
-        for rule in group.loose where rule.pairs.contains(pair: pair) { addCandidate(rule.rule) }
+        for rule in group.loose.indices where group.loose[rule].pairs.contains(pair: pair) {
+            addCandidate(group.loose[rule].rule)
+        }
         guard group.patternPairs.contains(pair: pair) else { return }
-        guard FoundMemo.takes(octets) else {
-            search(octets, group, pair)
-            for rule in found { addCandidate(rule) }
-            return
-        }
-        let key = FoundMemo.Key(group: place, pair: pair, count: octets.byteCount)
-        let slot = memo.slot(key, octets)
-        if memo.holds(slot, key, octets) {
-            for place in 0..<memo.count(slot) { addCandidate(memo.rule(slot, place)) }
-            return
-        }
         search(octets, group, pair)
-        for rule in found { addCandidate(rule) }
-        memo.keep(slot, key, octets, found)
+        addFound()
+    }
+
+    private func addFound() {
+        for place in found.indices { addCandidate(found[place]) }
     }
 
     /// Adds the rules of a body's buffer. The body of a response is mostly the same as a file: what is looked for in
@@ -40,20 +37,22 @@ extension SignatureEngine {
         let wasSearched = body.wasSearched
         body.wasSearched = false
         for number in index.groups(of: body.buffer) {
-            let group = index.buffers[number]
-            guard !group.uses.isEmpty, !FoundMemo.takes(window.octets), group.pairs.contains(pair: pair) else {
-                scan(window.octets, number, pair)
-                continue
+            index.buffers.with(number) { group in
+                guard !group.uses.isEmpty, group.pairs.contains(pair: pair) else {
+                    return scan(window.octets, group, pair)
+                }
+                var uses = wasSearched ? nil : group.uses
+                if !wasSearched, let twin = twin(of: body, behind: place, transaction) {
+                    twin.wasSearched = true
+                    uses = [.file, .responseBody]
+                }
+                for rule in group.loose.indices where group.loose[rule].pairs.contains(pair: pair) {
+                    addCandidate(group.loose[rule].rule)
+                }
+                if !found.isEmpty { found.removeAll(keepingCapacity: true) }
+                look(for: group, pair, in: window.octets, uses)
+                addFound()
             }
-            var uses = wasSearched ? nil : group.uses
-            if !wasSearched, let twin = twin(of: body, behind: place, transaction) {
-                twin.wasSearched = true
-                uses = [.file, .responseBody]
-            }
-            for rule in group.loose where rule.pairs.contains(pair: pair) { addCandidate(rule.rule) }
-            if !found.isEmpty { found.removeAll(keepingCapacity: true) }
-            look(for: group, pair, in: window.octets, uses)
-            for rule in found { addCandidate(rule) }
         }
     }
 
@@ -103,23 +102,27 @@ extension SignatureEngine {
 
     /// Adds to `found` the rules of some uses, none for all; where that is nil, only what is weak is looked for.
     private func look(for group: BufferGroup, _ pair: Int, in octets: RawSpan, _ uses: PatternUses?) {
-        if let uses, let patterns = group.patterns?.group(pair) {
-            let scratch = scratch
-            patterns.find(in: octets, scratch)
-            counters.scannedOctets &+= UInt64(octets.byteCount)
-            for place in 0..<scratch.count {
-                for entry in patterns.rules(of: scratch[place].pattern) {
-                    let rule = patterns.rules[entry]
-                    if uses.isEmpty || !rule.uses.isDisjoint(with: uses) { found.append(rule.rule) }
+        if let uses {
+            group.patterns.with(pair) { patterns in
+                patterns.find(in: octets, scratch)
+                counters.scannedOctets &+= UInt64(octets.byteCount)
+                for place in 0..<scratch.count {
+                    for entry in patterns.rules(of: scratch[place].pattern) {
+                        let rule = patterns.rules[entry]
+                        if uses.isEmpty || !rule.uses.isDisjoint(with: uses) { found.append(rule.rule) }
+                    }
                 }
             }
         }
         guard !group.weak.isEmpty else { return }
         let patterns = set.patterns
-        for weak in group.weak where weak.pairs.contains(pair: pair) {
-            let pattern = patterns.octets.extracting(weak.octets)
+        for number in group.weak.indices {
+            let weak = group.weak[number]
+            guard weak.pairs.contains(pair: pair) else { continue }
+            let pattern = patterns.octets.extracting(weak.octets.indices)
             let place = PatternSearch.first(pattern, in: octets, 0, octets.byteCount, isCaseless: weak.isCaseless)
-            if place != nil { found += weak.rules }
+            guard place != nil else { continue }
+            for rule in weak.rules.indices { found.append(group.weakRules[rule]) }
         }
     }
 }

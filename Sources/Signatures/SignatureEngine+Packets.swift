@@ -24,8 +24,13 @@ extension SignatureEngine {
     /// Inspects a packet, and what of its flow is due. `slot` is nil for one without a flow.
     package func inspect(_ slot: UInt32?, _ bytes: RawSpan, _ facts: PacketFacts) {
         // Other transports have connections, but no flows in Suricata's sense: each packet is for itself.
-        let hasFlow = facts.protocolNumber.hasFlow
-        let flow = hasFlow ? slot.flatMap { self.flow($0) } : nil
+        guard facts.protocolNumber.hasFlow, let slot, flows.has(Int(slot)) else {
+            return inspect(slot, nil, bytes, facts)
+        }
+        flows.with(Int(slot)) { inspect(slot, $0, bytes, facts) }
+    }
+
+    private func inspect(_ slot: UInt32?, _ flow: SignatureFlow?, _ bytes: RawSpan, _ facts: PacketFacts) {
         segment.clear()
         if let flow, flow.flags.contains(.isPassed) { return }
         if !queue.isEmpty { queue.removeAll(keepingCapacity: true) }
@@ -38,11 +43,14 @@ extension SignatureEngine {
         }
         if let flow, let slot {
             if flow.isTCP {
-                let stream = flow.stream(toServer: facts.isToServer)
-                if index.hasStreams { inspect(index, stream, facts, flow, slot) }
-                if !flow.transactions.isEmpty { inspectTransactions(index, bytes, facts, flow, slot) }
-                if stream.isInspected { stream.slide() }
-            } else if !flow.transactions.isEmpty {
+                flow.withStream(toServer: facts.isToServer) { stream in
+                    if index.hasStreams, mayInspect(stream, flow, facts) {
+                        inspect(index, stream, facts, flow, slot)
+                    }
+                    if !flow.changed.isEmpty { inspectTransactions(index, bytes, facts, flow, slot) }
+                    if stream.isInspected { stream.slide() }
+                }
+            } else if !flow.changed.isEmpty {
                 inspectTransactions(index, bytes, facts, flow, slot)
             }
         }
@@ -51,7 +59,7 @@ extension SignatureEngine {
     }
 
     /// The number of the way that a packet goes.
-    private func pair(_ index: RuleIndex, _ facts: PacketFacts, _ flow: SignatureFlow?) -> Int {
+    private func pair(_ index: RuleIndex, _ facts: borrowing PacketFacts, _ flow: SignatureFlow?) -> Int {
         guard let flow, flow.goes(from: facts.source, to: facts.target, toServer: facts.isToServer) else {
             return index.zones.pair(from: facts.source, to: facts.target)
         }
@@ -85,17 +93,18 @@ extension SignatureEngine {
         let kind = PacketClass(protocolNumber: facts.protocolNumber)
         let payload = bytes.extracting(facts.payload)
         let isUnstreamed = kind == .tcp && !facts.isInStream
-        let rules = isUnstreamed ? index.unstreamed : index.packets[kind.rawValue]
-        if payload.byteCount > 0, !isOpaque {
-            let pair = pair(index, facts, flow)
-            if let patterns = index.patterns[kind.rawValue].group(toServer: facts.isToServer, pair) {
+        let pair = payload.byteCount > 0 && !isOpaque ? pair(index, facts, flow) : nil
+        if let pair {
+            index.withPatterns(kind, toServer: facts.isToServer, pair) { patterns in
                 scan(payload, patterns, for: isUnstreamed ? .unstreamed : .packet)
                 if !isUnstreamed { (segment.count, segment.isToServer) = (payload.byteCount, facts.isToServer) }
             }
-            lookForWeak(rules, in: payload, facts, pair, size: facts.payloadCount)
         }
-        rules.loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: facts.payloadCount) {
-            addCandidate($0)
+        index.withPacketRules(kind, isUnstreamed: isUnstreamed) { rules in
+            if let pair { lookForWeak(rules, in: payload, facts, pair, size: facts.payloadCount) }
+            rules.loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: facts.payloadCount) {
+                addCandidate($0)
+            }
         }
         if let flow, flow.application != .unknown { addProtocolRules(index, flow, facts) }
         guard !candidates.isEmpty else { return }
@@ -105,7 +114,6 @@ extension SignatureEngine {
     /// Looks for the patterns of a payload, once for all that they are good for: rules of the packet become candidates,
     /// what is the stream's or the transactions' is noted.
     private func scan(_ bytes: RawSpan, _ group: PatternGroup, for use: PatternUses) {
-        let scratch = scratch
         group.find(in: bytes, scratch)
         counters.scannedOctets &+= UInt64(bytes.byteCount)
         let count = scratch.count
@@ -138,9 +146,9 @@ extension SignatureEngine {
         _ slot: UInt32?
     ) {
         guard !candidates.isEmpty else { return }
-        if candidates.count > 1 { candidates.sort() }
+        candidates.sort()
         let bits = RuleGate.Bits(facts, kind, hasFlow: flow != nil)
-        for place in candidates.indices {
+        for place in 0..<candidates.count {
             let number = candidates[place]
             counters.evaluations &+= 1
             profile?.begin(number)
@@ -252,10 +260,17 @@ extension SignatureEngine {
 
     /// The next octets of a direction, in order: those of the packet at work, or some that were `held` for it.
     package func stream(_ slot: UInt32, _ bytes: RawSpan, toServer isToServer: Bool, held isHeld: Bool = false) {
-        guard index.hasStreams, let flow = flow(slot), flow.isFollowed,
-            flow.flags.isDisjoint(with: [.isPassed, .isEncrypted])
-        else { return }
-        let stream = flow.stream(toServer: isToServer)
+        guard index.hasStreams else { return }
+        flows.with(Int(slot)) { flow in
+            guard flow.isFollowed, flow.flags.isDisjoint(with: [.isPassed, .isEncrypted]) else { return }
+            flow.withStream(toServer: isToServer) { take(bytes, $0, flow, toServer: isToServer, held: isHeld) }
+        }
+    }
+
+    private func take(
+        _ bytes: RawSpan, _ stream: SignatureStream, _ flow: SignatureFlow, toServer isToServer: Bool,
+        held isHeld: Bool
+    ) {
         guard !stream.isOver else { return }
         let position = stream.offset &+ UInt64(stream.window.count)
         let room = settings.streamDepth == 0 ? .max : settings.streamDepth &- min(settings.streamDepth, position)
@@ -274,22 +289,23 @@ extension SignatureEngine {
 
     /// A direction has ended, or something was lost: what is there is inspected with the packet.
     package func streamEnds(_ slot: UInt32, toServer isToServer: Bool) {
-        flow(slot)?.stream(toServer: isToServer).isDue = true
+        flows.with(Int(slot)) { $0.withStream(toServer: isToServer) { $0.isDue = true } }
     }
 
     /// Octets were lost: what was before and what comes behind are two.
     package func gap(_ slot: UInt32, _ count: Int, toServer isToServer: Bool, _ id: ConnectionID, now: Timestamp) {
-        guard let flow = flow(slot) else { return }
-        flow.hasNewGap = true
-        let stream = flow.stream(toServer: isToServer)
-        if stream.newCount > 0 {
-            stream.isDue = true
-            let nothing: [UInt8] = []
-            let (hits, count) = (segment.hits, segment.count)
-            inspect(slot, nothing.octets, pseudo(id, flow, toServer: isToServer, now))
-            (segment.hits, segment.count) = (hits, count)
+        flows.with(Int(slot)) { flow in
+            flow.hasNewGap = true
+            let stream = flow.stream(toServer: isToServer)
+            if stream.newCount > 0 {
+                stream.isDue = true
+                let nothing: [UInt8] = []
+                let (hits, count) = (segment.hits, segment.count)
+                inspect(slot, nothing.octets, pseudo(id, flow, toServer: isToServer, now))
+                (segment.hits, segment.count) = (hits, count)
+            }
+            stream.cut(count)
         }
-        stream.cut(count)
     }
 
     /// Notes what of a stream's patterns stands in its next octets, or begins before them. Those of the packet at work
@@ -297,8 +313,14 @@ extension SignatureEngine {
     private func findPatterns(
         _ next: RawSpan, _ stream: SignatureStream, toServer isToServer: Bool, _ pair: Int
     ) {
-        let kind = PacketClass.tcp
-        guard let group = index.patterns[kind.rawValue].group(toServer: isToServer, pair) else { return }
+        index.withPatterns(.tcp, toServer: isToServer, pair) {
+            findPatterns($0, next, stream, toServer: isToServer)
+        }
+    }
+
+    private func findPatterns(
+        _ group: PatternGroup, _ next: RawSpan, _ stream: SignatureStream, toServer isToServer: Bool
+    ) {
         let position = stream.offset &+ UInt64(stream.window.count)
         if segment.count != next.byteCount || segment.isToServer != isToServer {
             segment.clear()
@@ -325,34 +347,40 @@ extension SignatureEngine {
     func findAgain(_ stream: SignatureStream, _ flow: SignatureFlow, toServer isToServer: Bool) {
         stream.forgetFound()
         let window = stream.window
-        let patterns = index.patterns[PacketClass.tcp.rawValue]
-        guard !window.isEmpty, let group = patterns.group(toServer: isToServer, flow.pair(toServer: isToServer)) else {
-            return
+        guard !window.isEmpty else { return }
+        index.withPatterns(.tcp, toServer: isToServer, flow.pair(toServer: isToServer)) { group in
+            segment.clear()
+            scan(window.octets, group, for: [])
+            for place in segment.hits.indices where Int(segment.hits[place].end) <= stream.inspectedCount {
+                segment.hits[place].uses.remove(.stream)
+            }
+            stream.take(segment.hits, at: stream.offset)
+            segment.clear()
         }
-        segment.clear()
-        scan(window.octets, group, for: [])
-        for place in segment.hits.indices where Int(segment.hits[place].end) <= stream.inspectedCount {
-            segment.hits[place].uses.remove(.stream)
+    }
+
+    /// Whether a stream is due, and has something that may be looked at.
+    private func mayInspect(_ stream: SignatureStream, _ flow: SignatureFlow, _ facts: PacketFacts) -> Bool {
+        // Mail is inspected line by line.
+        guard stream.isDue || flow.application == .smtp, stream.newCount > 0 else {
+            stream.isDue = false
+            return false
         }
-        stream.take(segment.hits, at: stream.offset)
-        segment.clear()
+        return facts.isPseudo || !flow.unacknowledged.contains(FlowSides(toServer: facts.isToServer))
     }
 
     /// Inspects a stream that is due.
     private func inspect(
         _ index: RuleIndex, _ stream: SignatureStream, _ facts: PacketFacts, _ flow: SignatureFlow, _ slot: UInt32
     ) {
-        // Mail is inspected line by line.
-        guard stream.isDue || flow.application == .smtp, stream.newCount > 0 else { return stream.isDue = false }
-        guard facts.isPseudo || !flow.unacknowledged.contains(FlowSides(toServer: facts.isToServer)) else { return }
         beginRound()
         stream.isDue = false
         let window = stream.window
         findCandidates(index, window, stream, facts, flow.pair(toServer: facts.isToServer))
-        if candidates.count > 1 { candidates.sort() }
+        candidates.sort()
         let bits = RuleGate.Bits(facts, .stream, hasFlow: true)
         let nothing: [UInt8] = []
-        for place in candidates.indices {
+        for place in 0..<candidates.count {
             let number = candidates[place]
             counters.evaluations &+= 1
             profile?.begin(number)
@@ -378,15 +406,18 @@ extension SignatureEngine {
     private func findCandidates(
         _ index: RuleIndex, _ window: [UInt8], _ stream: SignatureStream, _ facts: PacketFacts, _ pair: Int
     ) {
-        for rule in stream.found { addCandidate(rule) }
+        for place in stream.found.indices { addCandidate(stream.found[place]) }
         stream.takeFound()
-        let rules = index.streams
-        lookForWeak(rules, in: window.octets, facts, pair, size: -1, endingBehind: stream.inspectedCount)
+        index.withStreamRules {
+            lookForWeak($0, in: window.octets, facts, pair, size: -1, endingBehind: stream.inspectedCount)
+        }
         if !stream.waiting.isEmpty {
             for rule in stream.waiting { addCandidate(rule) }
             stream.waiting.removeAll(keepingCapacity: true)
         }
-        rules.loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: -1) { addCandidate($0) }
+        index.withStreamRules {
+            $0.loose.forEach(source: facts.sourcePort, target: facts.targetPort, size: -1) { addCandidate($0) }
+        }
     }
 
     /// A rule fires once for a packet, be it on the packet or on the stream.

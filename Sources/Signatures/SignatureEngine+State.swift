@@ -20,11 +20,12 @@ package struct SignatureMemory {
 
 extension SignatureEngine {
     package func memory(of slot: UInt32) -> SignatureMemory {
-        guard let flow = flow(slot) else { return SignatureMemory() }
-        return SignatureMemory(
-            bits: flow.bits.map { set.variableNames[Int($0)] },
-            integers: flow.integers.map { (set.variableNames[Int($0.name)], $0.value) },
-            variables: flow.variables.map { (set.variableNames[Int($0.name)], $0.octets) })
+        flows.with(Int(slot)) { flow in
+            SignatureMemory(
+                bits: flow.bits.map { set.variableNames[Int($0)] },
+                integers: flow.integers.map { (set.variableNames[Int($0.name)], $0.value) },
+                variables: flow.variables.map { (set.variableNames[Int($0.name)], $0.octets) })
+        } ?? SignatureMemory()
     }
 
     /// Names and numbers that one connection keeps.

@@ -22,50 +22,71 @@ extension SignatureEngine {
 
     /// Takes what analyzers have shown of a flow.
     package func absorb(_ slot: UInt32, _ output: borrowing TransactionOutput) {
-        guard let flow = flow(slot), flow.isFollowed, !flow.flags.contains(.isPassed) else { return }
-        let sent = FlowSides(toServer: arrival.isToServer)
-        if flow.isTCP { wait(flow, sent) }
-        let bytes = output.text.bytes
-        let text = bytes.octets
-        var last: SignatureTransaction?
-        for exposure in output.exposures {
-            if last == nil || last?.number != exposure.transaction { last = self.transaction(exposure, flow) }
-            guard let transaction = last else { continue }
-            switch exposure.kind {
-            case .begin: break
-            // An event is the whole transaction's.
-            case .event: transaction.changed.formUnion(.both)
-            default: transaction.changed.formUnion(FlowSides(exposure.direction))
-            }
-            if flow.isTCP { transaction.unacknowledged.insert(sent) }
-            switch exposure.kind {
-            case .begin:
-                let found = AppProtocol(rawValue: UInt8(truncatingIfNeeded: exposure.number)) ?? .unknown
-                transaction.application = found
-                tell(found, flow)
-            case .octets: add(exposure, text, transaction)
-            case .part, .lastPart: addPart(exposure, text, transaction)
-            case .number:
-                addEntry(
-                    SignatureEntry(
-                        kind: .number, buffer: exposure.buffer, direction: exposure.direction,
-                        number: exposure.number), transaction)
-            case .event:
-                addEntry(
-                    SignatureEntry(
-                        kind: .event, buffer: .payload, direction: exposure.direction,
-                        number: eventNumber(output.events[Int(exposure.number)])), transaction)
-            case .done: finish(exposure.direction, transaction, flow)
+        counters.exposuresDropped &+= output.dropped
+        let (bytes, exposures) = (output.text.bytes, output.exposures)
+        flows.with(Int(slot)) { flow in
+            guard flow.isFollowed, !flow.flags.contains(.isPassed) else { return }
+            if flow.isTCP { wait(flow, FlowSides(toServer: arrival.isToServer)) }
+            var place = 0
+            while place < exposures.count {
+                let number = exposures[place].transaction
+                guard let transaction = transaction(exposures[place], flow) else {
+                    place &+= 1
+                    continue
+                }
+                repeat {
+                    let exposure = exposures[place]
+                    take(exposure, bytes.octets, transaction, flow)
+                    if exposure.kind == .event {
+                        addEvent(output.events[Int(exposure.number)], exposure.direction, transaction)
+                    }
+                    place &+= 1
+                } while place < exposures.count && exposures[place].transaction == number
+                flow.changed.formUnion(transaction.changed)
             }
         }
-        counters.exposuresDropped &+= output.dropped
+    }
+
+    private func take(
+        _ exposure: Exposure, _ text: RawSpan, _ transaction: SignatureTransaction, _ flow: SignatureFlow
+    ) {
+        switch exposure.kind {
+        case .begin: break
+        // An event is the whole transaction's.
+        case .event: transaction.changed.formUnion(.both)
+        default: transaction.changed.formUnion(FlowSides(exposure.direction))
+        }
+        if flow.isTCP { transaction.unacknowledged.insert(FlowSides(toServer: arrival.isToServer)) }
+        switch exposure.kind {
+        case .begin:
+            let found = AppProtocol(rawValue: UInt8(truncatingIfNeeded: exposure.number)) ?? .unknown
+            transaction.application = found
+            tell(found, flow)
+        case .octets: add(exposure, text, transaction)
+        case .part, .lastPart: addPart(exposure, text, transaction)
+        case .number:
+            addEntry(
+                SignatureEntry(
+                    kind: .number, buffer: exposure.buffer, direction: exposure.direction,
+                    number: exposure.number), transaction)
+        case .event: break
+        case .done: finish(exposure.direction, transaction, flow)
+        }
+    }
+
+    private func addEvent(_ name: StaticString, _ direction: Direction, _ transaction: SignatureTransaction) {
+        addEntry(
+            SignatureEntry(kind: .event, buffer: .payload, direction: direction, number: eventNumber(name)),
+            transaction)
     }
 
     /// The flow's protocol, as an analyzer has confirmed it.
     package func confirm(_ slot: UInt32, _ application: AppProtocol) {
-        guard let flow = flow(slot), flow.isFollowed, application != flow.application else { return }
-        if flow.isTCP { wait(flow, FlowSides(toServer: arrival.isToServer)) }
-        tell(application, flow)
+        flows.with(Int(slot)) { flow in
+            guard flow.isFollowed, application != flow.application else { return }
+            if flow.isTCP { wait(flow, FlowSides(toServer: arrival.isToServer)) }
+            tell(application, flow)
+        }
     }
 
     /// Data of a direction was read that its receiver has not acknowledged.
@@ -136,23 +157,27 @@ extension SignatureEngine {
                 offset: UInt32(truncatingIfNeeded: start), count: exposure.count), transaction)
     }
 
-    private func addPart(_ exposure: Exposure, _ text: RawSpan, _ transaction: SignatureTransaction) {
-        var found: SignatureBody?
-        for body in transaction.bodies
-        where body.buffer == exposure.buffer && body.direction == exposure.direction
-            && body.instance == exposure.instance
-        { found = body }
-        let body: SignatureBody
-        if let found {
-            body = found
-        } else {
-            guard transaction.bodies.count < 64 else { return counters.exposuresDropped &+= 1 }
-            body = takeBody()
-            body.buffer = exposure.buffer
-            body.direction = exposure.direction
-            body.instance = exposure.instance
-            transaction.bodies.append(body)
+    /// The body that an exposure is of; nil where there are too many.
+    private func body(_ exposure: Exposure, _ transaction: SignatureTransaction) -> SignatureBody? {
+        var place = transaction.bodies.count
+        while place > 0 {
+            place &-= 1
+            let body = transaction.bodies[place]
+            if body.buffer == exposure.buffer, body.direction == exposure.direction,
+                body.instance == exposure.instance
+            {
+                return body
+            }
         }
+        guard transaction.bodies.count < 64 else { return nil }
+        let body = takeBody()
+        (body.buffer, body.direction, body.instance) = (exposure.buffer, exposure.direction, exposure.instance)
+        transaction.bodies.append(body)
+        return body
+    }
+
+    private func addPart(_ exposure: Exposure, _ text: RawSpan, _ transaction: SignatureTransaction) {
+        guard let body = body(exposure, transaction) else { return counters.exposuresDropped &+= 1 }
         let range = Int(exposure.offset) ..< Int(exposure.offset) &+ Int(exposure.count)
         text.extracting(range).append(to: &body.window)
         if exposure.kind == .lastPart { body.isComplete = true }
@@ -196,18 +221,24 @@ extension SignatureEngine {
         // A direction's rules run with its own packets; where too much waits, and over datagrams, at once.
         let isCrowded = flow.transactions.count > SignatureEngine.transactionsMax / 2
         let sides = flow.isTCP && !isCrowded ? side : .both
+        guard !flow.changed.isDisjoint(with: sides) else { return }
         var hasEnded = false
+        flow.changed = []
         for place in flow.transactions.indices {
             let transaction = flow.transactions[place]
             guard !transaction.changed.isDisjoint(with: sides),
                 facts.isPseudo || isCrowded || transaction.unacknowledged.isDisjoint(with: sides)
-            else { continue }
+            else {
+                flow.changed.formUnion(transaction.changed)
+                continue
+            }
             transaction.changed.subtract(sides)
             findCandidates(index, transaction, sides, facts, flow)
             evaluate(transaction, sides, bytes, facts, flow, slot)
             for body in transaction.bodies where body.isDue && sides.contains(FlowSides(body.direction)) {
                 slide(body)
             }
+            flow.changed.formUnion(transaction.changed)
             if transaction.isOver { hasEnded = true }
         }
         guard hasEnded else { return }
@@ -227,9 +258,8 @@ extension SignatureEngine {
             transaction.ranAtBegin = true
             beginRound()
             for rule in index.atBegin { addCandidate(rule) }
-            for direction in [Direction.originator, .responder] {
-                takeCandidates(direction, transaction, facts, flow)
-            }
+            takeCandidates(.originator, transaction, facts, flow)
+            takeCandidates(.responder, transaction, facts, flow)
         }
         findInEntries(index, transaction, facts, flow)
         addNear(transaction, sides, facts, flow)
@@ -242,12 +272,18 @@ extension SignatureEngine {
             takeCandidates(body.direction, transaction, facts, flow)
         }
         guard !transaction.ranAtEnd, !index.atEnd.isEmpty else { return }
-        for direction in [Direction.originator, .responder] where transaction.isDone(direction) {
-            beginRound()
-            for rule in index.atEnd { addCandidate(rule) }
-            takeCandidates(direction, transaction, facts, flow)
-        }
+        if transaction.isDoneToServer { takeEnd(index, .originator, transaction, facts, flow) }
+        if transaction.isDoneToClient { takeEnd(index, .responder, transaction, facts, flow) }
         transaction.ranAtEnd = transaction.isDoneToServer && transaction.isDoneToClient
+    }
+
+    private func takeEnd(
+        _ index: RuleIndex, _ direction: Direction, _ transaction: SignatureTransaction, _ facts: PacketFacts,
+        _ flow: SignatureFlow
+    ) {
+        beginRound()
+        for rule in index.atEnd { addCandidate(rule) }
+        takeCandidates(direction, transaction, facts, flow)
     }
 
     /// Of what was shown whole.
@@ -287,13 +323,18 @@ extension SignatureEngine {
             for hit in segment.hits { addCandidate(hit.rule) }
             return takeCandidates(facts.isToServer ? .originator : .responder, transaction, facts, flow)
         }
-        for direction in [Direction.originator, .responder] where sides.contains(FlowSides(direction)) {
-            let near = flow.stream(toServer: direction == .originator).near
-            guard !near.isEmpty else { continue }
-            beginRound()
-            for hit in near { addCandidate(hit.rule) }
-            takeCandidates(direction, transaction, facts, flow)
-        }
+        if sides.contains(.toServer) { addNear(flow.toServer, .originator, transaction, facts, flow) }
+        if sides.contains(.toClient) { addNear(flow.toClient, .responder, transaction, facts, flow) }
+    }
+
+    private func addNear(
+        _ stream: SignatureStream, _ direction: Direction, _ transaction: SignatureTransaction, _ facts: PacketFacts,
+        _ flow: SignatureFlow
+    ) {
+        guard !stream.near.isEmpty else { return }
+        beginRound()
+        for place in stream.near.indices { addCandidate(stream.near[place].rule) }
+        takeCandidates(direction, transaction, facts, flow)
     }
 
     /// Keeps the candidates whose header, direction and protocol fit.
@@ -306,7 +347,8 @@ extension SignatureEngine {
         let side = direction == .originator
         let own = side == facts.isToServer ? facts : facts.turned
         let bits = RuleGate.Bits(own, .stream, hasFlow: true)
-        for number in candidates {
+        for place in 0..<candidates.count {
+            let number = candidates[place]
             let (flags, applications) = (index.gates[Int(number)].flags, index.gates[Int(number)].applications)
             let isToServer = side || flags.contains(.isTransactional)
             if isToServer, !flags.contains(.toServer), flags.contains(.toClient) { continue }
@@ -457,6 +499,7 @@ extension SignatureEngine {
         let isDone = transaction.isDone(from)
         var isThere = false
         var next = Int(transaction.first(of: test.buffer))
+        let text = transaction.text
         while next > 0 {
             let place = next &- 1
             let entry = transaction.entries[place]
@@ -465,7 +508,6 @@ extension SignatureEngine {
             isThere = true
             guard place >= Int(candidate.seenEntries) else { continue }
             let range = Int(entry.offset) ..< Int(entry.offset) &+ Int(entry.count)
-            let text = transaction.text
             let holds = walk(test, text.octets.extracting(range), streamOffset: 0, &candidate.evidence)
             if holds, test.absence != .mustBeAbsent { return .matches }
         }

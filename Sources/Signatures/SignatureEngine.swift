@@ -56,7 +56,7 @@ package final class SignatureEngine {
     let walker: Walker
     let scratch: PatternScratch
     /// By the slot of the flow table.
-    private var flows: [SignatureFlow?] = []
+    var flows = ObjectSlots<SignatureFlow>()
     private var idleFlows: [SignatureFlow] = []
     private var idleTransactions: [SignatureTransaction] = []
     private var idleBodies: [SignatureBody] = []
@@ -64,14 +64,9 @@ package final class SignatureEngine {
 
     // The packet at work.
 
-    /// Candidates, and for each rule the last round in which it became one.
-    var candidates: [UInt32] = []
-    private var rounds: [UInt32]
-    private var round: UInt32 = 0
+    var candidates: CandidateList
     /// Some session was tagged.
     var hasSessionTags = false
-    /// What stood in short buffers.
-    var memo = FoundMemo()
     /// Rules whose pattern stands in the buffer at work.
     var found: [UInt32] = []
     /// Hits in the segment at work that are the stream's and the transactions', and whose segment it is.
@@ -112,14 +107,16 @@ package final class SignatureEngine {
         self.settings = settings
         walker = Walker(index.set)
         scratch = PatternScratch(index.databases)
-        rounds = [UInt32](repeating: 0, count: index.set.rules.count)
+        candidates = CandidateList(index.set.rules.count)
     }
 
     /// The engine of other rules from the next packet on, which takes all that another one has, and leaves it empty.
     /// Flowbits stay by name where both sets have it.
     package convenience init(_ index: RuleIndex, replacing former: SignatureEngine) {
         self.init(index, settings: former.settings)
-        (flows, former.flows) = (former.flows, [])
+        for slot in 0..<former.flows.count {
+            if let flow = former.flows.take(slot) { flows.put(flow, slot) }
+        }
         (idleFlows, former.idleFlows) = (former.idleFlows, [])
         (idleTransactions, former.idleTransactions) = (former.idleTransactions, [])
         (idleBodies, former.idleBodies) = (former.idleBodies, [])
@@ -143,23 +140,25 @@ package final class SignatureEngine {
         let places = Dictionary(
             index.set.rules.enumerated().map { ($1.place, UInt32(truncatingIfNeeded: $0)) },
             uniquingKeysWith: { first, _ in first })
-        for flow in flows {
-            guard let flow else { continue }
-            flow.findZones(index.zones)
-            flow.bits = flow.bits.compactMap { newNumber[$0] }
-            flow.integers = flow.integers.compactMap { pair in newNumber[pair.name].map { ($0, pair.value) } }
-            flow.variables = flow.variables.compactMap { variable in
-                newNumber[variable.name].map { CapturedVariable(name: $0, octets: variable.octets) }
-            }
-            flow.limits = flow.limits.compactMap { limit in
-                places[old[Int(limit.rule)].place].map { SignatureFlow.FlowLimit(rule: $0, counter: limit.counter) }
-            }
-            for stream in [flow.toServer, flow.toClient] {
-                stream.waiting = stream.waiting.compactMap { places[old[Int($0)].place] }
-                findAgain(stream, flow, toServer: stream === flow.toServer)
-            }
-            for transaction in flow.transactions {
-                transaction.takeOtherRules { places[old[Int($0)].place] }
+        for slot in 0..<flows.count {
+            flows.with(slot) { flow in
+                flow.findZones(index.zones)
+                flow.bits = flow.bits.compactMap { newNumber[$0] }
+                flow.integers = flow.integers.compactMap { pair in newNumber[pair.name].map { ($0, pair.value) } }
+                flow.variables = flow.variables.compactMap { variable in
+                    newNumber[variable.name].map { CapturedVariable(name: $0, octets: variable.octets) }
+                }
+                flow.limits = flow.limits.compactMap { limit in
+                    places[old[Int(limit.rule)].place].map { SignatureFlow.FlowLimit(rule: $0, counter: limit.counter) }
+                }
+                for stream in [flow.toServer, flow.toClient] {
+                    stream.waiting = stream.waiting.compactMap { places[old[Int($0)].place] }
+                    findAgain(stream, flow, toServer: stream === flow.toServer)
+                }
+                for transaction in flow.transactions {
+                    transaction.takeOtherRules { places[old[Int($0)].place] }
+                }
+                flow.changed = .both
             }
         }
     }
@@ -173,30 +172,16 @@ package final class SignatureEngine {
 
     /// Whether what analyzers read of the flow is looked at.
     package func isFollowed(_ slot: UInt32) -> Bool {
-        guard let flow = flow(slot) else { return false }
-        return flow.isFollowed && !flow.flags.contains(.isPassed)
-    }
-
-    func flow(_ slot: UInt32) -> SignatureFlow? {
-        Int(slot) < flows.count ? flows[Int(slot)] : nil
+        flows.with(Int(slot)) { $0.isFollowed && !$0.flags.contains(.isPassed) } ?? false
     }
 
     // MARK: candidates
 
     /// Begins a new list of candidates.
-    func beginRound() {
-        if !candidates.isEmpty { candidates.removeAll(keepingCapacity: true) }
-        round &+= 1
-        guard round == .max else { return }
-        for place in rounds.indices { rounds[place] = 0 }
-        round = 1
-    }
+    func beginRound() { candidates.begin() }
 
-    func addCandidate(_ rule: UInt32) {
-        guard rounds[Int(rule)] != round else { return }
-        rounds[Int(rule)] = round
-        candidates.append(rule)
-    }
+    @inline(__always)
+    func addCandidate(_ rule: UInt32) { candidates.add(rule) }
 
     /// The same for patterns that are looked for in packets of few ports, where they end behind `start`.
     func lookForWeak(
@@ -207,10 +192,10 @@ package final class SignatureEngine {
         let patterns = set.patterns
         rules.weakPlaces.forEach(source: facts.sourcePort, target: facts.targetPort, size: size) { place in
             let entry = rules.weak[Int(place)]
-            let first = max(0, start &- entry.octets.count &+ 1)
-            guard entry.pairs.contains(pair: pair), rounds[Int(entry.rule)] != round,
+            let first = max(0, start &- Int(entry.octets.count) &+ 1)
+            guard entry.pairs.contains(pair: pair), !candidates.holds(entry.rule),
                 PatternSearch.first(
-                    patterns.octets.extracting(entry.octets), in: bytes, first, bytes.byteCount,
+                    patterns.octets.extracting(entry.octets.indices), in: bytes, first, bytes.byteCount,
                     isCaseless: entry.isCaseless) != nil
             else { return }
             addCandidate(entry.rule)
@@ -222,15 +207,24 @@ package final class SignatureEngine {
     /// What follows of the connection is encrypted: rules look at its octets no more, as Suricata's do not
     /// (`encryption-handling: track-only`, for TLS and SSH). What was in the clear is still inspected.
     package func conceal(_ slot: UInt32) {
-        guard let flow = flow(slot), flow.isTCP, flow.isFollowed else { return }
-        flow.flags.insert(.isEncrypted)
-        for stream in [flow.toServer, flow.toClient] where stream.newCount > 0 { stream.isDue = true }
+        flows.with(Int(slot)) { flow in
+            guard flow.isTCP, flow.isFollowed else { return }
+            flow.flags.insert(.isEncrypted)
+            if flow.toServer.newCount > 0 { flow.toServer.isDue = true }
+            if flow.toClient.newCount > 0 { flow.toClient.isDue = true }
+        }
     }
 
     /// Notes a packet of a flow, and says in `facts` what the flow makes of it. To be called before
     /// the packet's octets go anywhere. One with a wrong checksum is in no stream.
     package func arrive(_ slot: UInt32, _ id: ConnectionID, _ facts: inout PacketFacts, isDamaged: Bool) {
-        let flow = flow(slot) ?? begin(slot, id, facts)
+        if !flows.has(Int(slot)) { begin(slot, id, now: facts.now, isTCP: facts.isTCP) }
+        flows.with(Int(slot)) { arrive($0, id, &facts, isDamaged: isDamaged) }
+    }
+
+    private func arrive(
+        _ flow: SignatureFlow, _ id: ConnectionID, _ facts: inout PacketFacts, isDamaged: Bool
+    ) {
         // Which end is the client may turn out later.
         if flow.ends.originator != id.originator || flow.ends.responder != id.responder { meet(flow, id) }
         facts.isToServer =
@@ -258,11 +252,11 @@ package final class SignatureEngine {
         arrival = (facts.isToServer, facts.sequence &+ UInt32(truncatingIfNeeded: facts.payloadCount))
         facts.isInStream =
             flow.isTCP && !isDamaged && flow.isFollowed && facts.payloadCount > 0
-            && !flow.stream(toServer: facts.isToServer).isOver
+            && !(facts.isToServer ? flow.toServer.isOver : flow.toClient.isOver)
     }
 
     /// Data of the other direction is acknowledged: rules see what it has told.
-    private func acknowledge(_ flow: SignatureFlow, _ facts: PacketFacts) {
+    private func acknowledge(_ flow: SignatureFlow, _ facts: borrowing PacketFacts) {
         let other = FlowSides(toServer: !facts.isToServer)
         guard facts.flags & 0x10 != 0, flow.unacknowledged.contains(other) else { return }
         let end = facts.isToServer ? flow.firstEnds.toClient : flow.firstEnds.toServer
@@ -272,7 +266,7 @@ package final class SignatureEngine {
 
     private func acknowledge(_ flow: SignatureFlow, _ side: FlowSides) {
         flow.unacknowledged.subtract(side)
-        for transaction in flow.transactions { transaction.unacknowledged.subtract(side) }
+        for place in flow.transactions.indices { flow.transactions[place].unacknowledged.subtract(side) }
         if flow.coming != .unknown {
             setApplication(flow.coming, flow)
             flow.coming = .unknown
@@ -285,9 +279,11 @@ package final class SignatureEngine {
     /// Looks for events of the stream in a segment that has arrived.
     package func watch(_ slot: UInt32, _ bytes: RawSpan, _ facts: PacketFacts, isDamaged: Bool) {
         if !streamEvents.isEmpty { streamEvents.removeAll() }
-        guard facts.isTCP, facts.hasHeader, !isDamaged, let flow = flow(slot),
-            let header = try? TCPHeader(bytes, facts.layer)
-        else { return }
+        guard facts.isTCP, facts.hasHeader, !isDamaged, let header = try? TCPHeader(bytes, facts.layer) else { return }
+        flows.with(Int(slot)) { watch($0, bytes, facts, header) }
+    }
+
+    private func watch(_ flow: SignatureFlow, _ bytes: RawSpan, _ facts: PacketFacts, _ header: TCPHeader) {
         flow.watch.take(facts, TCPOptions(bytes, header)) { streamEvents.append($0) }
         if flow.hasNewGap { streamEvents.append(.gap) }
         let side = FlowSides(toServer: facts.isToServer)
@@ -307,18 +303,16 @@ package final class SignatureEngine {
         flow.findZones(index.zones)
     }
 
-    private func begin(_ slot: UInt32, _ id: ConnectionID, _ facts: PacketFacts) -> SignatureFlow {
+    private func begin(_ slot: UInt32, _ id: ConnectionID, now: Timestamp, isTCP: Bool) {
         let flow = idleFlows.popLast() ?? SignatureFlow()
-        flow.start = facts.now
+        flow.start = now
         meet(flow, id)
-        flow.isTCP = facts.isTCP
-        while flows.count <= Int(slot) { flows.append(nil) }
-        flows[Int(slot)] = flow
-        return flow
+        flow.isTCP = isTCP
+        flows.put(flow, Int(slot))
     }
 
     /// TCP's handshake: the three steps in order, or a connection found in its middle.
-    private func track(_ flow: SignatureFlow, _ facts: PacketFacts) {
+    private func track(_ flow: SignatureFlow, _ facts: borrowing PacketFacts) {
         let isSYN = facts.flags & 0x02 != 0
         let isACK = facts.flags & 0x10 != 0
         if facts.flags & 0x05 != 0, flow.handshake != .none { flow.flags.insert(.isClosed) }
@@ -339,7 +333,7 @@ package final class SignatureEngine {
     }
 
     /// How far each direction has come, for `stream_size`.
-    private func noteSize(_ flow: SignatureFlow, _ facts: PacketFacts, isSYN: Bool) {
+    private func noteSize(_ flow: SignatureFlow, _ facts: borrowing PacketFacts, isSYN: Bool) {
         let end = facts.sequence &+ UInt32(truncatingIfNeeded: facts.payloadCount) &+ (isSYN ? 1 : 0)
         if flow.firstData.isEmpty, facts.payloadCount > 0 { flow.firstData = FlowSides(toServer: facts.isToServer) }
         if facts.isToServer {
@@ -355,12 +349,13 @@ package final class SignatureEngine {
 
     /// The connection is over: what waits is inspected, and the flow forgotten.
     package func end(_ slot: UInt32, _ id: ConnectionID, now: Timestamp) {
-        guard let flow = flow(slot) else { return }
-        if !flow.flags.contains(.isPassed) { flush(flow, slot, id, now) }
-        for transaction in flow.transactions { giveBack(transaction) }
-        flow.reset()
-        if idleFlows.count < SignatureEngine.idleMax { idleFlows.append(flow) }
-        flows[Int(slot)] = nil
+        flows.with(Int(slot)) { flow in
+            if !flow.flags.contains(.isPassed) { flush(flow, slot, id, now) }
+            for transaction in flow.transactions { giveBack(transaction) }
+            flow.reset()
+        }
+        guard let flow = flows.take(Int(slot)), idleFlows.count < SignatureEngine.idleMax else { return }
+        idleFlows.append(flow)
     }
 
     private func flush(_ flow: SignatureFlow, _ slot: UInt32, _ id: ConnectionID, _ now: Timestamp) {
@@ -373,6 +368,7 @@ package final class SignatureEngine {
             transaction.changed = .both
             for body in transaction.bodies { body.isComplete = true }
         }
+        flow.changed = .both
         flow.toServer.isDue = true
         flow.toClient.isDue = true
         let nothing: [UInt8] = []

@@ -193,6 +193,8 @@ final class SignatureFlow {
     let toServer = SignatureStream()
     let toClient = SignatureStream()
     var transactions: [SignatureTransaction] = []
+    /// Directions of which some transaction has something that was not inspected.
+    var changed: FlowSides = []
     /// The session's segments, where a rule asks for `stream-event`; and a gap since the last packet.
     var watch = StreamWatch()
     var hasNewGap = false
@@ -212,6 +214,12 @@ final class SignatureFlow {
     }
 
     func stream(toServer isToServer: Bool) -> SignatureStream { isToServer ? toServer : toClient }
+
+    /// Shows the stream of a direction, without counting a reference to it.
+    @inline(__always)
+    func withStream(toServer isToServer: Bool, _ body: (SignatureStream) -> Void) {
+        if isToServer { body(toServer) } else { body(toClient) }
+    }
 
     /// The number of the way that packets of a direction go.
     func pair(toServer isToServer: Bool) -> Int { isToServer ? pairs.toServer : pairs.toClient }
@@ -245,7 +253,7 @@ final class SignatureFlow {
         handshake = .none
         (packets, octets) = ((0, 0), (0, 0))
         (application, original, coming) = (.unknown, .unknown, .unknown)
-        (decided, unacknowledged, firstData, detectionEvent) = ([], [], [], nil)
+        (decided, unacknowledged, firstData, detectionEvent, changed) = ([], [], [], nil, [])
         bits.removeAll(keepingCapacity: true)
         integers.removeAll(keepingCapacity: true)
         variables.removeAll(keepingCapacity: true)

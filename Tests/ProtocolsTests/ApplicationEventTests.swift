@@ -152,7 +152,8 @@ import Wire
             bench.context.transactions.wantsEvents = true
             bench.context.transactions.wantsTransactions = true
             let octets = message(name)
-            DNSView.show(octets.octets, tx: 0, from: .originator, &bench.context)
+            var name: [UInt8] = []
+            DNSView.show(octets.octets, tx: 0, from: .originator, name: &name, &bench.context)
             let output = bench.context.transactions
             return output.exposures.filter { $0.kind == .event }.map { "\(output.events[Int($0.number)])" }
         }

@@ -76,13 +76,18 @@ import Wire
             return "alert tcp \(way) (content:\"needle \(number)\"; sid:\(number);)"
         }
         let index = try Conversation.index(rules)
-        let segments = index.patterns[PacketClass.tcp.rawValue]
-        let zones = index.zones
-        let out = segments.group(toServer: true, zones.pair(from: Self.inside, to: Self.outside))
-        let back = segments.group(toServer: true, zones.pair(from: Self.outside, to: Self.inside))
-        #expect(out?.rules.map { index.set.rules[Int($0.rule)].id.signature }.sorted() == Array(1...40))
-        #expect(back?.rules.map { index.set.rules[Int($0.rule)].id.signature }.sorted() == Array(41...80))
-        #expect(segments.group(toServer: true, zones.pair(from: Self.inside, to: Self.inside)) == nil)
+        #expect(Self.signatures(index, .tcp, from: Self.inside, to: Self.outside) == Array(1...40))
+        #expect(Self.signatures(index, .tcp, from: Self.outside, to: Self.inside) == Array(41...80))
+        #expect(Self.signatures(index, .tcp, from: Self.inside, to: Self.inside) == nil)
+    }
+
+    /// Whose patterns are looked for in packets to the server on a way; nil where none are.
+    private static func signatures(
+        _ index: RuleIndex, _ kind: PacketClass, from source: Address, to target: Address
+    ) -> [UInt32]? {
+        index.withPatterns(kind, toServer: true, index.zones.pair(from: source, to: target)) { group in
+            group.rules.indices.map { index.set.rules[Int(group.rules[$0].rule)].id.signature }.sorted()
+        }
     }
 
     @Test func `a packet from one version of IP to the other is looked through too`() throws {
@@ -90,9 +95,8 @@ import Wire
             #"alert udp any any -> any any (content:"needle"; sid:1;)"#,
             #"alert udp 10.0.0.0/8 any -> 10.0.0.0/8 any (content:"other"; sid:2;)"#,
         ])
-        let pair = index.zones.pair(from: Self.inside, to: Address(high: 1 << 61, low: 1))
-        let group = index.patterns[PacketClass.udp.rawValue].group(toServer: true, pair)
-        #expect(group?.rules.contains { index.set.rules[Int($0.rule)].id.signature == 1 } == true)
+        let found = Self.signatures(index, .udp, from: Self.inside, to: Address(high: 1 << 61, low: 1))
+        #expect(found?.contains(1) == true)
     }
 
     /// Whatever the others name: rules with a pattern, with a weak one, and with none, of packets and of streams.

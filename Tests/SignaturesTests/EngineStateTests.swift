@@ -235,7 +235,7 @@ import Wire
             talk.show(output)
             talk.send(flags: 0x10)
             talk.send(fromServer: true, flags: 0x10)
-            let kept = talk.engine.flow(0)?.transactions.first?.bodies.first?.window.count ?? 0
+            let kept = talk.engine.flows.with(0) { $0.transactions.first?.bodies.first?.window.count ?? 0 } ?? 0
             #expect(kept <= part.count + 16_384, "\(number)")
         }
         talk.end()

@@ -34,12 +34,13 @@ import Wire
             }
             if isLast { output.done(transaction: 0, from: .responder) }
             talk.show(output)
-            let flow = try #require(talk.engine.flow(0))
-            let held = flow.transactions.reduce(0) { sum, transaction in
-                transaction.bodies.reduce(sum + transaction.text.count) { $0 + $1.window.count }
+            let held = talk.engine.flows.with(0) { flow in
+                #expect(flow.transactions.count <= 1)
+                return flow.transactions.reduce(flow.toClient.window.count + flow.toServer.window.count) {
+                    $1.bodies.reduce($0 + $1.text.count) { $0 + $1.window.count }
+                }
             }
-            most = max(most, held + flow.toClient.window.count + flow.toServer.window.count)
-            #expect(flow.transactions.count <= 1)
+            most = max(most, try #require(held))
             talk.send("a", fromServer: true)
             talk.send()
             talk.send("b", fromServer: true)

@@ -94,35 +94,6 @@ import Wire
         }
     }
 
-    @Test func `remembers what stood in a buffer, and takes no other one for it`() {
-        var memo = FoundMemo()
-        let octets: [UInt8] = (0 ..< UInt8(FoundMemo.bytesMax)).map { $0 }
-        for count in 1...octets.count {
-            let part = Array(octets[..<count])
-            let key = FoundMemo.Key(group: 3, pair: 1, count: count)
-            let slot = memo.slot(key, part.octets)
-            memo.keep(slot, key, part.octets, [7, UInt32(count)])
-            let isKnown = memo.holds(slot, key, part.octets)
-            #expect(isKnown)
-            #expect((0..<memo.count(slot)).map { memo.rule(slot, $0) } == [7, UInt32(count)])
-            for place in 0..<count {
-                var other = part
-                other[place] ^= 0x80
-                let isTaken = memo.holds(slot, key, other.octets)
-                #expect(!isTaken, "octet \(place) of \(count)")
-            }
-            for other in [FoundMemo.Key(group: 2, pair: 1, count: count), .init(group: 3, pair: 0, count: count)] {
-                let isTaken = memo.holds(slot, other, part.octets)
-                #expect(!isTaken)
-            }
-            memo.keep(slot, key, part.octets, [UInt32](0...UInt32(FoundMemo.rulesMax)))
-            #expect(memo.count(slot) == 2, "more than it has room for is not remembered")
-        }
-        let isLongest = FoundMemo.takes(octets.octets)
-        let isLonger = FoundMemo.takes((octets + [0]).octets)
-        #expect(isLongest && !isLonger)
-    }
-
     @Test func `looks for the first thousand octets of a long literal`() throws {
         let long = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
         let database = try PatternDatabase([Pattern(octets: long, isCaseless: false)])
@@ -141,11 +112,18 @@ import Wire
             """)
         try #require(loaded.rejected.isEmpty)
         let index = RuleIndex(loaded.set)
-        let segments = index.patterns[PacketClass.tcp.rawValue]
-        #expect(segments.all.map(\.rules.count) == [2, 2])
-        #expect(segments.all.flatMap(\.rules).allSatisfy { $0.uses.contains([.stream, .unstreamed]) })
-        #expect(index.buffers.map { $0.patterns?.groups.map(\.rules.count) ?? [] } == [[2]])
-        #expect(index.buffers.map(\.loose.count) == [0])
+        let pair = index.zones.pair(from: Address(v4: 1), to: Address(v4: 2))
+        for isToServer in [true, false] {
+            let isWhole = index.withPatterns(.tcp, toServer: isToServer, pair) { group in
+                group.rules.count == 2
+                    && group.rules.indices.allSatisfy { group.rules[$0].uses.contains([.stream, .unstreamed]) }
+            }
+            #expect(isWhole == true)
+        }
+        let counts = index.buffers.objects.map { group in
+            [group.patterns.with(pair) { $0.rules.count } ?? 0, group.loose.count]
+        }
+        #expect(counts == [[2, 0]])
     }
 }
 

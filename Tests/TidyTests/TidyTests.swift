@@ -97,6 +97,8 @@ private let unsafeFiles: Set<String> = [
     "Sources/Signatures/AddressDatabase.swift",
     "Sources/Signatures/Regex.swift",
     "Sources/Signatures/PatternSearch.swift",
+    "Sources/Signatures/CandidateList.swift",
+    "Sources/Signatures/FixedTable.swift",
     "Sources/Signatures/GramSearch.swift",
     "Sources/Signatures/PatternDatabase.swift",
     "Sources/Signatures/RuleFileBytes.swift",
