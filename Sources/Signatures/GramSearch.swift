@@ -36,13 +36,13 @@ struct GramSearch: ~Copyable, Sendable {
         static let empty = UInt32.max
     }
 
-    /// Entries by a hash of their octets, each at the first free place from there on; and before them a filter: a bit
-    /// for each value of so many bits of the hash.
+    /// Entries by a hash of their octets, each at the first free place from there on; and before them a filter: two
+    /// bits in one word for each.
     private struct Table: ~Copyable, Sendable {
         private let filter: FixedTable<UInt64>
-        private let filterShift: UInt32
+        private let filterShift: UInt64
         private let slots: FixedTable<Entry>
-        private let slotsShift: UInt32
+        private let slotsShift: UInt64
         let isEmpty: Bool
 
         init(_ all: [Entry]) {
@@ -50,7 +50,7 @@ struct GramSearch: ~Copyable, Sendable {
             let log = all.isEmpty ? 0 : Int.bitWidth - (all.count - 1).leadingZeroBitCount
             // At most two of three places are taken.
             let bits = max(2, all.count * 3 > 2 << log ? log + 1 : log)
-            slotsShift = UInt32(32 - bits)
+            slotsShift = UInt64(64 - bits)
             var slots = [Entry](repeating: Entry(), count: 1 << bits)
             for entry in all {
                 var place = Int(truncatingIfNeeded: GramSearch.hash(entry.gram) >> slotsShift)
@@ -58,13 +58,14 @@ struct GramSearch: ~Copyable, Sendable {
                 slots[place] = entry
             }
             self.slots = FixedTable(slots)
-            // Of a hundred places where nothing begins three pass at most.
-            let filterBits = all.isEmpty ? 6 : max(9, min(21, log + 5))
-            filterShift = UInt32(32 - filterBits)
-            var filter = [UInt64](repeating: 0, count: 1 << (filterBits - 6))
+            // Sixteen to thirty-two bits for each entry: of a hundred places where nothing begins two pass at most.
+            // Filters of all groups together should stay in the cache.
+            let filterBits = max(3, min(14, log - 2))
+            filterShift = UInt64(64 - filterBits)
+            var filter = [UInt64](repeating: 0, count: 1 << filterBits)
             for entry in all {
-                let place = GramSearch.hash(entry.gram) >> filterShift
-                filter[Int(place >> 6)] |= 1 << UInt64(place & 63)
+                let hash = GramSearch.hash(entry.gram)
+                filter[Int(hash >> filterShift)] |= 1 << ((hash >> 44) & 63) | 1 << ((hash >> 38) & 63)
             }
             self.filter = FixedTable(filter)
         }
@@ -72,9 +73,10 @@ struct GramSearch: ~Copyable, Sendable {
         /// In the lowest bit, whether such octets may be an entry's.
         @inline(__always)
         func mayHold(_ gram: UInt32) -> UInt64 {
-            let place = GramSearch.hash(gram) &>> filterShift
-            // Safe: the filter has a bit for each value of the bits of a hash that the shift leaves.
-            return unsafe filter[unchecked: Int(truncatingIfNeeded: place &>> 6)] &>> UInt64(place & 63)
+            let hash = GramSearch.hash(gram)
+            // Safe: the filter has a word for each value of the bits of a hash that the shift leaves.
+            let word = unsafe filter[unchecked: Int(truncatingIfNeeded: hash &>> filterShift)]
+            return (word &>> (hash &>> 44)) & (word &>> (hash &>> 38))
         }
 
         /// Calls `body` with each entry of these octets.
@@ -117,7 +119,7 @@ struct GramSearch: ~Copyable, Sendable {
             literals.append(
                 Literal(start: start, count: UInt32(pattern.octets.count), isCaseless: pattern.isCaseless))
             for gram in GramSearch.grams(pattern.octets) {
-                let place = Int(GramSearch.hash(gram) >> 16)
+                let place = Int(GramSearch.hash(gram) >> 48)
                 if shared[place] < .max { shared[place] += 1 }
             }
         }
@@ -148,7 +150,7 @@ struct GramSearch: ~Copyable, Sendable {
                 for place in first...first + 1 { pairs += GramSearch.pairs(pattern, place) }
             default:
                 let grams = GramSearch.grams(pattern.octets)
-                let counts = grams.map { Int(shared[Int(GramSearch.hash($0) >> 16)]) + GramSearch.commonness($0) }
+                let counts = grams.map { Int(shared[Int(GramSearch.hash($0) >> 48)]) + GramSearch.commonness($0) }
                 var best = 0
                 for place in 1 ..< grams.count - 1
                 where counts[place] + counts[place + 1] < counts[best] + counts[best + 1] { best = place }
@@ -217,7 +219,7 @@ struct GramSearch: ~Copyable, Sendable {
 
     /// The highest bits depend on all of the gram.
     @inline(__always)
-    private static func hash(_ gram: UInt32) -> UInt32 { gram &* 0x9E37_79B1 }
+    private static func hash(_ gram: UInt32) -> UInt64 { UInt64(gram) &* 0x9E37_79B9_7F4A_7C15 }
 
     /// Calls `found` with each pattern and the offset behind its last octet, for each place where it stands; of a
     /// pattern of one octet for the last place.
