@@ -64,11 +64,15 @@
     /// Shows the object of a number; nil where there is none.
     @inline(__always) @discardableResult
     func with<Result>(_ place: Int, _ body: (Object) -> Result) -> Result? {
+        guard place < count else { return nil }
         // Safe: the object is kept while the table is borrowed.
         guard let object = unsafe places[place] else { return nil }
         // Safe: as above.
         return unsafe object._withUnsafeGuaranteedRef { body($0) }
     }
+
+    // Safe: only counted.
+    private var count: Int { unsafe places.count }
 }
 
 /// Objects by number that come and go. A look at one counts no reference.

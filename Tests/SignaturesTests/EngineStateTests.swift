@@ -220,6 +220,27 @@ import Wire
         #expect(talk.engine.memory(of: 0).bits.count == 256)
     }
 
+    @Test func `a buffer is looked at where only one octet, or none, is looked for`() throws {
+        var talk = try Conversation(
+            """
+            alert ssh any any -> any any (ssh.proto; content:"2"; sid:1;)
+            alert ssh any any -> any any (ssh.software; bsize:7; sid:2;)
+            """)
+        talk.open()
+        talk.send("x")
+        var output = TransactionOutput()
+        output.wanted = talk.engine.wanted
+        output.wantsTransactions = true
+        _ = output.begin(.ssh)
+        for (buffer, text) in [(SignatureBuffer.sshProto, "2.0"), (.sshSoftware, "OpenSSH")] {
+            output.expose(buffer, Array(text.utf8).octets, .octets, transaction: 0, instance: 0, from: .originator)
+        }
+        talk.show(output)
+        talk.send(fromServer: true, flags: 0x10)
+        talk.end()
+        #expect(talk.fired().sorted() == [1, 2])
+    }
+
     @Test func `a body without end is kept in a window`() throws {
         var talk = try Conversation("alert http any any -> any any (file.data; content:\"needle\"; sid:1;)")
         talk.open()

@@ -47,8 +47,8 @@ struct TableTests {
             let (one, two) = (Kept(1), Kept(2))
             (first, second) = (one, two)
             let table = ObjectTable([one, nil, two, one])
-            let numbers = (0..<4).map { place in table.with(place) { $0.number } }
-            #expect(numbers == [1, nil, 2, 1])
+            let numbers = (0..<5).map { place in table.with(place) { $0.number } }
+            #expect(numbers == [1, nil, 2, 1, nil])
         }
         #expect(first == nil && second == nil)
     }
