@@ -92,8 +92,8 @@ struct DNSView {
         // A question has the field too.
         context.exposeNumber(.dnsRcode, UInt64(header.responseCode), tx: transaction, from: direction)
         guard questions(header, bytes, &context) else { return malformed(&context) }
-        let transactions = context.transactions
-        keepsNames = DNSView.recordNames.contains { transactions.wanted.contains($0) }
+        let wanted = context.transactions.wanted
+        keepsNames = DNSView.recordNames.contains { wanted.contains($0) }
         guard records(header.answerCount, .answer, bytes, &context) else { return malformed(&context) }
         guard records(header.authorityCount, .authority, bytes, &context) else {
             return context.transactionEvent("dns.invalid_authorities", tx: transaction, from: direction)
