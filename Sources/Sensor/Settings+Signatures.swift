@@ -81,7 +81,8 @@ extension Settings {
 
     /// Reads the rules that the settings name; nil where they name none. `tell` hears of rules that
     /// are refused and of what else there is to say.
-    /// `old` are those that they take the place of: what traffic has added to data sets stays.
+    /// `old` are those that they take the place of: what traffic has added to data sets stays. Throws where rules are
+    /// there and none of them can be used in their place.
     package func loadRules(
         replacing old: RuleIndex? = nil, _ tell: (String) -> Void
     ) throws(SettingsError) -> RuleIndex? {
@@ -90,6 +91,10 @@ extension Settings {
         options.predecessor = old?.set
         let loaded = try load(rulePaths, with: [], options).loaded
         for note in loaded.rejected { tell(note.text) }
+        // Not the wish to have none: a file that was cut, or is another kind of file.
+        if old != nil, loaded.loaded == 0, !loaded.rejected.isEmpty {
+            throw SettingsError("no rule can be used, \(loaded.rejected.count) are refused")
+        }
         if let text = loaded.silence { tell(text) }
         return RuleIndex(loaded.set, replacing: old)
     }

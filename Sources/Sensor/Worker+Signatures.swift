@@ -62,6 +62,10 @@ extension Worker {
     ) {
         let time = Timestamp(nanoseconds: captured.timestampNanoseconds)
         context.output.order = packet << 1 | 1
+        if context.wantsEvents {
+            context.packet = EventPacket()
+            context.packet.number = packet
+        }
         packets.withBytes(of: captured) { bytes in
             engine.decode(bytes, linkType: captured.linkType, now: time, number: packet)
         }

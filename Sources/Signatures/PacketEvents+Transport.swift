@@ -1,58 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Events of decoding behind the header of IP: options of IPv4, and headers of transports.
+// Events of decoding behind the header of IP: headers of transports.
 //
 // Reads   a whole datagram that is no fragment.
 // Writes  names of events, as Suricata's decoders raise them.
-// Leaves  IP itself (PacketEvents.swift), tunnels, what a transport carries.
+// Leaves  IP itself (PacketEvents.swift), its options and ICMP (PacketEvents+Control.swift), tunnels
+//         (PacketEvents+Tunnels.swift), what a transport carries.
 
 import Wire
 
 extension PacketEvents {
-    /// Options of IPv4 (RFC 791 section 3.1).
-    mutating func readOptions4(_ options: RawSpan) {
-        if options.byteCount % 8 != 0 { add("ipv4.opt_pad_required") }
-        var at = 0
-        var seen: [UInt8] = []
-        while at < options.byteCount {
-            let kind = options.octet(at)
-            if kind == 0 { return }
-            guard kind != 1 else {
-                at &+= 1
-                continue
-            }
-            guard at &+ 2 <= options.byteCount else { return add("ipv4.opt_invalid") }
-            let length = Int(options.octet(at &+ 1))
-            guard length >= 2, length <= options.byteCount &- at else { return add("ipv4.opt_invalid_len") }
-            switch kind {
-            // Record route, quick start, timestamp, security, source routes, CIPSO, stream, router alert.
-            case 7, 25, 68, 130, 131, 133, 134, 136, 137, 148:
-                if seen.contains(kind) { add("ipv4.opt_duplicate") } else { seen.append(kind) }
-            default: add("ipv4.opt_unknown")
-            }
-            at &+= length
-        }
-    }
-
     /// The header of a transport in `bytes`, which end where the datagram does.
-    mutating func readTransport(_ bytes: RawSpan, _ number: UInt8) {
+    mutating func readTransport(_ bytes: RawSpan, _ number: UInt8, _ layers: Int) {
         switch number {
-        case 1: readICMP(bytes)
+        case 1: if isV6 { add("ipv6.icmpv4") } else { readICMP(bytes) }
+        case 4 where isV6: readInner(bytes, version: 4)
         case 6: readTCP(bytes)
-        case 17: readUDP(bytes)
-        case 47: if bytes.byteCount < 4 { add("gre.pkt_too_small") }
-        case 50: if bytes.byteCount < 8 { add("esp.pkt_too_small") }
-        case 58: if bytes.byteCount < 8 { add("icmpv6.pkt_too_small") }
+        case 17: readUDP(bytes, layers)
+        case 41 where isV6: readInner(bytes, version: 6)
+        case 47: readGRE(bytes, layers)
+        // Of fewer than two octets IPv6 says so itself.
+        case 50 where bytes.byteCount < 8: add(isV6 && bytes.byteCount < 2 ? "ipv6.trunc_exthdr" : "esp.pkt_too_small")
+        case 50: break
+        case 58: if isV6 { readICMP6(bytes) } else { add("ipv4.icmpv6") }
+        case 59: break
         case 132: if bytes.byteCount < 12 { add("sctp.pkt_too_small") }
-        default: break
+        default: if isV6 { add("ipv6.unknown_next_header") }
         }
     }
 
-    private mutating func readUDP(_ bytes: RawSpan) {
+    private mutating func readUDP(_ bytes: RawSpan, _ layers: Int) {
         guard bytes.byteCount >= 8 else { return add("udp.hlen_too_small") }
         let length = Int(bytes.load16(4))
         if bytes.byteCount < length { return add("udp.pkt_too_small") }
-        if bytes.byteCount != length { add("udp.len_invalid") }
+        if length < 8 { return add("udp.len_invalid") }
+        readTunnel(bytes.extracting(8..<length), from: bytes.load16(0), to: bytes.load16(2), layers)
     }
 
     private mutating func readTCP(_ bytes: RawSpan) {
@@ -94,21 +76,5 @@ extension PacketEvents {
             }
             at &+= length
         }
-    }
-
-    /// Types and codes of ICMP that are assigned (RFC 792, 950, 1256).
-    private mutating func readICMP(_ bytes: RawSpan) {
-        guard bytes.byteCount >= 8 else { return add("icmpv4.pkt_too_small") }
-        let codesMax: UInt8
-        switch bytes.octet(0) {
-        case 0, 4, 8, 10, 13...18: codesMax = 0
-        case 3: codesMax = 15
-        case 5: codesMax = 3
-        case 9: codesMax = bytes.octet(1) == 16 ? 16 : 0
-        case 11: codesMax = 1
-        case 12: codesMax = 2
-        default: return add("icmpv4.unknown_type")
-        }
-        if bytes.octet(1) > codesMax { add("icmpv4.unknown_code") }
     }
 }

@@ -101,7 +101,7 @@ import Wire
     @Test func `frames in frames come to an end, and what is cut anywhere does no harm`() {
         var nested = Self.addresses + [8, 0] + Self.datagram
         for _ in 0..<40 { nested = Self.addresses + [0x88, 0x47] + Self.label(16) + [0, 0, 0, 0] + nested }
-        #expect(Self.names(nested).isEmpty)
+        #expect(Self.names(nested) == ["too_many_layers"])
         for count in 0..<nested.count { _ = Self.names(Array(nested.prefix(count))) }
     }
 
@@ -111,5 +111,75 @@ import Wire
         #expect(events.protocolNumber == 17)
         events.read((Self.addresses + [0x12, 0x34]).octets, linkType: 1)
         #expect(events.protocolNumber == 0 && events.source == events.target)
+    }
+
+    private static func names(link: UInt16, _ frame: [UInt8]) -> [String] {
+        var events = PacketEvents()
+        events.read(frame.octets, linkType: link)
+        return events.names.map(\.description)
+    }
+
+    private static let zeros = [UInt8](repeating: 0, count: 20)
+    /// Behind the first two octets, which say how long it is.
+    private static func service(_ length: UInt8, _ type: UInt8, _ next: UInt8, first: UInt8 = 0) -> [UInt8] {
+        [first, length, type, next] + zeros + datagram
+    }
+
+    @Test(arguments: [
+        (service(6, 1, 1), [String]()), (service(6, 1, 1, first: 0x40), ["nsh.unsupported_version"]),
+        (service(0x3F, 1, 1), ["nsh.bad_header_length"]), (service(5, 1, 1), ["nsh.bad_header_length"]),
+        (service(6, 0, 1), ["nsh.reserved_type"]), (service(6, 15, 1), ["nsh.reserved_type"]),
+        (service(6, 3, 1), ["nsh.unsupported_type"]), (service(6, 1, 4), ["nsh.unknown_payload"]),
+        ([0, 2, 2, 1, 0, 0, 0, 0, 0x45], ["ipv4.pkt_too_small"]),
+        ([0, 6, 1, 5] + zeros + [0], ["mpls.header_too_small"]),
+        ([0, 6, 1, 3] + zeros + addresses + [0x12, 0x34], ["ethernet.unknown_ethertype"]),
+        ([0, 6, 1, 1, 0, 0, 0], ["nsh.header_too_small"]),
+    ]) func `headers of services`(_ payload: [UInt8], _ events: [String]) {
+        #expect(Self.names(0x894F, payload) == events)
+    }
+
+    @Test func `tags of ports, and frames in fabric paths`() {
+        #expect(Self.names(0x8926, [0, 0, 0, 0, 8, 0] + Self.datagram).isEmpty)
+        #expect(Self.names(0x8926, [0, 0, 0, 0, 8]) == ["vntag.header_too_small"])
+        #expect(Self.names(0x8926, [0, 0, 0, 0, 0x12, 0x34]) == ["vntag.unknown_type", "ethernet.unknown_ethertype"])
+        #expect(Self.names(0x8903, [0, 0] + Self.addresses + [8, 0] + Self.datagram).isEmpty)
+        #expect(Self.names(0x8903, [0, 0] + Self.addresses + [8]) == ["dce.pkt_too_small"])
+        #expect(Self.names(0x8903, [0, 0] + Self.addresses + [0x12, 0x34]) == ["ethernet.unknown_ethertype"])
+    }
+
+    private static let version6 = [0x60, 0, 0, 0, 0, 0, 59, 64] + [UInt8](repeating: 0, count: 32)
+
+    @Test func `other links than Ethernet`() {
+        let cooked = [UInt8](repeating: 0, count: 14)
+        #expect(Self.names(link: 113, cooked + [8, 0] + Self.datagram).isEmpty)
+        #expect(Self.names(link: 113, cooked + [8]) == ["sll.pkt_too_small"])
+        #expect(Self.names(link: 113, cooked + [0x12, 0x34]) == ["ethernet.unknown_ethertype"])
+        #expect(Self.names(link: 113, cooked + [8, 0]) == ["ipv4.pkt_too_small"])
+        #expect(Self.names(link: 276, [8, 0] + cooked + [0, 0, 0, 0] + Self.datagram).isEmpty)
+        #expect(Self.names(link: 276, [8, 0] + cooked + [0, 0, 0]) == ["sll2.pkt_too_small"])
+        #expect(Self.names(link: 0, [2, 0, 0, 0] + Self.datagram).isEmpty)
+        for family: UInt8 in [10, 24, 28, 30] {
+            #expect(Self.names(link: 0, [family, 0, 0, 0] + Self.version6).isEmpty)
+        }
+        #expect(Self.names(link: 0, [2, 0, 0]) == ["ltnull.pkt_too_small"])
+        #expect(Self.names(link: 0, [0, 0, 0, 2]) == ["ltnull.unsupported_type"])
+        #expect(Self.names(link: 104, [0x0F, 0, 8, 0] + Self.datagram).isEmpty)
+        #expect(Self.names(link: 104, [0x0F, 0, 8]) == ["chdlc.pkt_too_small"])
+        #expect(Self.names(link: 104, [0x0F, 0, 0x12, 0x34]) == ["ethernet.unknown_ethertype"])
+        #expect(Self.names(link: 12, Self.datagram).isEmpty && Self.names(link: 101, Self.version6).isEmpty)
+        #expect(Self.names(link: 12, [0x60]) == ["ipv4.pkt_too_small"])
+        #expect(Self.names(link: 101, [0x55] + Self.zeros) == ["ipraw.invalid_ip_version"])
+    }
+
+    @Test(arguments: [
+        ([0, 0x21] + datagram, [String]()), ([0xFF, 3, 0, 0x21] + datagram, []), ([0x21] + datagram, []),
+        ([0x57] + version6, []), ([0], ["ppp.pkt_too_small"]), ([0xFF, 3], ["ppp.pkt_too_small"]),
+        ([0xFF, 3, 0], ["ppp.pkt_too_small"]),
+        ([0, 0x21], ["ppp.ip4_pkt_too_small"]), ([0x21], ["ppp.vju_pkt_too_small"]),
+        ([0x57], ["ppp.ip6_pkt_too_small"]),
+        ([0x2F, 0x45], ["ppp.vju_pkt_too_small"]), ([0xC0, 0x21, 1], []), ([0x11, 0x11], ["ppp.unsup_proto"]),
+        ([0, 0x22], ["ppp.wrong_type"]), ([2, 0x81], ["ppp.unsup_proto"]), ([0xFD, 1], ["ppp.unsup_proto"]),
+    ]) func `frames of PPP`(_ frame: [UInt8], _ events: [String]) {
+        #expect(Self.names(link: 9, frame) == events)
     }
 }

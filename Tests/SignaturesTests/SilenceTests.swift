@@ -15,7 +15,7 @@ import Testing
         ("alert ip any any -> any any (geoip:src,NL; sid:1;)", "geoip without signatures.geoip"),
         ("alert smb any any -> any any (app-layer-event:smb.no_memory; sid:1;)", "app-layer-event:smb.no_memory"),
         ("alert tcp any any -> any any (stream-event:wrong_thread; sid:1;)", "stream-event:wrong_thread"),
-        ("alert pkthdr any any -> any any (decode-event:nsh.reserved_type; sid:1;)", "decode-event:nsh.reserved_type"),
+        ("alert pkthdr any any -> any any (decode-event:udp.hlen_invalid; sid:1;)", "decode-event:udp.hlen_invalid"),
         (
             "alert ip any any -> any any (decode-event:ipv4.trunc_pkt; dsize:1; sid:1;)",
             "decode-event beside other tests"
