@@ -29,8 +29,9 @@ extension Worker {
             datagram.layer, bytes, to: &context.output)
         guard anomalies?.readsStreams == true, datagram.layer.protocolNumber == 6, !flows.currentIsDamaged
         else { return }
+        let old = replaced(by: slot)
         anomalies?.segment(
-            slot, datagram.layer, bytes, isToServer: !eve.isReversed, now: now, number: packet)
+            slot, insteadOf: old, datagram.layer, bytes, isToServer: !eve.isReversed, now: now, number: packet)
         var event = EventRecord()
         (event.ts, event.uid, event.id) = (now, view.uid, view.id)
         event.isReversed = view.id.originator != Address(high: datagram.layer.sourceHigh, low: datagram.layer.sourceLow)

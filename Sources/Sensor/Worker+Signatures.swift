@@ -23,6 +23,9 @@ extension Worker {
         let slot = flows.current
         if let slot { engine.arrive(slot, flows.id(slot), &facts, isDamaged: flows.currentIsDamaged) }
         if let slot, engine.wantsStreamEvents {
+            if let (old, isTurned) = replaced(by: slot) {
+                engine.goOn(slot, insteadOf: old, isTurned: isTurned, facts)
+            }
             engine.watch(slot, bytes, facts, isDamaged: flows.currentIsDamaged)
         }
         // Over TCP the rules see what was acknowledged: not what the packet itself carries.
@@ -31,6 +34,17 @@ extension Worker {
         if engine.hasTags, engine.takeTags(slot, facts, octets: bytes.byteCount) { keepTagged(packet, block, slot) }
         if facts.isTCP { handleEvents(bytes, datagram, block, engine) }
         if !engine.alerts.isEmpty { takeAlerts(engine) }
+    }
+
+    /// The connection whose place the one of the datagram at work has taken, and whether its ends are the other way
+    /// round.
+    mutating func replaced(by slot: UInt32) -> (slot: UInt32, isTurned: Bool)? {
+        for index in 0..<flows.eventCount {
+            guard case .ended(let old, .reuse) = flows.event(index) else { continue }
+            let (was, id) = (flows.id(old), flows.id(slot))
+            return (old, was.originator != id.originator || was.originatorPort != id.originatorPort)
+        }
+        return nil
     }
 
     /// A packet that a rule has tagged: EVE shows it whole, and the packet ring keeps it in any case.

@@ -37,15 +37,22 @@ package struct AnomalyWatch {
         for name in packets.names { names.append("\(name)") }
     }
 
-    /// A segment of a connection whose checksum is right.
+    /// A segment of a connection whose checksum is right. `old` is the connection of the same addresses and ports
+    /// whose place it takes: its session may go on.
     package mutating func segment(
-        _ slot: UInt32, _ layer: Layer, _ bytes: RawSpan, isToServer: Bool, now: Timestamp, number: UInt64
+        _ slot: UInt32, insteadOf old: (slot: UInt32, isTurned: Bool)?, _ layer: Layer, _ bytes: RawSpan,
+        isToServer: Bool, now: Timestamp, number: UInt64
     ) {
         names.removeAll(keepingCapacity: true)
         var facts = PacketFacts(layer, bytes, now: now, number: number)
         facts.isToServer = isToServer
         guard facts.isTCP, facts.hasHeader, let header = try? TCPHeader(bytes, layer) else { return }
         while sessions.count <= Int(slot) { sessions.append(StreamWatch()) }
+        if let old, old.slot != slot, sessions.indices.contains(Int(old.slot)),
+            let session = sessions[Int(old.slot)].goingOn(facts, isTurned: old.isTurned)
+        {
+            sessions[Int(slot)] = session
+        }
         var found: [String] = []
         sessions[Int(slot)].take(facts, TCPOptions(bytes, header)) { found.append($0.rawValue) }
         names = found

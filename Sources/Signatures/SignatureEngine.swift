@@ -283,6 +283,14 @@ package final class SignatureEngine {
         flows.with(Int(slot)) { watch($0, bytes, facts, header) }
     }
 
+    /// Goes on with a session as another connection of the same ends: a SYN that begins one for the flow table may
+    /// belong to the session that was there.
+    package func goOn(_ slot: UInt32, insteadOf old: UInt32, isTurned: Bool, _ facts: PacketFacts) {
+        guard slot != old, let watch = flows.with(Int(old), { $0.watch.goingOn(facts, isTurned: isTurned) }), let watch
+        else { return }
+        flows.with(Int(slot)) { $0.watch = watch }
+    }
+
     private func watch(_ flow: SignatureFlow, _ bytes: RawSpan, _ facts: PacketFacts, _ header: TCPHeader) {
         flow.watch.take(facts, TCPOptions(bytes, header)) { streamEvents.append($0) }
         if flow.hasNewGap { streamEvents.append(.gap) }
