@@ -262,19 +262,22 @@ final class HTTP: Analyzer {
     var inner: InnerAnalysis?
     private var hasReportedReturn = false
     /// What signatures see; made when a rule first wants it.
-    private var view: HTTPView?
+    var view: HTTPView?
     /// Octets of the span at work behind what is being handled.
     var spanLeft = 0
 
     init() { super.init(kind: .http) }
 
     override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
-        if requestCount == 0, direction == .originator, bytes.begins(with: HTTP2.preface) { return yield() }
+        if requestCount == 0, !isUpgraded, direction == .originator, bytes.begins(with: HTTP2.preface) {
+            return yield()
+        }
         if context.wantsTransactions || context.wantsEvents, !isTunnel, !isUpgraded {
             if view == nil { view = HTTPView() }
             view?.stream(bytes, from: direction, &context)
         }
-        guard !context.isPartial, bytes.byteCount > 0 else { return }
+        guard bytes.byteCount > 0 else { return }
+        if context.isPartial { return follow(bytes, from: direction, &context) }
         if isTunnel { return tunnel(bytes, from: direction, &context) }
         let side = direction == .originator ? originator : responder
         if isUpgraded { return upgraded(bytes, from: direction, &context) }
@@ -297,9 +300,9 @@ final class HTTP: Analyzer {
 
     override func gap(_ count: Int, from direction: Direction, _ context: inout AnalyzerContext) {
         view?.gap(count, from: direction, &context)
+        successor?.gap(count, from: direction, &context)
         guard !context.isPartial, count > 0 else { return }
         if isTunnel { inner?.gap(count, from: direction, &context) }
-        successor?.gap(count, from: direction, &context)
         if isTunnel || isUpgraded { return }
         let side = direction == .originator ? originator : responder
         guard !side.isSkipping else { return }

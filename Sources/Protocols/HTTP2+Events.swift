@@ -10,6 +10,12 @@
 import Records
 import Wire
 
+/// A header as octets of its own.
+struct HTTP2NamedValue {
+    var name: [UInt8]
+    var value: [UInt8]
+}
+
 extension HTTP2 {
     private func isShown(_ context: borrowing AnalyzerContext) -> Bool {
         context.wantsEvents || context.wantsTransactions
@@ -19,6 +25,8 @@ extension HTTP2 {
     private func global(_ frame: HTTP2Frame, from direction: Direction, _ context: inout AnalyzerContext) -> UInt64 {
         let number = context.beginTransaction(.http2)
         context.exposeNumber(.http2FrameType, UInt64(frame.type), tx: number, from: direction)
+        showFirstLine([], tx: number, from: .originator, &context)
+        showFirstLine([], tx: number, from: .responder, &context)
         return number
     }
 
@@ -44,11 +52,12 @@ extension HTTP2 {
         context.exposeNumber(.http2FrameType, UInt64(frame.type), tx: stream.transaction, from: direction)
     }
 
-    /// SETTINGS (RFC 9113 section 6.5). An acknowledgement has none.
+    /// SETTINGS (RFC 9113 section 6.5). A frame without any, as an acknowledgement is, is no transaction.
     func settings(
-        _ payload: RawSpan, _ frame: HTTP2Frame, from direction: Direction, _ context: inout AnalyzerContext
+        _ payload: RawSpan, _ frame: HTTP2Frame, from direction: Direction, isHeader: Bool = false,
+        _ context: inout AnalyzerContext
     ) {
-        guard isShown(context), payload.byteCount % 6 == 0 else { return }
+        guard isShown(context), payload.byteCount % 6 == 0, payload.byteCount > 0 || isHeader else { return }
         let number = global(frame, from: direction, &context)
         for place in stride(from: 0, to: payload.byteCount, by: 6) {
             let id = UInt64(payload.load(place, as: UInt16.self))
@@ -68,6 +77,41 @@ extension HTTP2 {
             endEvent(&context)
         }
         end(number, &context)
+    }
+
+    /// The settings that came with the request of HTTP/1.1 (RFC 7540 section 3.2.1), in base64, as if in a frame. What
+    /// is none, with padding or without, is told of.
+    func adoptSettings(_ value: RawSpan, _ context: inout AnalyzerContext) {
+        guard isShown(context) else { return }
+        guard HTTP2.isBase64(value) else {
+            return showAnomaly("http2.invalid_http1_settings", stream: 1, from: .originator, &context)
+        }
+        var payload: [UInt8] = []
+        var decoder = Base64()
+        decoder.decode(value, into: &payload)
+        let whole = payload.count / 6 &* 6
+        if whole < payload.count {
+            showAnomaly("http2.invalid_http1_settings", stream: 1, from: .originator, &context)
+        }
+        var header = [UInt8](repeating: 0, count: HTTP2Frame.headerBytes)
+        (header[1], header[2]) = (UInt8(truncatingIfNeeded: whole >> 8), UInt8(truncatingIfNeeded: whole))
+        header[3] = HTTP2Frame.Kind.settings
+        let frame = HTTP2Frame(header.octets)
+        settings(payload.octets.extracting(0..<whole), frame, from: .originator, isHeader: true, &context)
+    }
+
+    /// Groups of four digits, the last of which may end in one or two equals signs.
+    private static func isBase64(_ value: RawSpan) -> Bool {
+        guard value.byteCount % 4 == 0 else { return false }
+        var digits = value.byteCount
+        while digits > max(0, value.byteCount &- 2), value.octet(digits &- 1) == 0x3D { digits &-= 1 }
+        for index in 0..<digits {
+            switch value.octet(index) {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2B, 0x2F: continue
+            default: return false
+            }
+        }
+        return true
     }
 
     /// GOAWAY (RFC 9113 section 6.8).
@@ -188,17 +232,17 @@ extension HTTP2 {
     /// Fields of one side that are told.
     static var shownFieldsMax: Int { 200 }
 
-    /// The request of HTTP/1.1 as fields of HTTP/2.
-    func adoptFields(_ stream: HTTP2Stream, _ context: borrowing AnalyzerContext) {
+    /// Takes the fields of a request of HTTP/1.1 for those of a stream.
+    func adoptFields(_ stream: HTTP2Stream, _ fields: [HTTP2NamedValue], _ context: inout AnalyzerContext) {
         guard isShown(context) else { return }
-        func add(_ name: StaticString, _ value: Text) {
-            guard !value.isAbsent else { return }
-            stream.sides[0].fields.append(HPACKField(name: stream.record.text.add(name), value: value))
+        for field in fields {
+            let name = stream.record.text.add(field.name.octets)
+            stream.sides[0].fields.append(
+                HPACKField(name: name, value: stream.record.text.add(field.value.octets)))
         }
-        add(":method", stream.record.method)
-        add(":path", stream.record.uri)
-        add(":authority", stream.record.host)
-        add("user-agent", stream.record.userAgent)
+        guard context.wantsTransactions else { return }
+        show(fields, tx: stream.transaction, from: .originator, &context)
+        context.transactionDone(tx: stream.transaction, from: .originator)
     }
 
     /// Shows a side's headers to the signatures, as they were read.
@@ -216,19 +260,30 @@ extension HTTP2 {
         if let weight = stream.sides[Int(direction.rawValue)].priority {
             context.exposeNumber(.http2Priority, weight, tx: number, from: direction)
         }
+        let fields = hpack.fields.map {
+            HTTP2NamedValue(name: Array(hpack.text[$0.name]), value: Array(hpack.text[$0.value]))
+        }
+        show(fields, tx: number, from: direction, &context)
+    }
+
+    private func show(
+        _ fields: [HTTP2NamedValue], tx number: UInt64, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
         var lines: [UInt8] = []
         var names: [UInt8] = [0x0D, 0x0A]
-        for field in hpack.fields {
-            let name = Array(hpack.text[field.name])
-            let value = Array(hpack.text[field.value])
+        for field in fields {
+            let (name, value) = (field.name, field.value)
             context.expose(.http2HeaderName, name.octets, tx: number, from: direction)
             let line = name + [0x3A, 0x20] + value
             let whole: SignatureBuffer = direction == .originator ? .httpRequestHeader : .httpResponseHeader
             context.expose(whole, line.octets, tx: number, from: direction)
             lines += line + [0x0D, 0x0A]
             names += name + [0x0D, 0x0A]
-            for buffer in HTTP2Names.buffers(name.octets, isRequest: direction == .originator) {
-                context.expose(buffer, value.octets, tx: number, from: direction)
+            // Names of HTTP/2 are in lower case (RFC 9113 section 8.2.1); others are those of HTTP/1.1.
+            if !name.contains(where: { (0x41...0x5A).contains($0) }) {
+                for buffer in HTTP2Names.buffers(name.octets, isRequest: direction == .originator) {
+                    context.expose(buffer, value.octets, tx: number, from: direction)
+                }
             }
             if name.octets.isText(":authority") || name.octets.isText("host") {
                 // The host alone: in lower case, without its port.
@@ -244,8 +299,27 @@ extension HTTP2 {
         context.expose(.httpHeader, lines.octets, tx: number, from: direction)
         context.expose(.httpHeaderRaw, lines.octets, tx: number, from: direction)
         context.expose(.httpHeaderNames, names.octets, tx: number, from: direction)
+        showFirstLine(fields, tx: number, from: direction, &context)
+    }
+
+    /// The first line as HTTP/1.1 would have it, with its end; a frame of the whole connection has one of blanks.
+    private func showFirstLine(
+        _ fields: [HTTP2NamedValue], tx number: UInt64, from direction: Direction, _ context: inout AnalyzerContext
+    ) {
+        func value(_ name: StaticString) -> [UInt8] { fields.first { $0.name.octets.isText(name) }?.value ?? [] }
         let version = Array("HTTP/2".utf8)
         context.expose(.httpProtocol, version.octets, tx: number, from: direction)
+        guard direction == .responder else {
+            guard context.wants(.httpRequestLine) else { return }
+            let line = value(":method") + [0x20] + value(":path") + [0x20] + version + [0x0D, 0x0A]
+            return context.expose(.httpRequestLine, line.octets, tx: number, from: direction)
+        }
+        if context.wants(.httpResponseLine) {
+            let line = version + [0x20] + value(":status") + [0x0D, 0x0A]
+            context.expose(.httpResponseLine, line.octets, tx: number, from: direction)
+        }
+        let message: [UInt8] = []
+        context.expose(.httpStatusMessage, message.octets, tx: number, from: direction)
     }
 
     // MARK: events

@@ -42,7 +42,10 @@ final class HTTP2Stream {
 
 extension HTTP2 {
     /// The request of stream 1 was one of HTTP/1.1 (RFC 7540 section 3.2).
-    func adopt(_ http: HTTPRecord, _ context: inout AnalyzerContext) {
+    /// `fields` are the headers of that request, where somebody wants to see them.
+    func adopt(_ http: HTTPRecord, _ fields: [HTTP2NamedValue], _ context: inout AnalyzerContext) {
+        // The requests before were numbered by another reader.
+        context.transactions.nextTransaction = max(context.transactions.nextTransaction, context.transactions.begun)
         guard let stream = open(1, &context) else { return }
         let text = http.text
         stream.record.method = stream.record.text.add(http.method, of: text)
@@ -52,8 +55,9 @@ extension HTTP2 {
         stream.record.referrer = stream.record.text.add(http.referrer, of: text)
         stream.sides[0].hasHeaders = true
         stream.sides[0].isEnded = true
-        isConfirmed = true
-        adoptFields(stream, context)
+        isAdopted = true
+        confirm(&context)
+        adoptFields(stream, fields, &context)
     }
 
     private func find(_ id: UInt32) -> HTTP2Stream? { streams.last { $0.id == id } }

@@ -131,6 +131,8 @@ final class HTTP2: Analyzer {
     private var hasPreface = false
     /// The beginning was not seen, and frames are read as far as they are frames.
     private(set) var isJoinedLate = false
+    /// The connection was one of HTTP/1.1, and its first request is stream 1.
+    var isAdopted = false
     /// Octets of content whose streams were not seen to begin.
     var strayBytes: UInt64 = 0
     /// A weight that came with the headers of a stream that is not open yet.
@@ -140,7 +142,7 @@ final class HTTP2: Analyzer {
 
     override func stream(_ bytes: RawSpan, from direction: Direction, _ context: inout AnalyzerContext) {
         let side = Int(direction.rawValue)
-        if context.isPartial, !hasPreface { join(bytes, from: direction) }
+        if context.isPartial, !hasPreface, !isAdopted { join(bytes, from: direction) }
         var at = 0
         while at < bytes.byteCount, !isOver, !sides[side].isUnread {
             let rest = bytes.extracting(at..<bytes.byteCount)

@@ -150,7 +150,7 @@ extension HTTPView {
     }
 
     /// The value of a header; nil where the message has none of this name.
-    private func value(_ name: StaticString, _ side: HTTPViewSide) -> HTTPViewHeader? {
+    func value(_ name: StaticString, _ side: HTTPViewSide) -> HTTPViewHeader? {
         let text = side.text.bytes
         let octets = text.octets
         for header in side.headers {
@@ -262,6 +262,7 @@ extension HTTPView {
             return
         }
         if status == 101, coding == nil, length == nil {
+            turnsIntoHTTP2 = contains("h2c", value("upgrade", side), side)
             endMessage(side, &context)
             (side.state, originator.state) = (.ignored, .ignored)
             return

@@ -132,6 +132,9 @@ final class HTTPView {
     private var isOther = false
     /// The request was of HTTP/0.9: its response is a body.
     var answersWithoutHeader = false
+    /// The server has agreed to HTTP/2, and how much of the delivery at work is that.
+    var turnsIntoHTTP2 = false
+    private(set) var unreadBytes = 0
     /// Transactions for EVE: open ones, and the newest of those that were written.
     var events: [HTTPEvent] = []
     var idleEvents: [HTTPEvent] = []
@@ -143,6 +146,7 @@ final class HTTPView {
         nextTransaction = 0
         events.removeAll(keepingCapacity: true)
         (isRecognised, isOther, answersWithoutHeader) = (false, false, false)
+        (turnsIntoHTTP2, unreadBytes) = (false, 0)
     }
 
     // MARK: what arrives
@@ -161,6 +165,7 @@ final class HTTPView {
         while at < bytes.byteCount, side.state != .ignored {
             at &+= take(bytes.extracting(at..<bytes.byteCount), side, &context)
         }
+        unreadBytes = bytes.byteCount &- at
         if side.state == .settling, side.carry.isEmpty { endMessage(side, &context) }
     }
 

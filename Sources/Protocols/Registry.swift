@@ -254,6 +254,7 @@ package struct AnalyzerSelection: Sendable {
     package private(set) var serverPortsUDP: [UInt16] = Registry.tunnelPorts
     private var byTCPPort: [UInt16: KindList] = [:]
     private var byUDPPort: [UInt16: KindList] = [:]
+    private let excluded: Set<String>
     private let tcpProbes: ProbeMasks
     private let udpProbes: ProbeMasks
     /// Whether any dissector is on at all.
@@ -267,6 +268,7 @@ package struct AnalyzerSelection: Sendable {
     /// `names` as given by `--analyzers`; unknown ones must have been refused. `excluded` are off whatever it says.
     package init(names: Set<String>?, without excluded: Set<String> = []) {
         self.names = names
+        self.excluded = excluded
         logsTunnels = true
         var probeMask: ProbeSet = 0
         for entry in Registry.entries where (names?.contains(entry.name) ?? true) && !excluded.contains(entry.name) {
@@ -274,7 +276,7 @@ package struct AnalyzerSelection: Sendable {
                 serverPortsTCP += entry.tcpPorts
                 serverPortsUDP += entry.udpPorts
             }
-            guard let kind = entry.kind else { continue }
+            guard let kind = entry.kind, kind != .http2 || !excluded.contains("http2") else { continue }
             isEmpty = false
             for port in entry.tcpPorts { byTCPPort[port, default: KindList()].append(kind) }
             if entry.udpKind == nil {
@@ -289,7 +291,10 @@ package struct AnalyzerSelection: Sendable {
     }
 
     /// Whether an analyzer that another one starts is on.
-    func isOn(_ name: String) -> Bool { names?.contains(name) ?? true }
+    func isOn(_ name: String) -> Bool { !excluded.contains(name) && names?.contains(name) ?? true }
+
+    /// Whether HTTP/2 is read; its name is that of HTTP, which may be on without it.
+    var readsHTTP2: Bool { isOn("http") && !excluded.contains("http2") }
 
     /// The analyzers registered for a responder port.
     func kinds(_ transport: Transport, port: UInt16) -> KindList {

@@ -22,7 +22,7 @@ extension EventNames {
         ],
         "http2": [
             "dns_request_too_long", "dns_response_too_long", "extra_header_data", "header_integer_overflow",
-            "header_table_overflow", "invalid_frame_header", "invalid_http1_settings", "too_many_frames",
+            "header_table_overflow", "invalid_frame_header", "too_many_frames",
         ],
         "mqtt": [
             "missing_msg_id", "too_many_messages", "too_many_properties",

@@ -163,7 +163,8 @@ extension SignatureEngine {
 
     /// Header, direction, state and protocol. `bits` are those of the facts.
     func admits(
-        _ number: UInt32, _ bits: RuleGate.Bits, _ facts: PacketFacts, _ flow: SignatureFlow?
+        _ number: UInt32, _ bits: RuleGate.Bits, _ facts: PacketFacts, _ flow: SignatureFlow?,
+        _ application: AppProtocol = .unknown
     ) -> Bool {
         let set = set
         let gate = index.gates[Int(number)]
@@ -172,7 +173,8 @@ extension SignatureEngine {
             return false
         }
         if !gate.applications.isEmpty {
-            guard let flow, gate.applications.contains(flow.application) else { return false }
+            guard let flow, gate.applications.contains(application == .unknown ? flow.application : application)
+            else { return false }
         }
         if !bits.contains(.other) || facts.protocolNumber == 132 {
             guard gate.sourcePorts == 0 || set.portSets[Int(gate.sourcePorts)].contains(facts.sourcePort),

@@ -347,28 +347,29 @@ extension SignatureEngine {
         let side = direction == .originator
         let own = side == facts.isToServer ? facts : facts.turned
         let bits = RuleGate.Bits(own, .stream, hasFlow: true)
+        // The flow may be of another protocol by now.
+        let application = transaction.application == .unknown ? flow.application : transaction.application
         for place in 0..<candidates.count {
             let number = candidates[place]
             let (flags, applications) = (index.gates[Int(number)].flags, index.gates[Int(number)].applications)
             let isToServer = side || flags.contains(.isTransactional)
             if isToServer, !flags.contains(.toServer), flags.contains(.toClient) { continue }
             if !isToServer, !flags.contains(.toClient), flags.contains(.toServer) { continue }
-            guard applications.isEmpty || applications.contains(transaction.application)
-                || applications.contains(flow.application)
-            else { continue }
+            guard applications.isEmpty || applications.contains(application) else { continue }
             let key = number << 1 | (isToServer ? 1 : 0)
             guard !transaction.fired.contains(key),
                 !transaction.candidates.contains(where: { $0.rule == number && $0.isToServer == isToServer }),
                 transaction.candidates.count < SignatureTransaction.candidatesMax
             else { continue }
             guard isToServer != side else {
-                guard admits(number, bits, own, flow) else { continue }
+                guard admits(number, bits, own, flow, application) else { continue }
                 transaction.candidates.append(SignatureCandidate(rule: number, isToServer: isToServer))
                 continue
             }
             // A rule of both sides, with something of the server's: its header is of the client's.
             let other = own.turned
-            guard admits(number, RuleGate.Bits(other, .stream, hasFlow: true), other, flow) else { continue }
+            guard admits(number, RuleGate.Bits(other, .stream, hasFlow: true), other, flow, application)
+            else { continue }
             transaction.candidates.append(SignatureCandidate(rule: number, isToServer: isToServer))
         }
     }

@@ -105,7 +105,68 @@ private let talk = Conversation(
         bench.analyzer.finish(&bench.context)
         #expect(bench.rows(.http).map { $0.text("uri") } == ["/up", "/next", "/up"])
         #expect(bench.rows(.http).map { $0.text("version") } == ["2", "2", "1.1"])
-        #expect(bench.context.serviceChanges == [.confirmed(.http)])
+        #expect(bench.context.serviceChanges == [.confirmed(.http), .confirmed(.http2)])
+    }
+
+    private func upgrade(_ value: String) -> [UInt8] {
+        wire("GET /up HTTP/1.1\nHost: a\nUser-Agent: b\nUpgrade: h2c\nHTTP2-Settings: \(value)\n\n")
+    }
+    private let agreed = wire("HTTP/1.1 101 S\nConnection: Upgrade\nUpgrade: h2c\n\n")
+
+    private func bench(isPartial: Bool) -> DatagramBench {
+        let bench = DatagramBench(HTTP(), port: 80, .tcp, logs: logs)
+        bench.context.isPartial = isPartial
+        bench.context.transactions.wantsTransactions = true
+        bench.context.transactions.wantsEvents = true
+        bench.context.transactions.wanted = .all
+        return bench
+    }
+
+    @Test(arguments: [
+        ("AAMAAABk", false, true), ("", false, true), ("AAMAAABkAAT7+/v7", false, true),
+        ("AAMAAABkAAT7-_v7", true, false),
+        ("AAMAAAB", true, false), ("AAMAAAA=", true, true), ("AAMAAABkAQ==", true, true), ("A*MAAABk", true, false),
+        ("AAMA AABk", true, false), ("====", true, false), ("A", true, false),
+    ]) func `settings that come with the request are a frame, or are told of`(
+        _ value: String, _ isTold: Bool, _ isFrame: Bool
+    ) {
+        for isPartial in [false, true] {
+            let bench = bench(isPartial: isPartial)
+            bench.stream(upgrade(value))
+            bench.stream(agreed, from: .responder)
+            let shown = bench.context.transactions
+            #expect(shown.events.contains { "\($0)" == "http2.invalid_http1_settings" } == isTold)
+            let frames = shown.exposures.filter { $0.kind == .number && $0.buffer == .http2FrameType }
+            #expect(frames.map(\.number) == (isFrame ? [4] : []))
+            // The request of HTTP/1.1 keeps its own number.
+            #expect(frames.allSatisfy { $0.transaction == 2 })
+        }
+    }
+
+    @Test func `of a connection met in its middle the upgrade is followed, too`() {
+        let bench = bench(isPartial: true)
+        bench.stream(upgrade("AAMAAABk"))
+        bench.stream(agreed + settings, from: .responder)
+        bench.stream(preface + settings)
+        bench.stream(frame(1, 5, 1, answer), from: .responder)
+        bench.analyzer.finish(&bench.context)
+        #expect(bench.rows(.http).map { $0.text("uri") } == ["/up"])
+        #expect(bench.rows(.http).map { $0.text("user_agent") } == ["b"])
+        #expect(bench.rows(.http).map { $0.number("status_code") } == [200])
+        #expect(bench.context.serviceChanges.last == .confirmed(.http2))
+    }
+
+    @Test func `the first line is as HTTP/1.1 would have it`() {
+        let bench = bench(isPartial: true)
+        bench.stream(upgrade("AAMAAABk"))
+        bench.stream(agreed + settings, from: .responder)
+        bench.stream(frame(1, 5, 1, answer), from: .responder)
+        let shown = bench.context.transactions
+        let lines = shown.exposures.filter { $0.buffer == .httpRequestLine || $0.buffer == .httpResponseLine }.map {
+            String(decoding: shown.text.bytes[Int($0.offset) ..< Int($0.offset) + Int($0.count)], as: UTF8.self)
+        }
+        #expect(lines.contains("GET /up HTTP/1.1") && lines.contains("GET /up HTTP/2\r\n"))
+        #expect(lines.contains("HTTP/2 200\r\n") && lines.contains("  HTTP/2\r\n") && lines.contains("HTTP/2 \r\n"))
     }
 
     @Test func `HTTP/1 leaves a connection of HTTP/2 alone`() {
