@@ -127,7 +127,8 @@ class MIMEMessage {
         if entities.count == level { entities.append(MIMEEntity()) }
         let entity = entities[level]
         entity.reset()
-        if level > 0 { entity.transfer = entities[level &- 1].transfer }
+        // A message in a message is never encoded as a whole (RFC 2046 section 5.2.1), whatever its header says.
+        if level > 0, entities[level &- 1].kind != .message { entity.transfer = entities[level &- 1].transfer }
         level &+= 1
         hasHeader = false
         header.removeAll(keepingCapacity: true)

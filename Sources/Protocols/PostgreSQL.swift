@@ -333,7 +333,12 @@ final class PostgreSQL: FramedAnalyzer {
         if type == 0x44 {  // D: only counted, so never gathered
             guard count >= 7 else { throw .malformed(at: 1) }
             guard bytes.byteCount >= 7 else { return .needs(7) }
-            if isShown(context) { view.row(count &- 7, columns: Int(bytes.load16(5))) }
+            let columns = Int(bytes.load16(5))
+            if isShown(context) { view.row(count &- 7, columns: columns) }
+            // Each column has its length at least.
+            if columns &* 4 > count &- 7 {
+                context.lostMessage(.pgsql, "pgsql.malformed_response", from: .responder)
+            }
             openRow(&context)
             rowCount = (rowCount ?? 0) &+ 1
             return .took(count)
@@ -349,6 +354,10 @@ final class PostgreSQL: FramedAnalyzer {
         guard count <= PostgreSQL.readBytesMax else { return .took(count) }
         guard bytes.byteCount >= count else { return .needs(count) }
         let body = bytes.extracting(5..<count)
+        // The state of a transaction is one octet.
+        if type == 0x5A, body.byteCount != 1 {
+            context.lostMessage(.pgsql, "pgsql.invalid_length", from: .responder)
+        }
         switch type {
         case 0x4B: guard body.byteCount >= 8 else { throw .truncated(at: 5) }  // K
         case 0x45: try errorResponse(body, &context)  // E

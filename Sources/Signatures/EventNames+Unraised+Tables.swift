@@ -34,7 +34,7 @@ extension EventNames {
             "unsolicited_response",
         ],
         "pgsql": [
-            "malformed_request", "malformed_response", "too_many_responses", "too_many_transactions",
+            "malformed_request", "too_many_responses", "too_many_transactions",
         ],
         "pop3": [
             "request_too_long", "response_too_long", "too_many_transactions",

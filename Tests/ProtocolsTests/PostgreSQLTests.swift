@@ -101,4 +101,21 @@ import Wire
         #expect(PostgreSQLProbe.reply(octets("HTTP/1.1").octets) == .never)
         #expect(PostgreSQLProbe.sslReply(octets("N").octets) == .matches)
     }
+
+    @Test(arguments: [
+        (message("D", [0, 1, 0, 0, 0, 1, 0x31]), nil), (message("D", [0, 5, 0, 0]), "pgsql.malformed_response"),
+        (message("Z", octets("I")), nil), (message("Z", octets("III")), "pgsql.invalid_length"),
+        ([0x5A, 0, 0, 0, 1, 0x49], "pgsql.invalid_length"),
+    ] as [([UInt8], String?)]) func `a row without its columns and a state that is too long are told of`(
+        _ answer: [UInt8], _ event: String?
+    ) {
+        let bench = DatagramBench(PostgreSQL(), port: 5432, .tcp, logs: [PostgreSQLRecord.makeSchema()])
+        bench.context.transactions.wantsTransactions = true
+        bench.context.transactions.wantsEvents = true
+        bench.stream(Self.login)
+        bench.stream(Self.message("R", long(0)) + Self.message("Z", octets("I")), from: .responder)
+        bench.stream(Self.message("Q", Self.zero("SELECT 1")))
+        bench.stream(answer, from: .responder)
+        #expect(bench.context.transactions.events.map { "\($0)" } == (event.map { [$0] } ?? []))
+    }
 }

@@ -195,6 +195,22 @@ private let session = """
         #expect(bench.weirds.contains(.smtp_excessive_invalid_mail_transactions))
     }
 
+    @Test func `a message in a mail is not decoded as a whole, whatever its header says`() {
+        let bench = bench()
+        bench.context.transactions.wantsTransactions = true
+        bench.context.transactions.wanted.insert(.fileData)
+        play("S 220 x\nC MAIL FROM:<a@b>\nC RCPT TO:<c@d>\nC DATA\nS 354 go\n", bench)
+        for line in [
+            "Content-Type: message/rfc822", "Content-Transfer-Encoding: base64", "",
+            "Content-Disposition: attachment; filename=\"x.exe\"", "", "AS-IT-STANDS", ".",
+        ] { bench.ask(line + "\n") }
+        let shown = bench.context.transactions
+        let text = shown.exposures.filter { $0.buffer == .fileData }.flatMap {
+            shown.text.bytes[Int($0.offset) ..< Int($0.offset) + Int($0.count)]
+        }
+        #expect(String(decoding: text, as: UTF8.self).contains("AS-IT-STANDS"))
+    }
+
     @Test func `parts in parts are bounded`() {
         let bench = bench()
         play("S 220 x\nC MAIL FROM:<a@b>\nC RCPT TO:<c@d>\nC DATA\n", bench)
