@@ -12,7 +12,7 @@ import Wire
 /// One file on disk, open for writing. Nothing is read back.
 package final class FileExtraction {
     private var descriptor: Int32
-    private let path: String
+    private var path: String
     private let bytesMax: UInt64
     /// Octets saved, holes included.
     package private(set) var byteCount: UInt64 = 0
@@ -70,5 +70,20 @@ package final class FileExtraction {
         descriptor = -1
         // Safe: the path is a text that the call copies.
         if !keeping { unsafe _ = unlink(path) }
+    }
+
+    /// Gives a finished file another name in its folder; false where the disk would not.
+    package func rename(to name: String) -> Bool {
+        let other = (path.lastIndex(of: "/").map { path[...$0] } ?? "") + name
+        // Safe: both paths are texts that the call copies.
+        guard unsafe Glibc.rename(path, String(other)) == 0 else { return false }
+        path = String(other)
+        return true
+    }
+
+    /// Removes a finished file.
+    package func remove() {
+        // Safe: the path is a text that the call copies.
+        unsafe _ = unlink(path)
     }
 }

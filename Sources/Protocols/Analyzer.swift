@@ -108,6 +108,8 @@ package struct AnalyzerContext: ~Copyable {
     package var hasGap = false
     /// Octets of both sides so far, in sequence space.
     package var sizeSoFar: UInt64 = 0
+    /// Rules store files, and there is a folder for them.
+    package var storesFiles = false
 
     /// Rows go here: `context.output.emit(record)`.
     package var output: RecordOutput

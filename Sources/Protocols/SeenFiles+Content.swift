@@ -19,6 +19,8 @@ struct FileReaders {
     var extractionName: [UInt8] = []
     /// The file is kept only if it has this digest.
     var wantedDigest: [UInt8]?
+    /// The file is kept only if a rule wants it.
+    var waitsForRule = false
     /// The first octets of a program, or all of an answer of OCSP.
     var gathered: [UInt8] = []
     var gatheredMax = 0
@@ -33,6 +35,7 @@ struct FileReaders {
         hashes = []
         extraction = nil
         wantedDigest = nil
+        waitsForRule = false
         gathered.removeAll(keepingCapacity: gathered.capacity <= 8192)
         gatheredMax = 0
         (isExposed, exposesContent) = (false, false)
@@ -80,11 +83,12 @@ extension AnalyzerContext {
             gather(head.octets, file)
             file.readers.gatheredAt = now
         }
-        guard !settings.files.extractionRules.isEmpty else { return }
+        let storesFile = storesFiles && file.readers.isExposed
+        guard !settings.files.extractionRules.isEmpty || storesFile else { return }
         let rule = settings.files.extractionRules.first {
             $0.mayMean(type: name, name: file.hasName ? file.name : nil, source: file.source.name)
         }
-        guard let rule else { return }
+        guard rule != nil || storesFile else { return }
         beginExtraction(file, rule)
         let head = file.head.bytes
         file.readers.extraction?.add(head.octets)
@@ -157,7 +161,7 @@ extension AnalyzerContext {
 
     // MARK: saving
 
-    private mutating func beginExtraction(_ file: SeenFile, _ rule: ExtractionRule) {
+    private mutating func beginExtraction(_ file: SeenFile, _ rule: ExtractionRule?) {
         guard let folder = settings.files.extractionFolder else { return }
         let limits = settings.files
         guard files.extractedCount < limits.extractionCountMax, files.extractedBytes < limits.extractionTotalMax else {
@@ -173,7 +177,8 @@ extension AnalyzerContext {
         name.append("-")
         file.id.write(prefix: 0x46, to: &name.bytes)
         let room = min(limits.extractionBytesMax, limits.extractionTotalMax &- files.extractedBytes)
-        let text = String(decoding: name.bytes, as: UTF8.self)
+        var text = String(decoding: name.bytes, as: UTF8.self)
+        if rule == nil { text = StoredFiles.prefix + text }
         guard let extraction = FileExtraction(folder: folder, name: text, bytesMax: room) else {
             files.refuseExtraction()
             return
@@ -181,14 +186,16 @@ extension AnalyzerContext {
         files.beginExtraction()
         file.readers.extraction = extraction
         file.readers.extractionName = name.bytes
-        file.readers.wantedDigest = rule.digest
+        file.readers.wantedDigest = rule?.digest
+        file.readers.waitsForRule = rule == nil
     }
 
     private mutating func endExtraction(_ file: SeenFile) {
         guard let extraction = file.readers.extraction else { return }
+        guard !file.readers.waitsForRule || decide(file, extraction) else { return }
         var isKept = true
         if let wanted = file.readers.wantedDigest { isKept = filesRecord.hasDigest(wanted) }
-        extraction.finish(keeping: isKept)
+        if !file.readers.waitsForRule { extraction.finish(keeping: isKept) }
         files.endExtraction(extraction.byteCount, isKept: isKept, hasFailed: extraction.hasFailed)
         guard isKept else { return }
         filesRecord.add(analyzer: "EXTRACT")

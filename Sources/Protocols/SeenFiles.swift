@@ -118,6 +118,15 @@ struct SeenFiles {
     private(set) var extractedBytes: UInt64 = 0
 
     mutating func beginExtraction() { extractedCount &+= 1 }
+    /// Files that wait for a rule, and what rules have wanted of connections that are open.
+    var waiting = StoredFiles()
+
+    /// A file that was saved is not kept after all.
+    mutating func discardExtraction(_ byteCount: UInt64) {
+        extractedCount &-= 1
+        extractedBytes &-= byteCount
+    }
+
     mutating func refuseExtraction() { counters.notExtracted &+= 1 }
 
     mutating func endExtraction(_ byteCount: UInt64, isKept: Bool, hasFailed: Bool) {

@@ -110,6 +110,7 @@ extension Settings {
         options.reputationPaths = reputationFiles
         options.countryPath = countryFile
         options.dataFolder = ruleDataFolder
+        options.savesFiles = extractionFolder != nil
         return options
     }
 

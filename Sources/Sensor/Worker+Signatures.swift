@@ -90,6 +90,7 @@ extension Worker {
     mutating func reload(_ rules: RuleIndex) {
         engine = engine.map { SignatureEngine(rules, replacing: $0) }
         if let engine { context.transactions.wantsEvents = engine.wantsEvents || context.wantsEvents }
+        context.storesFiles = storesFiles && engine?.rules.storesFiles == true
     }
 
     /// Tells analyzers what of the flow is looked at.
@@ -112,6 +113,7 @@ extension Worker {
     mutating func endSignatures(_ engine: SignatureEngine, _ slot: UInt32, _ view: borrowing FlowView) {
         engine.end(slot, view.id, now: now)
         if !engine.alerts.isEmpty { takeAlerts(engine) }
+        if context.storesFiles { context.settleFiles(of: view.uid) }
     }
 
     /// Makes candidates of the engine's alerts.
@@ -124,6 +126,9 @@ extension Worker {
                 candidate.ordinal = view.ordinal
                 candidate.uid = view.uid
                 candidate.id = view.id
+                if context.storesFiles, let wish = engine.rules.storing(alert) {
+                    context.storeFiles(of: view.uid, transaction: wish.transaction, direction: wish.direction)
+                }
                 if context.wantsEvents {
                     candidate.event = members(alert, view, slot)
                     if !alert.isSilent { eve.alert(slot) }

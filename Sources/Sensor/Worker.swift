@@ -55,6 +55,8 @@ struct Worker: ~Copyable {
     private var links: LinkReaders
     /// Octets of rows that are handed over in the middle of a block, if possible.
     private static let outputBytesMax = 2 << 20
+    /// There is a folder for files that rules store.
+    let storesFiles: Bool
 
     init(
         number: Int, settings: borrowing Settings, selection: AnalyzerSelection, shared: SharedExpectations? = nil,
@@ -84,6 +86,8 @@ struct Worker: ~Copyable {
         choices.picksUpMidstream = settings.protocols.takesMidstream
         engine = rules.map { SignatureEngine($0, settings: choices) }
         if let engine, engine.wantsEvents { context.transactions.wantsEvents = true }
+        storesFiles = settings.extractionFolder != nil
+        context.storesFiles = storesFiles && engine?.rules.storesFiles == true
     }
 
     /// Works through a block: its own datagrams, and the clock of all packets.
@@ -184,6 +188,7 @@ struct Worker: ~Copyable {
         }
         drainTimers(time)
         context.finish()
+        context.settleFiles()
         eve.finish(&context.output)
         tap?.handOver()
         return true

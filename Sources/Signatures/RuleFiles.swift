@@ -19,6 +19,7 @@ struct RuleFiles {
     var hashLists: [String: UInt16] = [:]
     /// Where data sets are saved and their states stand; nil: nowhere.
     var dataFolder: String?
+    var savesFiles = false
     /// Sets of the rules before, which traffic may have changed, by name.
     private var kept: [String: Dataset] = [:]
 

@@ -463,7 +463,8 @@ extension TransactionTest.Element {
         case .tlsNotBefore: .tlsCertNotBefore
         case .tlsNotAfter, .tlsExpired: .tlsCertNotAfter
         case .reached(.shown(let buffer)): buffer
-        case .event, .reached, .fileHash, .filestore: nil
+        case .filestore: .fileSize
+        case .event, .reached, .fileHash: nil
         }
     }
 }

@@ -20,6 +20,8 @@ package struct RuleLoaderOptions: Sendable {
     package var countryPath: String?
     /// The folder below which `dataset` saves and keeps its state; nil: nothing is written.
     package var dataFolder: String?
+    /// Files that rules store (`filestore`) have a place.
+    package var savesFiles = false
     /// Rules that these are to take the place of: what traffic has added to their data sets stays.
     package var predecessor: RuleSet?
 
@@ -89,6 +91,7 @@ package struct RuleLoader {
             parser.builder.countries = database
         }
         parser.files.dataFolder = options.dataFolder
+        parser.files.savesFiles = options.savesFiles
         parser.files.keep(options.predecessor)
         if let path = options.thresholdPath {
             thresholds = try ThresholdFile(reading: path, parser.environment.variables)

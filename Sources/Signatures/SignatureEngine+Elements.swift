@@ -19,7 +19,8 @@ extension SignatureEngine {
             return hasOne(of: tests, buffer, from, transaction, isNegated: isNegated)
         case .dcerpcInterface, .modbus, .cipService: return holdsOctets(element, from, transaction)
         case .fileHash(let list, let isNegated): return holds(list, isNegated: isNegated, from, transaction)
-        case .filestore: return true
+        // There must be a file that could be stored.
+        case .filestore: return hasShown(.fileSize, from, transaction)
         case .reached(let stage): return hasReached(stage, from, transaction)
         default: return hasNumber(element, from, transaction)
         }
@@ -30,7 +31,12 @@ extension SignatureEngine {
     ) -> Bool {
         guard !transaction.silent.contains(FlowSides(from)) else { return false }
         guard case .shown(let buffer) = stage else { return stage == .begun || transaction.isDone(from) }
-        if transaction.isDone(from) { return true }
+        return transaction.isDone(from) || hasShown(buffer, from, transaction)
+    }
+
+    private func hasShown(
+        _ buffer: SignatureBuffer, _ from: Direction, _ transaction: SignatureTransaction
+    ) -> Bool {
         var next = transaction.first(of: buffer)
         while next > 0 {
             let entry = transaction.entries[Int(next) &- 1]

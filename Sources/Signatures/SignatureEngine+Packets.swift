@@ -441,7 +441,8 @@ extension SignatureEngine {
         profile?.match(number)
         for place in rule.effects.indices { apply(set.effects[place], facts, flow, transaction) }
         let isSilent = rule.flags.contains(.isSilent)
-        guard !isSilent || rule.needsHosts(set) || rule.action == .pass else { return }
+        let isHeard = rule.needsHosts(set) || rule.action == .pass || rule.flags.contains(.storesFile)
+        guard !isSilent || isHeard else { return }
         var alert = SignatureAlert(
             rule: number, slot: slot, facts: facts, isToServer: facts.isToServer, transaction: transaction?.number,
             application: transaction?.application ?? flow?.application ?? .unknown)

@@ -375,7 +375,7 @@ extension RuleParser {
             }
         }
         draft.rule.flags.insert(.storesFile)
-        draft.addIdle("filestore")
+        if !files.savesFiles { draft.addIdle("filestore without files.extract_dir") }
         draft.effects.append(.filestore(side, scope))
         draft.transactionTests.append(TransactionTest(element: .filestore, side: .either))
     }

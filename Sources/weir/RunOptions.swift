@@ -67,7 +67,9 @@ struct RunOptions: ParsableArguments {
         help: ArgumentHelp("Save files: mime=TYPE, name=PATTERN, source=NAME, sha256=DIGEST, all.", valueName: "rule"))
     var extractions: [String] = []
 
-    @Option(name: .customLong("extract-dir"), help: ArgumentHelp("Save them in this folder.", valueName: "dir"))
+    @Option(
+        name: .customLong("extract-dir"),
+        help: ArgumentHelp("Save them in this folder, and the files that rules store.", valueName: "dir"))
     var extractionFolder: String?
 
     /// The settings: the file first, then single keys, then options.
@@ -113,7 +115,7 @@ struct RunOptions: ParsableArguments {
     private func chooseExtraction(_ settings: inout Settings) throws {
         for rule in extractions { try settings.addExtraction(rule) }
         if let extractionFolder { settings.extractionFolder = extractionFolder }
-        guard settings.savesFiles else { return }
+        guard settings.savesFiles || settings.extractionFolder != nil else { return }
         guard let folder = settings.extractionFolder else {
             throw SettingsError("--extract: say where with --extract-dir, such as --extract-dir files/")
         }

@@ -28,7 +28,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("alert http any any -> any any (http.uri; content:\"a\"; filestore; sid:1;)", "filestore"),
+        (
+            "alert http any any -> any any (http.uri; content:\"a\"; filestore; sid:1;)",
+            "filestore without files.extract_dir"
+        ),
         ("alert tls any any -> any any (tls.sni; content:\"a\"; tls.store; sid:1;)", "tls.store"),
         ("alert tcp any any -> any any (content:\"a\"; replace:\"b\"; sid:1;)", "replace"),
         ("alert tcp any any -> any any (content:\"a\"; nfq_set_mark:1/1; sid:1;)", "nfq_set_mark"),
