@@ -45,6 +45,8 @@ struct CaptureCommand: ParsableCommand {
     var user: String?
 
     func run() throws {
+        // Rules may take seconds to read: who asks for newer ones meanwhile must not end the sensor.
+        signal(SIGHUP, SIG_IGN)
         do {
             try capture()
         } catch let error as CaptureError {

@@ -152,7 +152,8 @@ final class Scene {
     /// Starts `weir capture` on the watched host and waits until it watches. The shell that starts
     /// it lets through the signals that the tests hold back. A veth pair leaves checksums to the hardware
     /// that it does not have.
-    func watch(_ arguments: [String]) throws -> Process {
+    /// `meanwhile` is done again and again until it does.
+    func watch(_ arguments: [String], meanwhile: ((Process) -> Void)? = nil) throws -> Process {
         let open = """
             import os, signal, sys
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -163,6 +164,10 @@ final class Scene {
             ["python3", "-c", open, try #require(WeirCommand.path), "capture", "-i", "near0", "--ignore-checksums"]
                 + arguments,
             output: "weir")
+        for _ in 0..<1000 where meanwhile != nil && weir.isRunning && !text("weir").contains("watching") {
+            Thread.sleep(forTimeInterval: 0.02)
+            meanwhile?(weir)
+        }
         try #require(waits("weir", for: "watching near0"), "\(text("weir"))")
         return weir
     }
@@ -179,6 +184,20 @@ final class Scene {
 @Suite(
     "weir capture", .serialized, .enabled(if: isLiveReady, "needs root, network namespaces, ip, nsenter and python3"))
 struct LiveCommandTests {
+    @Test func `asked for newer rules while it reads them, the sensor goes on`() throws {
+        let scene = try Scene()
+        let rules = (1...20_000).map { "alert tcp any any -> any any (content:\"word\($0)\"; sid:\($0);)\n" }
+            .joined()
+        let path = try scene.folder.write("many.rules", Array(rules.utf8))
+        var asked = 0
+        let weir = try scene.watch(["--logs", "logs", "--rules", path]) { process in
+            asked += 1
+            // Not before it is the sensor itself: until then the signal ends its starter.
+            if asked > 10 { kill(process.processIdentifier, SIGHUP) }
+        }
+        #expect(scene.end(weir, with: SIGINT) == 0)
+    }
+
     private func checkRows(_ scene: Scene) throws {
         let logs = scene.folder.path + "/logs"
         let dns = try LogLines(logs + "/dns.log")
