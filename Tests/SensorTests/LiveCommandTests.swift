@@ -189,11 +189,16 @@ struct LiveCommandTests {
         let rules = (1...20_000).map { "alert tcp any any -> any any (content:\"word\($0)\"; sid:\($0);)\n" }
             .joined()
         let path = try scene.folder.write("many.rules", Array(rules.utf8))
-        var asked = 0
+        var before: Int?
         let weir = try scene.watch(["--logs", "logs", "--rules", path]) { process in
-            asked += 1
-            // Not before it is the sensor itself: until then the signal ends its starter.
-            if asked > 10 { kill(process.processIdentifier, SIGHUP) }
+            // Not before it is the sensor itself, and has the file: until then the signal ends its starter.
+            let folder = "/proc/\(process.processIdentifier)"
+            guard (try? String(contentsOfFile: folder + "/comm", encoding: .utf8)) == "weir\n",
+                let io = try? String(contentsOfFile: folder + "/io", encoding: .utf8),
+                let read = io.split(separator: "\n").first.flatMap({ Int($0.split(separator: " ").last ?? "") })
+            else { return }
+            if before == nil { before = read }
+            if let before, read - before >= rules.utf8.count { kill(process.processIdentifier, SIGHUP) }
         }
         #expect(scene.end(weir, with: SIGINT) == 0)
     }
