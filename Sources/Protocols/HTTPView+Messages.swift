@@ -212,16 +212,15 @@ extension HTTPView {
             }
             at &+= 1
         }
-        let events = HTTPView.headerEvents(isRequest: side.isRequest)
         var name = start..<start
         if let colon {
             name = HTTPView.trimmed(block, start..<colon)
-            if name.isEmpty { context.transactionEvent(events.emptyName, tx: side.transaction, from: side.direction) }
+            if name.isEmpty { note(\.emptyName, side, &context) }
             if name.upperBound < colon {
-                context.transactionEvent(events.blankBehindName, tx: side.transaction, from: side.direction)
+                note(\.blankBehindName, side, &context)
             }
         } else {
-            context.transactionEvent(events.noColon, tx: side.transaction, from: side.direction)
+            note(\.noColon, side, &context)
         }
         let valueStart = side.text.begin()
         at = headerValue(block, colon.map { $0 &+ 1 } ?? start, side, &context)
@@ -292,10 +291,9 @@ extension HTTPView {
             side.headers.append(HTTPViewHeader(name: side.text.add(name), value: value))
             return
         }
-        let events = HTTPView.headerEvents(isRequest: side.isRequest)
         side.isPlain = false
         if !side.headers[known].isRepeated {
-            context.transactionEvent(events.repetition, tx: side.transaction, from: side.direction)
+            note(\.repetition, side, &context)
         }
         side.headers[known].isRepeated = true
         let first = side.headers[known].value
@@ -304,7 +302,7 @@ extension HTTPView {
             let old = HTTPView.length(text.octets.extracting(HTTPView.range(first)))
             let new = HTTPView.length(text.octets.extracting(HTTPView.range(value)))
             if old != new || old == nil {
-                context.transactionEvent(events.lengths, tx: side.transaction, from: side.direction)
+                note(\.lengths, side, &context)
             }
             return
         }
@@ -339,16 +337,20 @@ extension HTTPView {
         var lengths: StaticString
     }
 
-    private static func headerEvents(isRequest: Bool) -> HeaderEvents {
-        isRequest
-            ? HeaderEvents(
-                emptyName: "http.request_invalid_empty_name", blankBehindName: "http.request_invalid_lws_after_name",
-                noColon: "http.request_field_missing_colon", repetition: "http.request_header_repetition",
-                lengths: "http.duplicate_content_length_field_in_request")
-            : HeaderEvents(
-                emptyName: "http.response_field_missing_colon", blankBehindName: "http.response_invalid_lws_after_name",
-                noColon: "http.response_field_missing_colon", repetition: "http.response_header_repetition",
-                lengths: "http.duplicate_content_length_field_in_response")
+    private static let requestEvents = HeaderEvents(
+        emptyName: "http.request_invalid_empty_name", blankBehindName: "http.request_invalid_lws_after_name",
+        noColon: "http.request_field_missing_colon", repetition: "http.request_header_repetition",
+        lengths: "http.duplicate_content_length_field_in_request")
+    private static let responseEvents = HeaderEvents(
+        emptyName: "http.response_field_missing_colon", blankBehindName: "http.response_invalid_lws_after_name",
+        noColon: "http.response_field_missing_colon", repetition: "http.response_header_repetition",
+        lengths: "http.duplicate_content_length_field_in_response")
+
+    private func note(
+        _ event: KeyPath<HeaderEvents, StaticString>, _ side: HTTPViewSide, _ context: inout AnalyzerContext
+    ) {
+        let events = side.isRequest ? HTTPView.requestEvents : HTTPView.responseEvents
+        context.transactionEvent(events[keyPath: event], tx: side.transaction, from: side.direction)
     }
 }
 
