@@ -59,6 +59,18 @@ extension AnalyzerContext {
             buffer, octets, isLast ? .lastPart : .part, transaction: transaction, instance: instance, from: direction)
     }
 
+    /// The next octets of a body that is a file as well (`file.data`), decoded.
+    mutating func exposeBody(
+        _ buffer: SignatureBuffer, _ octets: RawSpan, tx transaction: UInt64, from direction: Direction,
+        isLast: Bool = false
+    ) {
+        let isFile = wants(.fileData)
+        guard wants(buffer) || isFile, isLast || octets.byteCount > 0 else { return }
+        transactions.expose(
+            wants(buffer) ? buffer : .fileData, octets, isLast ? .lastPart : .part, transaction: transaction,
+            instance: 0, from: direction, isFile: isFile)
+    }
+
     /// The value of an integer keyword.
     mutating func exposeNumber(
         _ buffer: SignatureBuffer, _ value: UInt64, tx transaction: UInt64, from direction: Direction

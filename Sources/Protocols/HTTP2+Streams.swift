@@ -217,8 +217,7 @@ extension HTTP2 {
         }
         context.enterTransaction(stream.transaction, from: direction)
         let body: SignatureBuffer = side == 0 ? .httpRequestBody : .httpResponseBody
-        context.exposePart(body, bytes, tx: stream.transaction, from: direction)
-        context.exposePart(.fileData, bytes, tx: stream.transaction, from: direction)
+        context.exposeBody(body, bytes, tx: stream.transaction, from: direction)
         if stream.sides[side].file.isNone { beginFile(stream, side, direction, &context) }
         note(context.fileData(stream.sides[side].file, bytes), stream, side)
     }

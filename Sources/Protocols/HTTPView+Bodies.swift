@@ -433,14 +433,10 @@ extension HTTPView {
         _ part: RawSpan, isLast: Bool, _ side: HTTPViewSide, _ context: inout AnalyzerContext
     ) {
         let tx = side.transaction
-        if side.isRequest {
-            context.exposePart(.httpRequestBody, part, tx: tx, from: .originator, isLast: isLast)
-            // The parts of a form are files, each for itself; any other body is one.
-            if !side.isForm { context.exposePart(.fileData, part, tx: tx, from: .originator, isLast: isLast) }
-        } else {
-            context.exposePart(.httpResponseBody, part, tx: tx, from: .responder, isLast: isLast)
-            context.exposePart(.fileData, part, tx: tx, from: .responder, isLast: isLast)
-        }
+        // The parts of a form are files, each for itself; any other body is one.
+        if side.isForm { return context.exposePart(.httpRequestBody, part, tx: tx, from: .originator, isLast: isLast) }
+        let buffer: SignatureBuffer = side.isRequest ? .httpRequestBody : .httpResponseBody
+        context.exposeBody(buffer, part, tx: tx, from: side.direction, isLast: isLast)
     }
 
     func endBody(_ side: HTTPViewSide, _ context: inout AnalyzerContext) {

@@ -34,6 +34,8 @@ package struct Exposure: Sendable, BitwiseCopyable {
     package var instance: UInt64 = 0
     package var buffer = SignatureBuffer.payload
     package var kind: Kind
+    /// A part of a body, and of `file.data` as well.
+    package var isFile = false
     package var direction: Direction
 }
 
@@ -103,7 +105,7 @@ package struct TransactionOutput: Sendable {
 
     package mutating func expose(
         _ buffer: SignatureBuffer, _ octets: RawSpan, _ kind: Exposure.Kind, transaction: UInt64,
-        instance: UInt64, from direction: Direction
+        instance: UInt64, from direction: Direction, isFile: Bool = false
     ) {
         guard octets.byteCount <= TransactionOutput.bytesMax &- text.bytes.count else {
             dropped &+= 1
@@ -113,7 +115,7 @@ package struct TransactionOutput: Sendable {
         add(
             Exposure(
                 transaction: transaction, offset: place.offset, count: place.count, instance: instance,
-                buffer: buffer, kind: kind, direction: direction))
+                buffer: buffer, kind: kind, isFile: isFile, direction: direction))
     }
 
     package mutating func expose(

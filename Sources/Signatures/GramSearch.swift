@@ -14,16 +14,9 @@ import Wire
 /// of three and four octets three are looked up, where two of them stand at a second place; those of two octets at each
 /// place. A filter says of most places that nothing begins there. Immutable, so that workers share it.
 struct GramSearch: ~Copyable, Sendable {
-    /// A pattern, as a stretch of `octets`.
-    private struct Literal: BitwiseCopyable {
-        var start: UInt32
-        var count: UInt32
-        var isCaseless: Bool
-    }
-
     /// Octets that are looked up, of one pattern. Four in a line of the cache: most places that pass the filter are
     /// turned away with one look.
-    private struct Entry: BitwiseCopyable {
+    private struct Entry: PatternEntry {
         /// The octets that are looked up, folded.
         var gram: UInt32 = 0
         /// Four other octets of the pattern, folded, and where they stand, from those above; none where `.min`.
@@ -31,76 +24,20 @@ struct GramSearch: ~Copyable, Sendable {
         var othersOffset: Int16 = .min
         /// Where the octets that are looked up stand in the pattern.
         var offset: UInt16 = 0
-        var pattern = Entry.empty
+        var pattern = UInt32.max
 
-        static let empty = UInt32.max
-    }
-
-    /// Entries by a hash of their octets, each at the first free place from there on; and before them a filter: two
-    /// bits in one word for each.
-    private struct Table: ~Copyable, Sendable {
-        private let filter: FixedTable<UInt64>
-        private let filterShift: UInt64
-        private let slots: FixedTable<Entry>
-        private let slotsShift: UInt64
-        let isEmpty: Bool
-
-        init(_ all: [Entry]) {
-            isEmpty = all.isEmpty
-            let log = all.isEmpty ? 0 : Int.bitWidth - (all.count - 1).leadingZeroBitCount
-            // At most two of three places are taken.
-            let bits = max(2, all.count * 3 > 2 << log ? log + 1 : log)
-            slotsShift = UInt64(64 - bits)
-            var slots = [Entry](repeating: Entry(), count: 1 << bits)
-            for entry in all {
-                var place = Int(truncatingIfNeeded: GramSearch.hash(entry.gram) >> slotsShift)
-                while slots[place].pattern != Entry.empty { place = (place + 1) & (slots.count - 1) }
-                slots[place] = entry
-            }
-            self.slots = FixedTable(slots)
-            // Sixteen to thirty-two bits for each entry: of a hundred places where nothing begins two pass at most.
-            // Filters of all groups together should stay in the cache.
-            let filterBits = max(3, min(14, log - 2))
-            filterShift = UInt64(64 - filterBits)
-            var filter = [UInt64](repeating: 0, count: 1 << filterBits)
-            for entry in all {
-                let hash = GramSearch.hash(entry.gram)
-                filter[Int(hash >> filterShift)] |= 1 << ((hash >> 44) & 63) | 1 << ((hash >> 38) & 63)
-            }
-            self.filter = FixedTable(filter)
-        }
-
-        /// In the lowest bit, whether such octets may be an entry's.
-        @inline(__always)
-        func mayHold(_ gram: UInt32) -> UInt64 {
-            let hash = GramSearch.hash(gram)
-            // Safe: the filter has a word for each value of the bits of a hash that the shift leaves.
-            let word = unsafe filter[unchecked: Int(truncatingIfNeeded: hash &>> filterShift)]
-            return (word &>> (hash &>> 44)) & (word &>> (hash &>> 38))
-        }
-
-        /// Calls `body` with each entry of these octets.
-        @inline(__always)
-        func forEach(_ gram: UInt32, _ body: (Entry) -> Void) {
-            var place = Int(truncatingIfNeeded: GramSearch.hash(gram) &>> slotsShift)
-            while true {
-                // Safe: the first place has as many bits as the table, and the mask keeps to it.
-                let entry = unsafe slots[unchecked: place]
-                if entry.pattern == Entry.empty { return }
-                if entry.gram == gram { body(entry) }
-                place = (place &+ 1) & (slots.count &- 1)
-            }
-        }
+        static var none: Entry { Entry() }
+        var isNone: Bool { pattern == .max }
+        var hash: UInt64 { GramSearch.hash(gram) }
     }
 
     /// Stretches up to this length are looked through here.
     static let bytesMax = 256
 
-    private let literals: FixedTable<Literal>
-    private let octets: FixedTable<UInt8>
-    private let fours: Table
-    private let threes: Table
-    private let twos: Table
+    private let literals: PatternLiterals
+    private let fours: PatternTable<Entry>
+    private let threes: PatternTable<Entry>
+    private let twos: PatternTable<Entry>
     /// A bit for each pair of octets: those in the three that are looked up, and whole patterns.
     private let pairsOfThrees: FixedTable<UInt64>
     private let pairsOfTwos: FixedTable<UInt64>
@@ -110,21 +47,14 @@ struct GramSearch: ~Copyable, Sendable {
     private let lengthMin: Int
 
     init(_ patterns: [Pattern]) {
-        var octets: [UInt8] = []
-        var literals: [Literal] = []
         var shared = [UInt16](repeating: 0, count: 1 << 16)
         for pattern in patterns {
-            let start = UInt32(octets.count)
-            octets.append(contentsOf: pattern.isCaseless ? pattern.octets.map(\.lowered) : pattern.octets)
-            literals.append(
-                Literal(start: start, count: UInt32(pattern.octets.count), isCaseless: pattern.isCaseless))
             for gram in GramSearch.grams(pattern.octets) {
                 let place = Int(GramSearch.hash(gram) >> 48)
                 if shared[place] < .max { shared[place] += 1 }
             }
         }
-        self.literals = FixedTable(literals)
-        self.octets = FixedTable(octets)
+        literals = PatternLiterals(patterns)
         var (fours, threes, twos, ones): ([Entry], [Entry], [Entry], [Entry]) = ([], [], [], [])
         var pairs: [UInt32] = []
         for (number, pattern) in patterns.enumerated() {
@@ -167,9 +97,9 @@ struct GramSearch: ~Copyable, Sendable {
         }
         pairsOfThrees = FixedTable(GramSearch.bits(pairs))
         pairsOfTwos = FixedTable(GramSearch.bits(twos.map(\.gram)))
-        self.fours = Table(fours)
-        self.threes = Table(threes)
-        self.twos = Table(twos)
+        self.fours = PatternTable(fours)
+        self.threes = PatternTable(threes)
+        self.twos = PatternTable(twos)
         self.ones = FixedTable(ones)
         lengthMin = patterns.map(\.octets.count).min() ?? .max
     }
@@ -229,9 +159,8 @@ struct GramSearch: ~Copyable, Sendable {
         if !threes.isEmpty { lookUpThrees(in: bytes, found) }
         if !twos.isEmpty { lookUpTwos(in: bytes, found) }
         for place in ones.indices {
-            let literal = literals[Int(ones[place].pattern)]
-            let octet = octets[Int(literal.start)]
-            let last = PatternSearch.last(octet, in: bytes, isCaseless: literal.isCaseless)
+            let literal = literals.octet(of: ones[place].pattern)
+            let last = PatternSearch.last(literal.octet, in: bytes, isCaseless: literal.isCaseless)
             if let last { found(ones[place].pattern, last &+ 1) }
         }
     }
@@ -245,8 +174,8 @@ struct GramSearch: ~Copyable, Sendable {
             let (first, second) = (GramSearch.eight(bytes, place), GramSearch.eight(bytes, place &+ 4))
             let (a, b) = (GramSearch.fold(first), GramSearch.fold(first &>> 16))
             let (c, d) = (GramSearch.fold(second), GramSearch.fold(second &>> 16))
-            let (inA, inB) = (fours.mayHold(a), fours.mayHold(b))
-            let (inC, inD) = (fours.mayHold(c), fours.mayHold(d))
+            let (inA, inB) = (fours.mayHold(GramSearch.hash(a)), fours.mayHold(GramSearch.hash(b)))
+            let (inC, inD) = (fours.mayHold(GramSearch.hash(c)), fours.mayHold(GramSearch.hash(d)))
             if (inA | inB | inC | inD) & 1 != 0 {
                 if inA & 1 != 0 { check(fours, a, place, bytes, found) }
                 if inB & 1 != 0 { check(fours, b, place &+ 2, bytes, found) }
@@ -257,7 +186,7 @@ struct GramSearch: ~Copyable, Sendable {
         }
         while place <= last {
             let gram = GramSearch.four(bytes, place)
-            if fours.mayHold(gram) & 1 != 0 { check(fours, gram, place, bytes, found) }
+            if fours.mayHold(GramSearch.hash(gram)) & 1 != 0 { check(fours, gram, place, bytes, found) }
             place &+= 2
         }
     }
@@ -290,7 +219,7 @@ struct GramSearch: ~Copyable, Sendable {
         for start in max(0, place &- 1)...place where start &+ 3 <= bytes.byteCount {
             let low = UInt32(bytes.octet(start)) | UInt32(bytes.octet(start &+ 1)) << 8
             let gram = GramSearch.fold(low | UInt32(bytes.octet(start &+ 2)) << 16)
-            if threes.mayHold(gram) & 1 != 0 { check(threes, gram, start, bytes, found) }
+            if threes.mayHold(GramSearch.hash(gram)) & 1 != 0 { check(threes, gram, start, bytes, found) }
         }
     }
 
@@ -345,28 +274,17 @@ struct GramSearch: ~Copyable, Sendable {
 
     @inline(never)
     private func check(
-        _ table: borrowing Table, _ gram: UInt32, _ place: Int, _ bytes: RawSpan,
+        _ table: borrowing PatternTable<Entry>, _ gram: UInt32, _ place: Int, _ bytes: RawSpan,
         _ found: (_ pattern: UInt32, _ end: Int) -> Void
     ) {
-        table.forEach(gram) { entry in
+        table.forEach(GramSearch.hash(gram)) { entry in
+            guard entry.gram == gram else { return }
             if entry.othersOffset != .min {
                 let at = place &+ Int(entry.othersOffset)
                 guard at >= 0, at &+ 4 <= bytes.byteCount, GramSearch.four(bytes, at) == entry.others else { return }
             }
-            let literal = literals[Int(entry.pattern)]
             let start = place &- Int(entry.offset)
-            if stands(literal, at: start, bytes) { found(entry.pattern, start &+ Int(literal.count)) }
+            if let end = literals.end(of: entry.pattern, at: start, in: bytes) { found(entry.pattern, end) }
         }
-    }
-
-    private func stands(_ literal: Literal, at start: Int, _ bytes: RawSpan) -> Bool {
-        let count = Int(literal.count)
-        guard start >= 0, start &+ count <= bytes.byteCount else { return false }
-        let first = Int(literal.start)
-        for place in 0..<count {
-            let octet = bytes.octet(start &+ place)
-            guard (literal.isCaseless ? octet.lowered : octet) == octets[first &+ place] else { return false }
-        }
-        return true
     }
 }

@@ -52,13 +52,11 @@ struct PatternCollector {
             let chosen = patterns.indices.filter { !ways[$0].isDisjoint(with: pairs) }
             let some = chosen.map { patterns[$0] }
             let lists = chosen.map { place in rules[place].filter { !$0.pairs.isDisjoint(with: pairs) } }
-            let database: PatternDatabase
             do throws(PatternRefusal) {
-                database = try PatternDatabase(some)
+                groups.append(try PatternGroup(some, lists))
             } catch {
                 throw Refused(patterns: error.place.map { [chosen[$0]] } ?? chosen)
             }
-            groups.append(PatternGroup(some, database, lists))
         }
         let byWay = (0..<zones.pairCount).map { pair in
             joined.firstIndex { $0.contains(pair: pair) }.map { groups[$0] }

@@ -13,15 +13,21 @@ import Wire
 struct Pattern: Hashable {
     var octets: [UInt8]
     var isCaseless: Bool
+    /// Where it can stand.
+    var stands = PatternPlace.anywhere
     /// Where it was taken from, in `RuleSet.patterns`; no part of what it is.
     var place = 0..<0
 
     /// One octet, once or again and again.
     var isUniform: Bool { octets.allSatisfy { $0 == octets[0] } }
 
-    /// The same pattern, or of a longer one the stretch of `count` octets that tells traffic apart best.
+    /// Such a one that may stand anywhere.
+    var isWeak: Bool { stands == .anywhere && isUniform }
+
+    /// The same pattern, or of a longer one that may stand anywhere the stretch of `count` octets that tells traffic
+    /// apart best.
     func shortened(to count: Int) -> Pattern {
-        guard octets.count > count else { return self }
+        guard octets.count > count, stands == .anywhere else { return self }
         var best = (start: 0, strength: 0)
         for start in 0...octets.count - count {
             let strength = FastPatternRank.strength(Array(octets[start ..< start + count]))
@@ -34,12 +40,13 @@ struct Pattern: Hashable {
     }
 
     static func == (left: Pattern, right: Pattern) -> Bool {
-        left.isCaseless == right.isCaseless && left.octets == right.octets
+        left.isCaseless == right.isCaseless && left.stands == right.stands && left.octets == right.octets
     }
 
     func hash(into hasher: inout Hasher) {
         hasher.combine(octets)
         hasher.combine(isCaseless)
+        hasher.combine(stands)
     }
 }
 

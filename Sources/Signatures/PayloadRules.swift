@@ -49,36 +49,67 @@ struct PatternRule: Sendable, BitwiseCopyable {
 
 /// Patterns and the rules that each makes candidates.
 final class PatternGroup: Sendable {
-    let database: PatternDatabase
+    /// Of those that may stand anywhere; nil where there are none.
+    let database: PatternDatabase?
     private let search: GramSearch
+    private let anchored: AnchoredSearch
+    private let early: GramSearch
+    private let earlyStart: UInt32
     /// `starts[n] ..< starts[n + 1]` of `rules` are those of pattern `n`.
     private let starts: FixedTable<UInt32>
     let rules: FixedTable<PatternRule>
-    /// Octets of the longest pattern.
+    /// Octets of the longest pattern that may stand anywhere.
     let lengthMax: Int
+    let hasEarly: Bool
 
-    init(_ patterns: [Pattern], _ database: PatternDatabase, _ lists: [[PatternRule]]) {
-        self.database = database
-        search = GramSearch(patterns)
+    init(_ patterns: [Pattern], _ lists: [[PatternRule]]) throws(PatternRefusal) {
+        let free = patterns.indices.filter { patterns[$0].stands == .anywhere }
+        let early = patterns.indices.filter { patterns[$0].stands == .early }
+        let anchored = patterns.indices.filter { patterns[$0].stands != .anywhere && patterns[$0].stands != .early }
+        do throws(PatternRefusal) {
+            database = free.isEmpty ? nil : try PatternDatabase(free.map { patterns[$0] })
+        } catch {
+            throw PatternRefusal(place: error.place.map { free[$0] })
+        }
+        search = GramSearch(free.map { patterns[$0] })
+        // The number behind those of the database's patterns has no rules.
+        let numbers = free + [nil] + anchored + early
+        self.anchored = AnchoredSearch(anchored.map { patterns[$0] }, first: free.count + 1)
+        self.early = GramSearch(early.map { patterns[$0] })
+        earlyStart = UInt32(free.count + 1 + anchored.count)
+        hasEarly = !early.isEmpty
         var starts: [UInt32] = [0]
         var rules: [PatternRule] = []
-        for list in lists {
-            rules.append(contentsOf: list)
+        for number in numbers {
+            if let number { rules.append(contentsOf: lists[number]) }
             starts.append(UInt32(rules.count))
         }
-        // The number behind those of the patterns has no rules.
-        starts.append(UInt32(rules.count))
         self.starts = FixedTable(starts)
         self.rules = FixedTable(rules)
-        lengthMax = patterns.map(\.octets.count).max() ?? 0
+        lengthMax = free.map { patterns[$0].octets.count }.max() ?? 0
     }
 
-    /// Looks for all patterns in `bytes`; what was found is then in `scratch`.
+    /// Looks for all patterns that may stand anywhere in `bytes`; what was found is then in `scratch`.
     func find(in bytes: RawSpan, _ scratch: PatternScratch) {
+        guard let database else { return scratch.clear() }
         guard bytes.byteCount <= GramSearch.bytesMax else { return scratch.scan(bytes, database) }
         scratch.clear()
         search.forEach(in: bytes) { scratch.note($0, $1) }
     }
+
+    /// Adds to `scratch` what can stand at the end only, and, where `bytes` are the start, there only.
+    func findAnchored(in bytes: RawSpan, _ scratch: PatternScratch, isStart: Bool) {
+        guard !anchored.isEmpty else { return }
+        anchored.forEach(in: bytes, isStart: isStart) { scratch.note($0, $1) }
+    }
+
+    /// Adds to `scratch` what is looked for while the server has hardly sent anything.
+    func findEarly(in bytes: RawSpan, _ scratch: PatternScratch) {
+        early.forEach(in: bytes) { scratch.note($0 &+ earlyStart, $1) }
+    }
+
+    /// Octets from the start that patterns which stand there alone may reach to; 0 where there are none.
+    var reach: Int { anchored.reach }
 
     /// Into `rules`.
     func rules(of pattern: UInt32) -> Range<Int> {
@@ -102,7 +133,7 @@ struct WeakPatterns {
     private(set) var places = PortLists()
 
     static func takes(_ pattern: Pattern, _ rule: Rule, _ set: RuleSet) -> Bool {
-        (pattern.octets.count <= 2 || pattern.isUniform) && PortLists.isNarrow(rule, set)
+        pattern.stands == .anywhere && (pattern.octets.count <= 2 || pattern.isUniform) && PortLists.isNarrow(rule, set)
     }
 
     mutating func add(_ pattern: Pattern, _ number: UInt32, _ rule: Rule, _ set: RuleSet, _ pairs: ZonePairs) {

@@ -75,8 +75,9 @@ package final class RuleIndex: Sendable {
     let addresses: AddressIndex
     /// Only `app-layer-protocol`, and only a protocol in the header.
     let protocolOnly: [UInt32]
-    /// The latter by the protocol's raw value.
+    /// The latter by the protocol's raw value, and the protocols that have such rules.
     let application: [[UInt32]]
+    let applications: AppProtocols
     let decoderEvents: [UInt32]
     /// In the order of the buffers.
     let buffers: ObjectTable<BufferGroup>
@@ -131,6 +132,9 @@ package final class RuleIndex: Sendable {
             }
         }
         self.application = application
+        var applications = AppProtocols()
+        for one in AppProtocol.allCases where !application[Int(one.rawValue)].isEmpty { applications.insert(one) }
+        self.applications = applications
         decoderEvents = builder.decoderEvents
         var buffers: [BufferGroup] = []
         var refused: [PatternRule] = []
@@ -167,7 +171,7 @@ package final class RuleIndex: Sendable {
 
     /// Every database, for the scratch of a worker.
     var databases: [PatternDatabase] {
-        (patterns.objects + buffers.objects.flatMap { $0.patterns.objects }).map(\.database)
+        (patterns.objects + buffers.objects.flatMap { $0.patterns.objects }).compactMap(\.database)
     }
 
     /// Shows what is looked for in payloads of one direction and way, where there is anything.
@@ -260,7 +264,7 @@ struct RuleIndexBuilder {
         var loose: [PatternRule] = []
 
         mutating func add(_ pattern: Pattern, _ rule: PatternRule, _ set: RuleSet) {
-            guard pattern.isUniform else { return patterns.add(pattern, rule) }
+            guard pattern.isWeak else { return patterns.add(pattern, rule) }
             let known = weak.firstIndex { entry in
                 entry.isCaseless == pattern.isCaseless && set.patterns[entry.octets].elementsEqual(pattern.octets)
             }
@@ -329,7 +333,7 @@ struct RuleIndexBuilder {
 
     /// Octets of a pattern that are looked for in segments: of a longer one the strongest stretch. With each segment
     /// so many octets before it are looked at again.
-    private static let segmentPatternBytesMax = 32
+    private static let segmentPatternBytesMax = 16
 
     /// Whose segments a rule may look at.
     private static func sides(_ rule: Rule) -> FlowSides {
@@ -357,10 +361,10 @@ struct RuleIndexBuilder {
         guard let fast = rule.fast, set.buffers[Int(fast.buffer)].buffer == .payload,
             set.buffers[Int(fast.buffer)].transforms == 0
         else { return nil }
-        return pattern(fast)
+        return pattern(fast, rule)
     }
 
-    private func pattern(_ fast: FastPattern) -> Pattern? {
+    private func pattern(_ fast: FastPattern, _ rule: Rule) -> Pattern? {
         guard case .content(let content) = set.steps[Int(fast.step)], fast.count > 0 else { return nil }
         let start = Int(content.pattern.offset) + Int(fast.offset)
         let end = start + Int(fast.count)
@@ -368,8 +372,49 @@ struct RuleIndexBuilder {
         let last = min(end, start + PatternDatabase.bytesMax)
         return Pattern(
             octets: Array(set.patterns[start..<last]), isCaseless: content.flags.contains(.isCaseless),
-            place: start..<last)
+            stands: stands(content, fast, rule), place: start..<last)
     }
+
+    /// Where the pattern can stand, by what the rule says of its content.
+    private func stands(_ content: ContentStep, _ fast: FastPattern, _ rule: Rule) -> PatternPlace {
+        let test = set.buffers[Int(fast.buffer)]
+        let isAtEnd = fast.offset + fast.count == content.pattern.count && fast.count <= PatternDatabase.bytesMax
+        if test.buffer != .payload, isAtEnd, content.flags.contains(.endsWith) || isWhole(content, test) { return .end }
+        let loosening: StepFlags = [
+            .hasDistance, .hasWithin, .offsetIsVariable, .depthIsVariable,
+        ]
+        if content.flags.contains(.hasDepth), content.flags.isDisjoint(with: loosening),
+            content.depth == content.pattern.count
+        {
+            let distance = (content.flags.contains(.hasOffset) ? Int(content.offset) : 0) + Int(fast.offset)
+            if distance <= AnchoredSearch.distanceMax { return .start(distance) }
+        }
+        guard fast.count <= RuleIndexBuilder.earlyPatternBytesMax, PatternUses(rule).isDisjoint(with: .stream),
+            rule.kind == .packet, isEarly(rule)
+        else { return .anywhere }
+        return .early
+    }
+
+    /// Whether the buffer has to be as long as the content.
+    private func isWhole(_ content: ContentStep, _ test: BufferTest) -> Bool {
+        set.steps[test.steps.indices].contains { step in
+            guard case .size(let size) = step else { return false }
+            return size.comparison == .equal && size.first == UInt64(content.pattern.count)
+        }
+    }
+
+    /// Whether the rule holds only while the server has sent less than `earlyBytesMax`.
+    private func isEarly(_ rule: Rule) -> Bool {
+        set.packetTests[rule.packetTests.indices].contains { test in
+            guard case .streamSize(let side, let size) = test, side == .server || side == .both else { return false }
+            return (size.comparison == .less || size.comparison == .lessOrEqual || size.comparison == .equal)
+                && size.first < RuleIndexBuilder.earlyBytesMax
+        }
+    }
+
+    /// Octets that a server has sent at most while patterns of few octets are looked for that count only then.
+    static let earlyBytesMax: UInt64 = 64
+    private static let earlyPatternBytesMax = 4
 
     private mutating func addTransaction(_ number: UInt32, _ rule: Rule) {
         hasTransactions = true
@@ -381,11 +426,11 @@ struct RuleIndexBuilder {
                 for buffer in [SignatureBuffer.fileMD5, .fileSHA1, .fileSHA256] { wanted.insert(buffer) }
             }
         }
-        if let fast = rule.fast, set.buffers[Int(fast.buffer)].buffer != .payload, let pattern = pattern(fast) {
+        if let fast = rule.fast, set.buffers[Int(fast.buffer)].buffer != .payload, let pattern = pattern(fast, rule) {
             let test = set.buffers[Int(fast.buffer)]
             let (place, uses) = (group(test), PatternUses(test.buffer, transforms: test.transforms))
             let entry = ofTransaction(number, rule, uses)
-            if uses.isEmpty || pattern.isUniform {
+            if uses.isEmpty || pattern.isWeak {
                 groups[place].add(pattern, entry, set)
             } else {
                 bodies.add(pattern, entry)
@@ -405,7 +450,7 @@ struct RuleIndexBuilder {
     /// A rule of transactions whose pattern stands in the payload: where it does not stand, no transaction matches.
     /// One that most payloads have is no help.
     private mutating func addPattern(ofTransaction number: UInt32, _ rule: Rule) -> Bool {
-        guard let pattern = payloadPattern(rule), pattern.octets.count > 2, !pattern.isUniform,
+        guard let pattern = payloadPattern(rule), pattern.octets.count > 2, !pattern.isWeak,
             !rule.flags.contains(.isTransactional)
         else { return false }
         let kinds = [PacketClass.tcp, .udp].filter { $0.holds(rule.header.protocols) }

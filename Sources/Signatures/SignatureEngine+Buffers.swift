@@ -22,7 +22,7 @@ extension SignatureEngine {
             addCandidate(group.loose[rule].rule)
         }
         guard group.patternPairs.contains(pair: pair) else { return }
-        search(octets, group, pair)
+        search(octets, group, pair, group.uses, isStart: true)
         addFound()
     }
 
@@ -30,81 +30,59 @@ extension SignatureEngine {
         for place in found.indices { addCandidate(found[place]) }
     }
 
-    /// Adds the rules of a body's buffer. The body of a response is mostly the same as a file: what is looked for in
-    /// either is then looked for in one of them, once.
-    func look(through body: SignatureBody, _ place: Int, _ pair: Int, _ transaction: SignatureTransaction) {
+    /// Adds the rules of a body's buffer, and of `file.data` where it is a file. What is looked for in files and in
+    /// bodies of responses is looked for together.
+    func look(through body: SignatureBody, _ pair: Int) {
+        var isSearched = false
+        look(through: body, body.buffer, pair, &isSearched)
+        if body.isFile, body.buffer != .fileData { look(through: body, .fileData, pair, &isSearched) }
+    }
+
+    private func look(
+        through body: SignatureBody, _ buffer: SignatureBuffer, _ pair: Int, _ isSearched: inout Bool
+    ) {
         let window = body.window
-        let wasSearched = body.wasSearched
-        body.wasSearched = false
-        for number in index.groups(of: body.buffer) {
+        let isBoth = body.isFile && body.buffer == .httpResponseBody
+        for number in index.groups(of: buffer) {
             index.buffers.with(number) { group in
-                guard !group.uses.isEmpty, group.pairs.contains(pair: pair) else {
-                    return scan(window.octets, group, pair)
-                }
-                var uses = wasSearched ? nil : group.uses
-                if !wasSearched, let twin = twin(of: body, behind: place, transaction) {
-                    twin.wasSearched = true
-                    uses = [.file, .responseBody]
-                }
+                guard group.pairs.contains(pair: pair) else { return }
                 for rule in group.loose.indices where group.loose[rule].pairs.contains(pair: pair) {
                     addCandidate(group.loose[rule].rule)
                 }
-                if !found.isEmpty { found.removeAll(keepingCapacity: true) }
-                look(for: group, pair, in: window.octets, uses)
+                guard group.patternPairs.contains(pair: pair) else { return }
+                var uses: PatternUses? = group.uses
+                if isBoth, !group.uses.isEmpty {
+                    uses = isSearched ? nil : [.file, .responseBody]
+                    isSearched = true
+                }
+                search(window.octets, group, pair, uses, isStart: body.offset == 0)
                 addFound()
             }
         }
     }
 
-    /// The body of a response with the octets of a file, or the other way round, which waits for inspection, too.
-    private func twin(
-        of body: SignatureBody, behind place: Int, _ transaction: SignatureTransaction
-    ) -> SignatureBody? {
-        let buffer = body.buffer == .fileData ? SignatureBuffer.httpResponseBody : .fileData
-        let window = body.window
-        for next in place &+ 1 ..< transaction.bodies.count {
-            let other = transaction.bodies[next]
-            guard other.buffer == buffer, other.direction == body.direction, other.isDue, !other.wasSearched else {
-                continue
-            }
-            let octets = other.window
-            if SignatureEngine.areSame(window.octets, octets.octets) { return other }
-        }
-        return nil
-    }
-
-    /// Whether two stretches have the same octets, eight of them at a time.
-    private static func areSame(_ left: RawSpan, _ right: RawSpan) -> Bool {
-        guard left.byteCount == right.byteCount else { return false }
-        var place = 0
-        while place &+ 8 <= left.byteCount {
-            guard left.load64(place) == right.load64(place) else { return false }
-            place &+= 8
-        }
-        while place < left.byteCount {
-            guard left.octet(place) == right.octet(place) else { return false }
-            place &+= 1
-        }
-        return true
-    }
-
     /// Leaves in `found` the rules of a group whose pattern stands in the octets, transforms first.
-    private func search(_ octets: RawSpan, _ group: BufferGroup, _ pair: Int) {
+    private func search(
+        _ octets: RawSpan, _ group: BufferGroup, _ pair: Int, _ uses: PatternUses?, isStart: Bool
+    ) {
         if !found.isEmpty { found.removeAll(keepingCapacity: true) }
-        guard group.transforms != 0 else { return look(for: group, pair, in: octets, group.uses) }
+        guard group.transforms != 0 else { return look(for: group, pair, in: octets, uses, isStart: isStart) }
         var target: [UInt8] = []
         swap(&target, &transformed)
         target.removeAll(keepingCapacity: true)
         walker.transform(group.transforms, octets, into: &target)
-        look(for: group, pair, in: target.octets, group.uses)
+        look(for: group, pair, in: target.octets, uses, isStart: true)
         swap(&target, &transformed)
     }
 
     /// Adds to `found` the rules of some uses, none for all; where that is nil, only what is weak is looked for.
-    private func look(for group: BufferGroup, _ pair: Int, in octets: RawSpan, _ uses: PatternUses?) {
+    private func look(
+        for group: BufferGroup, _ pair: Int, in octets: RawSpan, _ uses: PatternUses?, isStart: Bool
+    ) {
         if let uses {
             group.patterns.with(pair) { patterns in
                 patterns.find(in: octets, scratch)
+                patterns.findAnchored(in: octets, scratch, isStart: isStart)
                 counters.scannedOctets &+= UInt64(octets.byteCount)
                 for place in 0..<scratch.count {
                     for entry in patterns.rules(of: scratch[place].pattern) {

@@ -25,37 +25,49 @@ extension SignatureEngine {
     package func inspect(_ slot: UInt32?, _ bytes: RawSpan, _ facts: PacketFacts) {
         // Other transports have connections, but no flows in Suricata's sense: each packet is for itself.
         guard facts.protocolNumber.hasFlow, let slot, flows.has(Int(slot)) else {
-            return inspect(slot, nil, bytes, facts)
+            return inspectAlone(bytes, facts, slot)
         }
-        flows.with(Int(slot)) { inspect(slot, $0, bytes, facts) }
+        flows.with(Int(slot)) { inspect($0, slot, bytes, facts) }
     }
 
-    private func inspect(_ slot: UInt32?, _ flow: SignatureFlow?, _ bytes: RawSpan, _ facts: PacketFacts) {
-        segment.clear()
-        if let flow, flow.flags.contains(.isPassed) { return }
-        if !queue.isEmpty { queue.removeAll(keepingCapacity: true) }
-        if !packetVariables.isEmpty { packetVariables.removeAll() }
-        isOpaque = flow?.flags.contains(.isEncrypted) ?? false
+    private func inspectAlone(_ bytes: RawSpan, _ facts: PacketFacts, _ slot: UInt32?) {
+        beginInspection(isOpaque: false)
+        inspectPacket(bytes, facts, nil, slot)
+        if !queue.isEmpty { finish(nil) }
+    }
+
+    // The flow is no optional: to take one out of it counts a reference.
+    private func inspect(_ flow: SignatureFlow, _ slot: UInt32, _ bytes: RawSpan, _ facts: PacketFacts) {
+        guard !flow.flags.contains(.isPassed) else { return segment.clear() }
+        beginInspection(isOpaque: flow.flags.contains(.isEncrypted))
+        inspectPacket(bytes, facts, flow, slot)
         let index = index
-        if !facts.isPseudo {
-            inspectAddresses(index, bytes, facts, flow, slot)
-            inspectPacket(index, bytes, facts, flow, slot)
-        }
-        if let flow, let slot {
-            if flow.isTCP {
-                flow.withStream(toServer: facts.isToServer) { stream in
-                    if index.hasStreams, mayInspect(stream, flow, facts) {
-                        inspect(index, stream, facts, flow, slot)
-                    }
-                    if !flow.changed.isEmpty { inspectTransactions(index, bytes, facts, flow, slot) }
-                    if stream.isInspected { stream.slide() }
+        if flow.isTCP {
+            flow.withStream(toServer: facts.isToServer) { stream in
+                if index.hasStreams, mayInspect(stream, flow, facts) {
+                    inspect(index, stream, facts, flow, slot)
                 }
-            } else if !flow.changed.isEmpty {
-                inspectTransactions(index, bytes, facts, flow, slot)
+                if !flow.changed.isEmpty { inspectTransactions(index, bytes, facts, flow, slot) }
+                if stream.isInspected { stream.slide() }
             }
+        } else if !flow.changed.isEmpty {
+            inspectTransactions(index, bytes, facts, flow, slot)
         }
         if !queue.isEmpty { finish(flow) }
-        if let flow, flow.detectionEvent != nil, !facts.isPseudo { flow.detectionEvent = nil }
+        if flow.detectionEvent != nil, !facts.isPseudo { flow.detectionEvent = nil }
+    }
+
+    private func beginInspection(isOpaque: Bool) {
+        segment.clear()
+        if !queue.isEmpty { queue.removeAll(keepingCapacity: true) }
+        if !packetVariables.isEmpty { packetVariables.removeAll() }
+        self.isOpaque = isOpaque
+    }
+
+    private func inspectPacket(_ bytes: RawSpan, _ facts: PacketFacts, _ flow: SignatureFlow?, _ slot: UInt32?) {
+        guard !facts.isPseudo else { return }
+        inspectAddresses(index, bytes, facts, flow, slot)
+        inspectPacket(index, bytes, facts, flow, slot)
     }
 
     /// The number of the way that a packet goes.
@@ -96,8 +108,16 @@ extension SignatureEngine {
         let pair = payload.byteCount > 0 && !isOpaque ? pair(index, facts, flow) : nil
         if let pair {
             index.withPatterns(kind, toServer: facts.isToServer, pair) { patterns in
-                scan(payload, patterns, for: isUnstreamed ? .unstreamed : .packet)
+                let use: PatternUses = isUnstreamed ? .unstreamed : .packet
+                scan(payload, patterns, for: use)
                 if !isUnstreamed { (segment.count, segment.isToServer) = (payload.byteCount, facts.isToServer) }
+                scratch.clear()
+                patterns.findAnchored(in: payload, scratch, isStart: true)
+                if patterns.hasEarly, let flow, flow.streamOctets.toClient < RuleIndexBuilder.earlyBytesMax {
+                    patterns.findEarly(in: payload, scratch)
+                }
+                // What stands at the start of a segment is rarely at the start of the stream.
+                takeFound(patterns, for: use, keeping: kind == .tcp ? [] : .transaction)
             }
         }
         index.withPacketRules(kind, isUnstreamed: isUnstreamed) { rules in
@@ -106,7 +126,7 @@ extension SignatureEngine {
                 addCandidate($0)
             }
         }
-        if let flow, flow.application != .unknown { addProtocolRules(index, flow, facts) }
+        addProtocolRules(index, flow, facts)
         guard !candidates.isEmpty else { return }
         evaluate(bytes, payload, .packet, facts, flow, slot)
     }
@@ -116,27 +136,34 @@ extension SignatureEngine {
     private func scan(_ bytes: RawSpan, _ group: PatternGroup, for use: PatternUses) {
         group.find(in: bytes, scratch)
         counters.scannedOctets &+= UInt64(bytes.byteCount)
-        let count = scratch.count
-        guard count > 0 else { return }
-        for place in 0..<count {
+        takeFound(group, for: use, keeping: [.stream, .transaction])
+    }
+
+    /// Makes candidates of what a search has found for one use, and notes what was found for others.
+    private func takeFound(_ group: PatternGroup, for use: PatternUses, keeping kept: PatternUses) {
+        for place in 0..<scratch.count {
             let hit = scratch[place]
             for entry in group.rules(of: hit.pattern) {
                 let rule = group.rules[entry]
                 if !rule.uses.isDisjoint(with: use) { addCandidate(rule.rule) }
-                guard !rule.uses.isDisjoint(with: [.stream, .transaction]) else { continue }
+                guard !rule.uses.isDisjoint(with: kept) else { continue }
                 segment.hits.append(SegmentHits.Hit(rule: rule.rule, uses: rule.uses, end: hit.end))
             }
         }
     }
 
     /// Rules of the application protocol alone: on packets, once it is known.
-    private func addProtocolRules(_ index: RuleIndex, _ flow: SignatureFlow, _ facts: PacketFacts) {
-        for rule in index.application[Int(flow.application.rawValue)] { addCandidate(rule) }
+    private func addProtocolRules(_ index: RuleIndex, _ flow: SignatureFlow?, _ facts: PacketFacts) {
+        let application = flow?.application ?? .unknown
+        guard application != .unknown else { return }
+        if index.applications.contains(application) {
+            for rule in index.application[Int(application.rawValue)] { addCandidate(rule) }
+        }
         let mark: SignatureFlow.Flags = facts.isToServer ? .protocolToServer : .protocolToClient
-        guard !index.protocolOnly.isEmpty, !flow.flags.contains(mark),
-            flow.decided.contains(FlowSides(toServer: facts.isToServer))
+        guard !index.protocolOnly.isEmpty, flow?.flags.contains(mark) == false,
+            flow?.decided.contains(FlowSides(toServer: facts.isToServer)) == true
         else { return }
-        flow.flags.insert(mark)
+        flow?.flags.insert(mark)
         for rule in index.protocolOnly { addCandidate(rule) }
     }
 
@@ -331,17 +358,34 @@ extension SignatureEngine {
         stream.take(segment.hits, at: position)
         segment.clear()
         let before = min(stream.window.count, group.lengthMax &- 1)
-        guard before > 0 else { return }
+        if before > 0 { findInSeam(group, stream, before, next, group.lengthMax &- 1, isStart: false) }
+        // Where the window begins with the stream, what is new may be a part of what stands at its start.
+        guard stream.offset == 0, stream.window.count < group.reach else { return }
+        findInSeam(group, stream, stream.window.count, next, group.reach, isStart: true)
+    }
+
+    /// Gives a stream what stands in the last octets of its window and the first ones of what follows, but for what
+    /// ends before these; where they are the start of the stream, what stands there alone.
+    private func findInSeam(
+        _ group: PatternGroup, _ stream: SignatureStream, _ before: Int, _ next: RawSpan, _ behind: Int, isStart: Bool
+    ) {
         var joined: [UInt8] = []
         swap(&joined, &seam)
         joined.removeAll(keepingCapacity: true)
         let window = stream.window
         window.octets.extracting(window.count &- before ..< window.count).append(to: &joined)
-        next.extracting(0 ..< min(next.byteCount, group.lengthMax &- 1)).append(to: &joined)
-        scan(joined.octets, group, for: [])
+        next.extracting(0 ..< min(next.byteCount, behind)).append(to: &joined)
+        if isStart {
+            scratch.clear()
+            group.findAnchored(in: joined.octets, scratch, isStart: true)
+            takeFound(group, for: [], keeping: [.stream, .transaction])
+        } else {
+            scan(joined.octets, group, for: [])
+        }
         swap(&joined, &seam)
+        guard !segment.hits.isEmpty else { return segment.clear() }
         segment.hits.removeAll { Int($0.end) <= before }
-        stream.take(segment.hits, at: position &- UInt64(before))
+        stream.take(segment.hits, at: stream.offset &+ UInt64(window.count &- before))
         segment.clear()
     }
 
@@ -353,6 +397,9 @@ extension SignatureEngine {
         index.withPatterns(.tcp, toServer: isToServer, flow.pair(toServer: isToServer)) { group in
             segment.clear()
             scan(window.octets, group, for: [])
+            scratch.clear()
+            group.findAnchored(in: window.octets, scratch, isStart: stream.offset == 0)
+            takeFound(group, for: [], keeping: [.stream, .transaction])
             for place in segment.hits.indices where Int(segment.hits[place].end) <= stream.inspectedCount {
                 segment.hits[place].uses.remove(.stream)
             }

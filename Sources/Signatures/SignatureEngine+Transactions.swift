@@ -37,7 +37,7 @@ extension SignatureEngine {
                 repeat {
                     let exposure = exposures[place]
                     take(exposure, bytes.octets, transaction, flow)
-                    if exposure.kind == .event {
+                    if case .event = exposure.kind {
                         addEvent(output.events[Int(exposure.number)], exposure.direction, transaction)
                     }
                     place &+= 1
@@ -172,6 +172,7 @@ extension SignatureEngine {
         guard transaction.bodies.count < 64 else { return nil }
         let body = takeBody()
         (body.buffer, body.direction, body.instance) = (exposure.buffer, exposure.direction, exposure.instance)
+        body.isFile = exposure.isFile
         transaction.bodies.append(body)
         return body
     }
@@ -268,7 +269,7 @@ extension SignatureEngine {
             guard body.isDue, sides.contains(FlowSides(body.direction)) else { continue }
             beginRound()
             let pair = flow.pair(toServer: body.direction == .originator)
-            look(through: body, place, pair, transaction)
+            look(through: body, pair)
             takeCandidates(body.direction, transaction, facts, flow)
         }
         guard !transaction.ranAtEnd, !index.atEnd.isEmpty else { return }
@@ -514,7 +515,7 @@ extension SignatureEngine {
         }
         for index in transaction.bodies.indices {
             let body = transaction.bodies[index]
-            guard body.buffer == test.buffer, body.direction == from else { continue }
+            guard body.holds(test.buffer), body.direction == from else { continue }
             isThere = true
             guard body.isDue else { continue }
             let window = body.window

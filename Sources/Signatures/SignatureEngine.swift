@@ -377,8 +377,7 @@ package final class SignatureEngine {
             for body in transaction.bodies { body.isComplete = true }
         }
         flow.changed = .both
-        flow.toServer.isDue = true
-        flow.toClient.isDue = true
+        if flow.isTCP { (flow.toServer.isDue, flow.toClient.isDue) = (true, true) }
         let nothing: [UInt8] = []
         for isToServer in [true, false] {
             let facts = pseudo(id, flow, toServer: isToServer, now)

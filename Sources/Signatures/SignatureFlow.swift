@@ -85,7 +85,7 @@ final class SignatureStream {
         inspectedCount = 0
         offset = 0
         (isDue, isInspected, isOver) = (false, false, false)
-        waiting.removeAll(keepingCapacity: true)
+        if !waiting.isEmpty { waiting.removeAll(keepingCapacity: true) }
         found.removeAll(keepingCapacity: found.capacity <= 2 &* SignatureStream.foundStart)
         foundMax = SignatureStream.foundStart
         near.removeAll(keepingCapacity: true)
@@ -248,19 +248,21 @@ final class SignatureFlow {
 
     func reset() {
         start = .zero
-        isTCP = false
         flags = []
         handshake = .none
         (packets, octets) = ((0, 0), (0, 0))
         (application, original, coming) = (.unknown, .unknown, .unknown)
         (decided, unacknowledged, firstData, detectionEvent, changed) = ([], [], [], nil, [])
-        bits.removeAll(keepingCapacity: true)
-        integers.removeAll(keepingCapacity: true)
-        variables.removeAll(keepingCapacity: true)
-        toServer.reset()
-        toClient.reset()
-        transactions.removeAll(keepingCapacity: true)
-        limits.removeAll(keepingCapacity: true)
+        if !bits.isEmpty { bits.removeAll(keepingCapacity: true) }
+        if !integers.isEmpty { integers.removeAll(keepingCapacity: true) }
+        if !variables.isEmpty { variables.removeAll(keepingCapacity: true) }
+        if isTCP {
+            toServer.reset()
+            toClient.reset()
+        }
+        isTCP = false
+        if !transactions.isEmpty { transactions.removeAll(keepingCapacity: true) }
+        if !limits.isEmpty { limits.removeAll(keepingCapacity: true) }
         if !tags.isEmpty { tags.removeAll() }
         (watch, hasNewGap, beyondDepth) = (StreamWatch(), false, [])
         (firstSequence, streamOctets) = ((0, 0), (0, 0))
@@ -289,13 +291,15 @@ final class SignatureBody {
     var isComplete = false
     /// The window has something that was not inspected, and enough of it.
     var isDue = false
-    /// What is looked for in it was looked for in another one with the same octets.
-    var wasSearched = false
+    /// It is `file.data` as well.
+    var isFile = false
+
+    func holds(_ other: SignatureBuffer) -> Bool { buffer == other || isFile && other == .fileData }
 
     func reset() {
         window.removeAll(keepingCapacity: window.capacity <= 131_072)
         (offset, instance, inspectedCount) = (0, 0, 0)
-        (isComplete, isDue, wasSearched) = (false, false, false)
+        (isComplete, isDue, isFile) = (false, false, false)
     }
 }
 
@@ -419,12 +423,12 @@ final class SignatureTransaction {
         }
         entries.removeAll(keepingCapacity: true)
         text.removeAll(keepingCapacity: text.capacity <= 65_536)
-        bodies.removeAll(keepingCapacity: true)
-        candidates.removeAll(keepingCapacity: true)
-        fired.removeAll(keepingCapacity: true)
+        if !bodies.isEmpty { bodies.removeAll(keepingCapacity: true) }
+        if !candidates.isEmpty { candidates.removeAll(keepingCapacity: true) }
+        if !fired.isEmpty { fired.removeAll(keepingCapacity: true) }
+        if !bits.isEmpty { bits.removeAll(keepingCapacity: true) }
         (isDoneToServer, isDoneToClient, ranAtBegin, ranAtEnd) = (false, false, false, false)
         (changed, unacknowledged, silent) = ([], [], [])
         scannedEntries = 0
-        bits.removeAll(keepingCapacity: true)
     }
 }

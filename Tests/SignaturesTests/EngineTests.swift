@@ -72,6 +72,84 @@ import Wire
         }
     }
 
+    /// For a rule of streams the content's place in the stream decides, not that in the segment.
+    @Test func `a content with one place is found at that place of a stream, however it is split`() throws {
+        let rules = try Conversation.index([
+            #"alert tcp-stream any any -> any any (flow:to_server; content:"needles"; startswith; sid:1;)"#,
+            #"alert tcp-stream any any -> any any (flow:to_server; content:"DLE"; nocase; offset:3; depth:3; sid:2;)"#,
+            #"alert tcp-stream any any -> any any (flow:to_server; content:"nee"; depth:3; content:"s"; sid:3;)"#,
+        ])
+        func fired(_ parts: [String]) -> [UInt32] {
+            var talk = Conversation(rules)
+            talk.open()
+            for part in parts where !part.isEmpty {
+                talk.send(part)
+                talk.send(fromServer: true, flags: 0x10)
+            }
+            talk.end()
+            return talk.fired().sorted()
+        }
+        let octets = Array("needles and pins")
+        for first in 0..<octets.count {
+            for second in first...octets.count {
+                let parts = [String(octets[..<first]), String(octets[first..<second]), String(octets[second...])]
+                #expect(fired(parts) == [1, 2, 3], "\(parts)")
+                #expect(fired(["x"] + parts).isEmpty, "\(parts) behind another octet")
+            }
+        }
+    }
+
+    @Test func `a content with one place is found at that place of a datagram`() throws {
+        var talk = try Conversation(
+            #"alert udp any any -> any any (content:"ab"; startswith; sid:1;)"#,
+            #"alert udp any any -> any any (content:"cdefgh"; offset:2; depth:6; sid:2;)"#,
+            #"alert udp any any -> any any (content:"far"; offset:40; depth:3; sid:3;)"#, isTCP: false)
+        talk.send("abcdefgh")
+        #expect(talk.fired() == [1, 2])
+        talk.send(" abcdefgh")
+        #expect(talk.fired().isEmpty)
+        talk.send("a")
+        #expect(talk.fired().isEmpty)
+        talk.send(String(repeating: "-", count: 40) + "far")
+        #expect(talk.fired() == [3])
+        talk.send(String(repeating: "-", count: 41) + "far")
+        #expect(talk.fired().isEmpty)
+    }
+
+    @Test func `a few octets that count only before the server speaks are found as long as it does not`() throws {
+        var talk = try Conversation(
+            #"alert tcp any any -> any any (flow:to_server; stream_size:server,<,5; dsize:>1; content:"z9"; sid:1;)"#)
+        talk.open()
+        talk.send("-- z9")
+        #expect(talk.fired() == [1])
+        talk.send("hello, hello", fromServer: true)
+        talk.send("-- z9")
+        #expect(talk.fired().isEmpty)
+    }
+
+    @Test func `a content at the end of a buffer, or as long as it, is found there alone`() throws {
+        let rules = try Conversation.index([
+            #"alert http any any -> any any (http.host; content:".example"; endswith; sid:1;)"#,
+            #"alert http any any -> any any (http.host; content:"www.example"; bsize:11; sid:2;)"#,
+            #"alert http any any -> any any (http.host; content:"a"; bsize:1; sid:3;)"#,
+            #"alert http any any -> any any (http.host; dotprefix; content:".very.long.name.of.a"; endswith; sid:4;)"#,
+        ])
+        let cases: [(String, [UInt32])] = [
+            ("www.example", [1, 2]), ("WWW.EXAMPLE", []), ("www.example.", []), ("a.www.example", [1]), ("a", [3]),
+            ("ab", []), ("very.long.name.of.a", [4]), ("other.long.name.of.a", []),
+        ]
+        for (host, wanted) in cases {
+            var talk = Conversation(rules)
+            talk.open()
+            talk.send("GET / HTTP/1.1")
+            talk.showRequest(.httpHost, host)
+            talk.send(fromServer: true, flags: 0x10)
+            talk.send("more")
+            talk.end()
+            #expect(talk.fired().sorted() == wanted, "\(host)")
+        }
+    }
+
     @Test func `a rule of a transaction that looks at the payload too needs both`() throws {
         let rules = try Conversation.index([
             #"alert http any any -> any any (http.uri; content:"/x"; pkt_data; content:"needle"; fast_pattern; sid:1;)"#

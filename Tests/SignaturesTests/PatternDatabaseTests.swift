@@ -73,6 +73,61 @@ import Wire
         }
     }
 
+    @Test(arguments: [2, 256])
+    func `what has one place is found there and nowhere else`(_ letters: Int) {
+        var random = SplitMix(state: UInt64(letters))
+        func octets(_ count: Int) -> [UInt8] {
+            (0..<count).map { _ in
+                letters == 256 ? UInt8(random.next() & 255) : 0x41 + UInt8(random.next() % UInt64(letters))
+            }
+        }
+        for _ in 0..<40 {
+            let stretch = octets(40)
+            var patterns: [Pattern] = []
+            for length in 1...40 {
+                let start = Int(random.next() % 8)
+                let head = Array(stretch.dropFirst(start).prefix(length))
+                patterns.append(Pattern(octets: head, isCaseless: false, stands: .start(start)))
+                patterns.append(Pattern(octets: head.map(\.lowered), isCaseless: true, stands: .start(start + 1)))
+                patterns.append(Pattern(octets: Array(stretch.suffix(length)), isCaseless: false, stands: .end))
+                patterns.append(Pattern(octets: octets(length), isCaseless: false, stands: .end))
+                patterns.append(Pattern(octets: octets(length), isCaseless: false, stands: .start(start)))
+            }
+            let search = AnchoredSearch(patterns, first: 7)
+            for part in [0...39, 0...0, 0...2, 0...6, 0...20, 1...39, 33...39].map({ Array(stretch[$0]) }) + [[]] {
+                for isStart in [true, false] {
+                    var found = [Int?](repeating: nil, count: patterns.count)
+                    search.forEach(in: part.octets, isStart: isStart) { found[Int($0) - 7] = $1 }
+                    for (number, pattern) in patterns.enumerated() {
+                        var wanted: Int?
+                        let all = ends(pattern, part)
+                        switch pattern.stands {
+                        case .start(let distance) where isStart:
+                            wanted = all.first { $0 == distance + pattern.octets.count }
+                        case .end: wanted = all.first { $0 == part.count }
+                        default: break
+                        }
+                        #expect(found[number] == wanted, "\(pattern) in \(part)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// It makes its rule a candidate, and the rule then looks whether it is there.
+    @Test func `of a long literal that has one place so much is compared that it tells`() {
+        let long = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
+        let search = AnchoredSearch(
+            [PatternPlace.end, .start(3)].map { Pattern(octets: long, isCaseless: false, stands: $0) }, first: 0)
+        var found: Set<UInt32> = []
+        search.forEach(in: ([1, 2, 3] + long).octets, isStart: true) { pattern, _ in found.insert(pattern) }
+        #expect(found == [0, 1])
+        var changed = [1, 2, 3] + long
+        changed[10] ^= 1
+        changed[changed.count - 10] ^= 1
+        search.forEach(in: changed.octets, isStart: true) { pattern, _ in Issue.record("\(pattern) was found") }
+    }
+
     @Test func `finds the first and the last place of an octet in stretches of any length`() {
         for count in 0...70 {
             for place in 0..<count {
