@@ -73,7 +73,7 @@ package final class Walker {
         regexStart = 0
         lastMatch = nil
         deepestStep = 0
-        captures.removeAll(keepingCapacity: true)
+        if !captures.isEmpty { captures.removeAll(keepingCapacity: true) }
         guard !test.steps.isEmpty else { return true }
         let patterns = set.patterns
         let outcome = walk(
