@@ -333,7 +333,7 @@ struct RuleIndexBuilder {
 
     /// Octets of a pattern that are looked for in segments: of a longer one the strongest stretch. With each segment
     /// so many octets before it are looked at again.
-    private static let segmentPatternBytesMax = 16
+    private static let segmentPatternBytesMax = 32
 
     /// Whose segments a rule may look at.
     private static func sides(_ rule: Rule) -> FlowSides {

@@ -359,13 +359,14 @@ extension SignatureEngine {
         segment.clear()
         let before = min(stream.window.count, group.lengthMax &- 1)
         if before > 0 { findInSeam(group, stream, before, next, group.lengthMax &- 1, isStart: false) }
-        // Where the window begins with the stream, what is new may be a part of what stands at its start.
-        guard stream.offset == 0, stream.window.count < group.reach else { return }
-        findInSeam(group, stream, stream.window.count, next, group.reach, isStart: true)
+        // What has one place stands at the start of what was not inspected; the rule then looks at the whole window, as
+        // Suricata's do, and can hold as long as that begins with the stream.
+        guard stream.offset == 0, stream.newCount < group.reach else { return }
+        findInSeam(group, stream, stream.newCount, next, group.reach, isStart: true)
     }
 
     /// Gives a stream what stands in the last octets of its window and the first ones of what follows, but for what
-    /// ends before these; where they are the start of the stream, what stands there alone.
+    /// ends before these; or what stands at their start alone.
     private func findInSeam(
         _ group: PatternGroup, _ stream: SignatureStream, _ before: Int, _ next: RawSpan, _ behind: Int, isStart: Bool
     ) {

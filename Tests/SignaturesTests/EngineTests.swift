@@ -99,6 +99,28 @@ import Wire
         }
     }
 
+    /// As in Suricata, the whole window is looked at again where what is new begins in the same way.
+    @Test func `a stream's beginning fires again with a message that begins like it`() throws {
+        var talk = try Conversation(
+            #"alert tcp-stream any any -> any any (flow:to_server; content:"GET"; startswith; sid:1;)"#)
+        func complete() {
+            var output = TransactionOutput()
+            output.wantsTransactions = true
+            let tx = output.begin(.http)
+            output.done(transaction: tx, from: .originator)
+            talk.show(output)
+        }
+        talk.open()
+        for (text, fires) in [("GET /1", false), ("GET /2", true), ("/3 GET", true), ("/4", false), ("GET", false)] {
+            talk.send(text)
+            #expect(talk.fired() == (fires ? [1] : []), "\(text)")
+            complete()
+            talk.send(fromServer: true, flags: 0x10)
+        }
+        talk.end()
+        #expect(talk.fired() == [1])
+    }
+
     @Test func `a content with one place is found at that place of a datagram`() throws {
         var talk = try Conversation(
             #"alert udp any any -> any any (content:"ab"; startswith; sid:1;)"#,
