@@ -14,27 +14,38 @@ extension PacketEvents {
         if options.byteCount % 8 != 0 { add("ipv4.opt_pad_required") }
         var at = 0
         var seen: [UInt8] = []
-        while at < options.byteCount {
-            let kind = options.octet(at)
-            if kind == 0 { return }
-            guard kind != 1 else {
-                at &+= 1
-                continue
-            }
-            guard at &+ 2 <= options.byteCount else { return add("ipv4.opt_eol_required") }
-            let length = Int(options.octet(at &+ 1))
-            guard length >= 2, length <= options.byteCount &- at else { return add("ipv4.opt_invalid_len") }
+        while let option = nextOption(options, &at, cut: "ipv4.opt_eol_required", wrong: "ipv4.opt_invalid_len") {
+            let kind = options.octet(option.lowerBound)
             if !PacketEvents.optionKinds.contains(kind) {
                 add("ipv4.opt_invalid")
             } else if seen.contains(kind) {
                 add("ipv4.opt_duplicate")
-            } else if let name = optionEvent(kind, options.extracting(at..<at &+ length)) {
+            } else if let name = optionEvent(kind, options.extracting(option)) {
                 add(name)
             } else {
                 seen.append(kind)
             }
-            at &+= length
         }
+    }
+
+    /// The next option from `at` on that is more than one octet, in IPv4 and in TCP: its kind, its length, and what it
+    /// has. Nil at the end of the list, or where one does not fit, which is told of.
+    mutating func nextOption(
+        _ options: RawSpan, _ at: inout Int, cut: StaticString?, wrong: StaticString
+    ) -> Range<Int>? {
+        while at < options.byteCount, options.octet(at) == 1 { at &+= 1 }
+        guard at < options.byteCount, options.octet(at) != 0 else { return nil }
+        guard at &+ 2 <= options.byteCount else {
+            if let cut { add(cut) }
+            return nil
+        }
+        let length = Int(options.octet(at &+ 1))
+        guard length >= 2, length <= options.byteCount &- at else {
+            add(wrong)
+            return nil
+        }
+        defer { at &+= length }
+        return at ..< at &+ length
     }
 
     /// Record route, quick start, timestamps, security, loose route, its extension, CIPSO, stream, strict route, alert.

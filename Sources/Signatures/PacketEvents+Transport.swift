@@ -49,16 +49,8 @@ extension PacketEvents {
     private mutating func readOptions(ofTCP options: RawSpan) {
         var at = 0
         var seen: UInt32 = 0
-        while at < options.byteCount {
-            let kind = options.octet(at)
-            if kind == 0 { return }
-            guard kind != 1 else {
-                at &+= 1
-                continue
-            }
-            guard at &+ 2 <= options.byteCount else { return }
-            let length = Int(options.octet(at &+ 1))
-            guard length >= 2, length <= options.byteCount &- at else { return add("tcp.opt_invalid_len") }
+        while let option = nextOption(options, &at, cut: nil, wrong: "tcp.opt_invalid_len") {
+            let (kind, length) = (options.octet(option.lowerBound), option.count)
             let isRight =
                 switch kind {
                 case 2: length == 4
@@ -74,7 +66,6 @@ extension PacketEvents {
                 if seen >> UInt32(kind) & 1 != 0 { add("tcp.opt_duplicate") }
                 seen |= 1 << UInt32(kind)
             }
-            at &+= length
         }
     }
 }
