@@ -23,11 +23,16 @@ import Testing
     @Test func `a clock scores 1 and stands first`() throws {
         let store = try TestStore()
         let appender = try store.appender()
-        var numbers = SystemRandomNumberGenerator()
+        // The same in each run.
+        var state: UInt64 = 1
+        func draw(_ limit: UInt64) -> UInt64 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return (state >> 33) % limit
+        }
         for minute in 0..<1440 {
             appender.append(TestStore.conn(Double(minute) * 60, "10.0.0.1", "192.0.2.7"))
-            let size = UInt64.random(in: 100...90_000, using: &numbers)
-            let time = Double.random(in: 0..<86_400, using: &numbers)
+            let size = 100 + draw(90_000)
+            let time = Double(draw(86_400_000)) / 1000
             appender.append(TestStore.conn(time, "10.0.0.2", "192.0.2.8", sent: size))
         }
         try appender.commit()
