@@ -26,7 +26,7 @@ struct StoredFiles {
     }
 
     /// What a rule has wanted: the files of a transaction, or all of a connection; of one side, or of both.
-    struct Wish {
+    struct Wish: Equatable {
         var uid: UID
         var transaction: UInt64?
         var direction: Direction?
@@ -81,7 +81,10 @@ extension AnalyzerContext {
             guard wish.means(file.uid, file.transaction, file.direction) else { return false }
             return file.extraction.rename(to: file.name)
         }
-        if files.waiting.wishes.count < StoredFiles.wishesMax { files.waiting.wishes.append(wish) }
+        // A rule may match a connection again and again.
+        guard !files.waiting.wishes.contains(wish) else { return }
+        guard files.waiting.wishes.count < StoredFiles.wishesMax else { return files.refuseExtraction() }
+        files.waiting.wishes.append(wish)
     }
 
     /// The connection is over, and so are its rules: what nobody wanted is removed.

@@ -378,21 +378,19 @@ struct RuleIndexBuilder {
     /// Where the pattern can stand, by what the rule says of its content.
     private func stands(_ content: ContentStep, _ fast: FastPattern, _ rule: Rule) -> PatternPlace {
         let test = set.buffers[Int(fast.buffer)]
-        let isAtEnd = fast.offset + fast.count == content.pattern.count && fast.count <= PatternDatabase.bytesMax
+        let end = Int(fast.offset) + Int(fast.count)
+        let isAtEnd = end == Int(content.pattern.count) && fast.count <= PatternDatabase.bytesMax
         if test.buffer != .payload, isAtEnd, content.flags.contains(.endsWith) || isWhole(content, test) { return .end }
-        let loosening: StepFlags = [
-            .hasDistance, .hasWithin, .offsetIsVariable, .depthIsVariable,
-        ]
+        let loosening: StepFlags = [.hasDistance, .hasWithin, .offsetIsVariable, .depthIsVariable]
         if content.flags.contains(.hasDepth), content.flags.isDisjoint(with: loosening),
             content.depth == content.pattern.count
         {
             let distance = (content.flags.contains(.hasOffset) ? Int(content.offset) : 0) + Int(fast.offset)
             if distance <= AnchoredSearch.distanceMax { return .start(distance) }
         }
-        guard fast.count <= RuleIndexBuilder.earlyPatternBytesMax, PatternUses(rule).isDisjoint(with: .stream),
-            rule.kind == .packet, isEarly(rule)
-        else { return .anywhere }
-        return .early
+        // A rule that looks at streams, too, may look at what came early when that is over.
+        let isShort = fast.count <= RuleIndexBuilder.earlyPatternBytesMax
+        return isShort && rule.kind == .packet && isEarly(rule) ? .early : .anywhere
     }
 
     /// Whether the buffer has to be as long as the content.

@@ -287,6 +287,21 @@ private final class FileBench {
         #expect(files.notExtracted == 1)
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 1)
     }
+
+    /// The table of wishes is the worker's: one connection must not fill it.
+    @Test func `a rule that wants the files of a connection again and again wants them once`() {
+        let files = FileBench()
+        for number in [1, 1, 2, 1] as [UInt64] {
+            files.bench.context.storeFiles(of: UID(value: number), transaction: nil, direction: .responder)
+        }
+        #expect(files.bench.context.files.waiting.wishes.count == 2)
+        for number in 0..<UInt64(StoredFiles.wishesMax) {
+            files.bench.context.storeFiles(of: UID(value: number), transaction: nil, direction: .responder)
+        }
+        #expect(files.bench.context.files.waiting.wishes.count == StoredFiles.wishesMax && files.notExtracted == 0)
+        files.bench.context.storeFiles(of: UID(value: .max), transaction: nil, direction: .responder)
+        #expect(files.bench.context.files.waiting.wishes.count == StoredFiles.wishesMax && files.notExtracted == 1)
+    }
 }
 
 @Suite("questions of OCSP") struct OCSPQuestionTests {
